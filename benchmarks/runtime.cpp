@@ -1,0 +1,272 @@
+// Claim: a stage on our runtime handles at least 0.6 times the records per CPU-second of a bare librdkafka loop.
+// Both consume one topic and produce each record to another: one thread each (librdkafka's own apart), 500 B, 12
+// partitions, 1,000 and 100,000 keys, in turn. CPU seconds are the whole process's, librdkafka's threads included.
+//
+// Usage: runtime_benchmark BROKERS [RUNS] [RECORDS] [ours|bare]
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <sodium.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <numeric>
+#include <prometheus/registry.h>
+#include <string>
+#include <vector>
+
+#include "core/log.hpp"
+#include "kafka/admin.hpp"
+#include "kafka/sink.hpp"
+#include "kafka/source.hpp"
+#include "runtime/worker.hpp"
+
+namespace {
+
+using namespace relevo;
+
+constexpr int partitions = 12;
+constexpr std::size_t value_bytes = 500;
+
+struct Run {
+    double wall_seconds;
+    double cpu_seconds;
+};
+
+double cpu_now() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + time.tv_usec * 1e-6; };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+class Stopwatch {
+  public:
+    Run read() const {
+        const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - wall_;
+        return {wall.count(), cpu_now() - cpu_};
+    }
+
+  private:
+    std::chrono::steady_clock::time_point wall_ = std::chrono::steady_clock::now();
+    double cpu_ = cpu_now();
+};
+
+StageSpec stage_spec(const std::string& group, const std::string& input, const std::string& output) {
+    StageSpec spec;
+    spec.name = "forward";
+    spec.group = group;
+    spec.input = input;
+    spec.outputs = {output};
+    spec.running = {10'000, 10'000};
+    return spec;
+}
+
+// Topics and first offsets of one run's groups.
+void prepare(const KafkaSettings& kafka, const std::vector<StageSpec>& stages, const std::string& input,
+             const std::string& output) {
+    PipelineSpec pipeline;
+    TopicSpec topic;
+    topic.partitions = partitions;
+    for (const auto& name : {input, output}) {
+        topic.name = name;
+        pipeline.topics.push_back(topic);
+    }
+    pipeline.stages = stages;
+    KafkaAdmin(kafka).apply(pipeline, 1, [](const std::string&) {});
+}
+
+class Forward final : public Stage {
+  public:
+    explicit Forward(std::string topic) : topic_(std::move(topic)) {}
+    std::string_view name() const override { return "forward"; }
+    Task<Outcome> handle(std::span<const Envelope> records) override {
+        const Envelope& in = records.front();
+        Record out;
+        out.topic = topic_;
+        out.key = in.key;
+        out.value = in.value;
+        out.headers.id = in.key;
+        std::vector<Record> all;
+        all.push_back(std::move(out));
+        co_return Emit{std::move(all)};
+    }
+
+  private:
+    std::string topic_;
+};
+
+struct Unused final : Timers, DeadLetters {
+    Task<void> park(Timer) override { co_return; }
+    Task<void> bury(std::vector<DeadLetter>) override { co_return; }
+};
+
+Run run_ours(const KafkaSettings& kafka, const StageSpec& spec, std::int64_t records) {
+    boost::asio::io_context io(1);
+    SystemClock clock;
+    SeededRandom random(1);
+    Metrics metrics;
+    StageMetrics stage_metrics(metrics.registry(), spec.name);
+    Forward stage(spec.outputs.front());
+    Unused unused;
+    KafkaSource source(io.get_executor(), kafka, spec.group, spec.input, {});
+    KafkaSink sink(io.get_executor(), kafka, {});
+    std::optional<Stopwatch> watch;
+    std::optional<Run> run;
+    std::int64_t settled = 0;
+    Worker* self = nullptr;
+    Observer observer = [&](const Settlement&) {
+        if (!watch) watch.emplace();
+        if (++settled != records) return;
+        run = watch->read();
+        self->stop();
+    };
+    Worker worker(spec, 0, WorkerParts{stage, source, sink, unused, unused, clock, random, stage_metrics, "benchmark",
+                                       Millis{60'000}, std::move(observer)});
+    self = &worker;
+    boost::asio::co_spawn(io, worker.run(), [&](std::exception_ptr problem) {
+        io.stop();
+        if (problem) std::rethrow_exception(problem);
+    });
+    io.run();
+    return run.value();
+}
+
+void set(rd_kafka_conf_t* conf, const char* name, const char* value) {
+    char text[256];
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) != RD_KAFKA_CONF_OK) throw std::runtime_error(text);
+}
+
+rd_kafka_t* make(rd_kafka_type_t type, rd_kafka_conf_t* conf) {
+    char text[256];
+    auto* client = rd_kafka_new(type, conf, text, sizeof text);
+    if (!client) throw std::runtime_error(text);
+    return client;
+}
+
+// What one would write by hand: poll, produce, count delivery reports, commit five times a second.
+Run run_bare(const KafkaSettings& kafka, const StageSpec& spec, std::int64_t records) {
+    static std::int64_t delivered;
+    delivered = 0;
+    auto* conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", kafka.brokers.c_str());
+    set(conf, "group.id", spec.group.c_str());
+    set(conf, "group.protocol", "consumer");
+    set(conf, "enable.auto.commit", "true");
+    set(conf, "auto.commit.interval.ms", "200");
+    set(conf, "auto.offset.reset", "earliest");
+    set(conf, "fetch.wait.max.ms", "100");
+    set(conf, "fetch.queue.backoff.ms", "2");
+    set(conf, "queued.min.messages", "20000");
+    set(conf, "queued.max.messages.kbytes", "32768");
+    set(conf, "check.crcs", "true");
+    auto* consumer = make(RD_KAFKA_CONSUMER, conf);
+    rd_kafka_poll_set_consumer(consumer);
+    conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", kafka.brokers.c_str());
+    set(conf, "enable.idempotence", "true");
+    set(conf, "linger.ms", "0");
+    set(conf, "compression.type", "lz4");
+    set(conf, "partitioner", "murmur2_random");
+    rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(message->err));
+        ++delivered;
+    });
+    auto* producer = make(RD_KAFKA_PRODUCER, conf);
+    auto* topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, spec.input.c_str(), RD_KAFKA_PARTITION_UA);
+    rd_kafka_subscribe(consumer, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    std::optional<Stopwatch> watch;
+    while (delivered < records) {
+        if (auto* message = rd_kafka_consumer_poll(consumer, 1)) {
+            if (!watch) watch.emplace();
+            if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) fmt::print(stderr, "bare: {}\n", rd_kafka_message_errstr(message));
+            while (message->err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+                   rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(spec.outputs.front().c_str()),
+                                     RD_KAFKA_V_KEY(message->key, message->key_len),
+                                     RD_KAFKA_V_VALUE(message->payload, message->len),
+                                     RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                     RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+                rd_kafka_poll(producer, 1);
+            }
+            rd_kafka_message_destroy(message);
+        }
+        rd_kafka_poll(producer, 0);
+    }
+    const Run run = watch->read();
+    rd_kafka_consumer_close(consumer);
+    rd_kafka_destroy(consumer);
+    rd_kafka_destroy(producer);
+    return run;
+}
+
+void fill(const KafkaSettings& kafka, const std::string& topic, std::int64_t records, int keys) {
+    auto* conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", kafka.brokers.c_str());
+    set(conf, "queue.buffering.max.messages", "1000000");
+    auto* producer = make(RD_KAFKA_PRODUCER, conf);
+    const std::string value(value_bytes, 'x');
+    for (std::int64_t i = 0; i < records; ++i) {
+        const std::string key = fmt::format("{}:{}", i % 8, i % keys);
+        while (rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_KEY(key.data(), key.size()),
+                                 RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                 RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            rd_kafka_poll(producer, 10);
+        }
+    }
+    rd_kafka_flush(producer, 60'000);
+    rd_kafka_destroy(producer);
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+void compare(const KafkaSettings& kafka, int keys, int runs, std::int64_t records, const std::string& only) {
+    const std::string name = fmt::format("benchmark.{}.{}.{}", keys, records, SystemRandom().hex(4));
+    const std::string input = name + ".in";
+    const std::string output = name + ".out";
+    prepare(kafka, {}, input, output);
+    fill(kafka, input, records, keys);
+    std::vector<double> ours;
+    std::vector<double> bare;
+    std::vector<double> ratios;
+    for (int run = 0; run <= runs; ++run) {  // the first one warms the broker up
+        const StageSpec first = stage_spec(fmt::format("{}.ours.{}", name, run), input, output);
+        const StageSpec second = stage_spec(fmt::format("{}.bare.{}", name, run), input, output);
+        prepare(kafka, {first, second}, input, output);
+        const auto rate = [&](const Run& it) { return static_cast<double>(records) / it.cpu_seconds; };
+        const Run a = only == "bare" ? Run{1, 1} : run_ours(kafka, first, records);
+        const Run b = only == "ours" ? Run{1, 1} : run_bare(kafka, second, records);
+        fmt::print("{:>7} keys  run {}  ours {:>8.0f}/CPU-s {:>8.0f}/s   bare {:>8.0f}/CPU-s {:>8.0f}/s   ratio {:.2f}{}\n",
+                   keys, run, rate(a), static_cast<double>(records) / a.wall_seconds, rate(b),
+                   static_cast<double>(records) / b.wall_seconds, rate(a) / rate(b), run == 0 ? "  (warm-up)" : "");
+        if (run == 0) continue;
+        ours.push_back(rate(a));
+        bare.push_back(rate(b));
+        ratios.push_back(rate(a) / rate(b));
+    }
+    fmt::print("{:>7} keys  median ours {:.0f}/CPU-s, bare {:.0f}/CPU-s, ratio {:.2f}\n", keys, median(ours), median(bare),
+               median(ratios));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 2 || sodium_init() < 0) {
+        fmt::print(stderr, "usage: {} BROKERS [RUNS] [RECORDS] [ours|bare]\n", argv[0]);
+        return 2;
+    }
+    set_log_level(LogLevel::warn);
+    const KafkaSettings kafka{argv[1]};
+    const int runs = argc > 2 ? std::atoi(argv[2]) : 5;
+    const std::int64_t records = argc > 3 ? std::atoll(argv[3]) : 300'000;
+    for (const int keys : {1'000, 100'000}) compare(kafka, keys, runs, records, argc > 4 ? argv[4] : "");
+    return 0;
+}

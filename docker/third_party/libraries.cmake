@@ -1,0 +1,43 @@
+# Every third party under one name, wherever it comes from: Debian's packages, or the prefixes that
+# `./dev setup` built (RELEVO_*_ROOT).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS url)
+find_package(OpenSSL 3 REQUIRED)
+find_package(ZLIB REQUIRED)
+pkg_check_modules(fmt REQUIRED IMPORTED_TARGET fmt)
+pkg_check_modules(spdlog REQUIRED IMPORTED_TARGET spdlog)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-cpp)
+pkg_check_modules(pq REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+
+function(relevo_third_party name)
+    add_library(relevo_third_party_${name} INTERFACE)
+    target_link_libraries(relevo_third_party_${name} INTERFACE ${ARGN})
+    add_library(relevo::${name} ALIAS relevo_third_party_${name})
+endfunction()
+
+# A library from its own prefix where `./dev setup` built one, else from the system. NO_CACHE: a new recipe means a new prefix.
+function(relevo_built name root header library)
+    find_path(${name}_include ${header} HINTS ${root}/include NO_CACHE REQUIRED)
+    find_library(${name}_library NAMES ${library} HINTS ${root}/lib NO_CACHE REQUIRED)
+    relevo_third_party(${name} ${${name}_library} ${ARGN})
+    target_include_directories(relevo_third_party_${name} SYSTEM INTERFACE ${${name}_include})
+endfunction()
+
+relevo_third_party(asio Boost::headers Boost::url Threads::Threads)
+relevo_third_party(fmt PkgConfig::fmt)
+relevo_third_party(spdlog PkgConfig::spdlog)
+relevo_third_party(sodium PkgConfig::sodium)
+relevo_third_party(rapidjson)
+relevo_third_party(yaml PkgConfig::yaml)
+relevo_third_party(prometheus PkgConfig::prometheus)
+relevo_third_party(openssl OpenSSL::SSL OpenSSL::Crypto)
+relevo_third_party(cli11)
+relevo_built(rdkafka "${RELEVO_RDKAFKA_ROOT}" librdkafka/rdkafka.h "librdkafka.a;rdkafka" OpenSSL::SSL OpenSSL::Crypto
+             ZLIB::ZLIB PkgConfig::zstd PkgConfig::lz4 Threads::Threads ${CMAKE_DL_LIBS} m)
+relevo_built(pqxx "${RELEVO_PQXX_ROOT}" pqxx/pqxx "libpqxx.a;pqxx" PkgConfig::pq)
+relevo_built(hiredis "${RELEVO_HIREDIS_ROOT}" hiredis/hiredis.h "libhiredis.a;hiredis")

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "domain/channel.hpp"
+
+namespace relevo {
+
+// What sending over a provider's HTTP API has in common. Neither text nor error ever holds the token.
+
+std::string without_trailing_slash(std::string url);
+/// One segment of a path: anything that could leave it is percent-encoded.
+std::string path_segment(std::string_view text);
+/// The seconds of the header Retry-After, if it has that form.
+std::optional<Millis> retry_after(const HttpResponse& response);
+
+/// "123: message", cut at 300 characters, with the token replaced wherever the provider quotes it.
+std::string provider_text(std::string_view code, std::string_view message, const Secret& token);
+
+Sent accepted(std::string provider_id);
+/// Certainly not sent.
+Sent refused(Fault fault, std::string code, std::string text,
+             std::optional<Millis> retry_after = std::nullopt);
+/// It may have been sent.
+Sent unknown(std::string code, std::string text);
+/// The call got no answer: refused where it cannot have arrived ("<channel>.unreachable"), else unknown
+/// ("<channel>.no_answer").
+Sent without_answer(std::string_view channel, const HttpFault& fault, const Secret& token);
+/// The answer is not one of the provider's: nobody sends what was answered with a 3xx or 4xx
+/// ("<channel>.unreadable", transient); of the rest nothing is known.
+Sent unreadable_answer(std::string_view channel, const HttpResponse& response);
+
+}  // namespace relevo

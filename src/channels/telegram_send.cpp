@@ -1,0 +1,94 @@
+#include <charconv>
+
+#include "channels/json.hpp"
+#include "channels/provider_call.hpp"
+#include "channels/telegram.hpp"
+
+namespace relevo {
+namespace {
+
+constexpr Millis send_deadline{10'000};
+constexpr Millis typing_deadline{3'000};
+constexpr Millis operator_pause{5 * 60'000};
+constexpr Millis flood_pause{5'000};
+
+/// Where a message goes: a chat, in business through the owner's connection ("connection:chat").
+JsonMembers recipient(const Alias& to) {
+    JsonMembers body;
+    std::string_view chat = to.value;
+    if (to.kind == "telegram_business") {
+        const auto colon = chat.rfind(':');
+        body.text("business_connection_id", chat.substr(0, colon == std::string_view::npos ? 0 : colon));
+        if (colon != std::string_view::npos) chat.remove_prefix(colon + 1);
+    }
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(chat.data(), chat.data() + chat.size(), number);
+    if (error == std::errc() && end == chat.data() + chat.size()) return body.number("chat_id", number);
+    return body.text("chat_id", chat);
+}
+
+Sent refusal(JsonNode answer, const HttpResponse& response, const Secret& token) {
+    const auto code = answer["error_code"].whole().value_or(response.status);
+    const JsonNode parameters = answer["parameters"];
+    const std::string text = provider_text(std::to_string(code), answer["description"].text(), token);
+    if (code == 429) {
+        const auto seconds = parameters["retry_after"].whole();
+        const auto pause =
+            seconds && *seconds > 0 ? Millis{*seconds * 1'000} : retry_after(response).value_or(flood_pause);
+        return refused(Fault::transient, "telegram.flood", "too many messages; " + text, pause);
+    }
+    if (code == 401 || code == 404) {
+        return refused(Fault::transient, "telegram.bad_token",
+                       "renew the credential BOT_TOKEN of category telegram; " + text, operator_pause);
+    }
+    if (code == 403)
+        return refused(Fault::permanent, "telegram.blocked", "the customer blocked the bot; " + text);
+    if (parameters["migrate_to_chat_id"].has_value()) {
+        return refused(Fault::permanent, "telegram.migrated", "the group became a supergroup; " + text);
+    }
+    if (code >= 500) return refused(Fault::transient, "telegram.unavailable", "Telegram's fault; " + text);
+    return refused(Fault::permanent, "telegram.rejected", text);
+}
+
+Sent judge(const HttpResponse& response, const std::string& chat, const Secret& token) {
+    const auto document = JsonDocument::parse(response.body);
+    if (!document || !document->root()["ok"].has_value()) return unreadable_answer("telegram", response);
+    const JsonNode answer = document->root();
+    if (!answer["ok"].is_true()) return refusal(answer, response, token);
+    const std::string message = answer["result"]["message_id"].text();
+    if (message.empty()) return unreadable_answer("telegram", response);
+    return accepted(chat + ":" + message);
+}
+
+}  // namespace
+
+HttpCall Telegram::call(std::string_view method, const Secret& token, std::string body) const {
+    HttpCall call;
+    call.url = base_url_ + "/bot" + path_segment(token.reveal()) + "/" + std::string(method);
+    call.headers = {{"Content-Type", "application/json"}};
+    call.body = std::move(body);
+    return call;
+}
+
+Task<Sent> Telegram::send(Outbound bubble, DeliveryPermit) {
+    HttpCall request =
+        call("sendMessage", bubble.token, recipient(bubble.to).text("text", bubble.text).str());
+    request.deadline = send_deadline;
+    // As with WhatsApp: sendMessage has no idempotency key, so a send must not meet a connection that just
+    // closes.
+    request.reuse_connection = false;
+    const auto response = co_await http_.send(std::move(request));
+    if (!response) co_return without_answer("telegram", response.error(), bubble.token);
+    const auto colon = bubble.to.value.rfind(':');
+    const std::string chat = colon == std::string::npos ? bubble.to.value : bubble.to.value.substr(colon + 1);
+    co_return judge(*response, chat, bubble.token);
+}
+
+Task<void> Telegram::typing(std::string, Alias to, std::string, Secret token) {
+    HttpCall request = call("sendChatAction", token, recipient(to).text("action", "typing").str());
+    request.deadline = typing_deadline;
+    // Best effort: an indicator that fails changes nothing for the customer.
+    static_cast<void>(co_await http_.send(std::move(request)));
+}
+
+}  // namespace relevo

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/config.hpp"
+#include "domain/schema.hpp"
+#include "domain/shop.hpp"
+#include "runtime/cluster.hpp"
+
+namespace relevo {
+
+/// What `relevo run` was asked to do.
+struct RunOptions {
+    std::vector<std::string> stages;  ///< empty: all, ingress among them
+    int workers = 0;                  ///< per stage; 0: what the pipeline file says
+    std::uint16_t http_port = 0;      ///< 0: the configuration's, or a free one where that is taken
+    bool demo = false;
+};
+
+/// What the commands work on; main.cpp provides it.
+struct Backend {
+    std::string version;
+    std::function<std::unique_ptr<Cluster>(const Config&)> cluster;
+    std::function<std::unique_ptr<Schema>(const Config&)> schema;
+    std::function<std::unique_ptr<ShopBook>(const Config&)> shops;
+    /// Blocks until a signal; the exit code.
+    std::function<int(const Config&, const std::vector<PipelineSpec>&, const RunOptions&)> run;
+};
+
+/// Exit codes: 0 done, 1 failed, 2 used wrongly.
+int run_command_line(int argc, const char* const* argv, const Backend& backend);
+
+/// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".
+std::vector<PipelineSpec> load_pipelines(const std::filesystem::path& folder);
+
+}  // namespace relevo

@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "cli/commands.hpp"
+
+namespace relevo {
+namespace {
+
+void print_json(const std::vector<PartitionLag>& rows) {
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
+    out.StartArray();
+    for (const auto& row : rows) {
+        out.StartObject();
+        const auto text = [&](const char* name, const std::string& value) {
+            out.Key(name);
+            out.String(value.c_str());
+        };
+        const auto number = [&](const char* name, std::int64_t value) {
+            out.Key(name);
+            out.Int64(value);
+        };
+        text("stage", row.stage);
+        text("group", row.group);
+        text("topic", row.topic);
+        number("partition", row.partition);
+        number("end", row.end);
+        number("committed", row.committed);
+        number("behind", row.behind);
+        number("held", row.held);
+        out.EndObject();
+    }
+    out.EndArray();
+    fmt::print("{}\n", buffer.GetString());
+}
+
+void print_table(const std::vector<PartitionLag>& rows) {
+    fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n", "group", "topic", "partition", "end", "committed",
+               "behind", "held");
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto& row = rows[i];
+        fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n", row.group, row.topic, row.partition, row.end,
+                   row.committed < 0 ? "none" : std::to_string(row.committed), row.behind, row.held);
+        if (i + 1 < rows.size() && rows[i + 1].group == row.group) continue;
+        std::int64_t behind = 0;
+        std::int64_t held = 0;
+        for (const auto& other : rows) {
+            if (other.group != row.group) continue;
+            behind += other.behind;
+            held += other.held;
+        }
+        fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n\n", row.group, "", "all", "", "", behind, held);
+    }
+}
+
+}  // namespace
+
+int show_lag(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bool json) {
+    std::vector<PartitionLag> rows;
+    for (const auto& pipeline : pipelines) {
+        for (auto& row : cluster.lag(pipeline)) rows.push_back(std::move(row));
+    }
+    if (json) {
+        print_json(rows);
+    } else {
+        print_table(rows);
+    }
+    return 0;
+}
+
+}  // namespace relevo

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "domain/shop.hpp"
+
+namespace relevo {
+
+/// Reads a shop as its owner states it: see docker/demo/*.yaml. A secret is a text, or `{file: PATH}`.
+/// "shop.invalid", with file, line and column.
+Result<ShopSpec> load_shop(const std::filesystem::path& file);
+
+}  // namespace relevo

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "domain/model.hpp"
+#include "domain/secret.hpp"
+#include "domain/stores.hpp"
+
+namespace relevo {
+
+/// The model call that `inference` describes: the same inference makes the same prompt.
+///
+/// The first message is the system's: the agent's prompt with {STORE_NAME} and {STORE_CATALOG_KNOWLEDGE}
+/// filled in (the knowledge as a section of its own where the prompt has no place for it), what the messages
+/// bring with them (metadata), and the rules. Then the conversation: the contact's lines are the user's, the
+/// agent's and human operators' the assistant's, consecutive lines of one side joined. `question` is the
+/// turn's own lines.
+Prompt build_prompt(const Inference& inference, Secret key);
+
+}  // namespace relevo

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ids.hpp"
+#include "domain/secret.hpp"
+
+namespace relevo {
+
+/// The agent that answers for a shop. Defaults are the product's.
+struct AgentSpec {
+    std::string name = "Asistente";
+    std::string role = "sales";
+    std::string provider = "offline";
+    std::string base_url;  ///< empty: the provider's own
+    std::string model;
+    std::string prompt;  ///< may contain {STORE_NAME} and {STORE_CATALOG_KNOWLEDGE}
+    std::string disclosure;
+    double temperature = 0.7;
+    int max_output_tokens = 1'024;
+    int quiet_ms = 16'000;
+    int max_wait_ms = 60'000;
+    int max_messages = 20;
+};
+
+struct ProductSpec {
+    std::string sku;  ///< unique within the shop
+    std::string name;
+    std::string description;
+    std::string price;     ///< as a customer reads it, without the currency: "12.500"; may be empty
+    std::string currency;  ///< ISO 4217
+    std::string url;
+    std::map<std::string, std::string> attributes;  ///< "talles" → "34 al 41"
+};
+
+/// Where a secret or key is empty, the one that the vault has stays, else one is drawn.
+struct WebSpec {
+    std::string key;
+};
+struct WhatsappSpec {
+    std::string phone_number_id;
+    std::string display;  ///< the number as people write it
+    Secret app_secret;
+    Secret verify_token;
+    Secret access_token;
+};
+struct TelegramSpec {
+    std::string bot_id;
+    Secret secret_token;
+    Secret bot_token;
+};
+
+struct CredentialSpec {
+    std::string category;  ///< "openai"
+    std::string name;      ///< "API_KEY"
+    Secret value;
+};
+
+/// Everything that makes a shop, as its owner states it. Applying it twice changes nothing.
+struct ShopSpec {
+    std::string slug;  ///< unique in the installation: lower-case letters, digits, hyphens
+    std::string name;
+    std::string language = "es";
+    std::string fallback_text;  ///< what a customer reads when no answer can be made; empty: the default's
+    std::map<std::string, std::vector<std::string>>
+        synonyms;  ///< what customers say → what the catalogue says
+    AgentSpec agent;
+    std::optional<WebSpec> web;
+    std::optional<WhatsappSpec> whatsapp;
+    std::optional<TelegramSpec> telegram;
+    std::vector<CredentialSpec> credentials;
+    std::vector<ProductSpec> catalogue;
+};
+
+/// What an operator needs to connect a shop to the world. Holds secrets: printed by the command line only.
+struct ShopListing {
+    struct Address {
+        std::string key;      ///< of the webhook's address, or of the widget
+        std::string account;  ///< the provider's name of the shop's number or bot
+        Secret secret;        ///< that signs (WhatsApp) or accompanies (Telegram) each webhook
+        Secret verify_token;  ///< of WhatsApp's challenge
+    };
+    TenantId tenant;
+    std::string slug;
+    std::string name;
+    std::optional<Address> web;
+    std::optional<Address> whatsapp;
+    std::optional<Address> telegram;
+};
+
+/// The installation's shops, for the command line: blocks.
+class ShopBook {
+  public:
+    virtual ~ShopBook() = default;
+    /// Makes the shop, or what changed of it.
+    virtual ShopListing apply(const ShopSpec& shop) = 0;
+    virtual std::vector<ShopListing> list() = 0;
+};
+
+}  // namespace relevo

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "domain/gateway_stores.hpp"
+#include "domain/live.hpp"
+#include "gateway/webhooks.hpp"
+#include "http/socket_io.hpp"
+#include "http/static_files.hpp"
+
+namespace relevo {
+
+/// The page /demo, its data and the shop's side of each conversation; namespace /demo tells each settled record.
+/// Answers requests of this machine only: it has no login.
+class Demo {
+  public:
+    Demo(DemoStore& store, HandoffStore& handoff, Live& live, Intake& intake, std::string public_url);
+
+    void add_routes(Router& router, const StaticFiles& pages);
+    Namespace name_space();
+
+  private:
+    using Handler = std::function<Task<HttpResponse>(HttpRequest, PathParams)>;
+    void route(Router& router, std::string_view method, std::string_view pattern, Handler handler);
+    Task<HttpResponse> hand_over(PathParams params, bool to_human);
+    Task<HttpResponse> reply(HttpRequest request, PathParams params);
+    void tell(std::string_view payload);
+
+    DemoStore& store_;
+    HandoffStore& handoff_;
+    Live& live_;
+    Intake& intake_;
+    std::string public_url_;
+    std::deque<std::string> recent_;
+    std::set<std::shared_ptr<Socket>> sockets_;
+    std::unique_ptr<Subscription> path_;
+};
+
+}  // namespace relevo

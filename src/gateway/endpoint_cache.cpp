@@ -1,0 +1,79 @@
+#include "gateway/endpoint_cache.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "core/log.hpp"
+
+namespace relevo {
+namespace {
+
+constexpr Millis fresh{30'000};         // how long a rotated secret may take to count
+constexpr Millis unknown_for{2'000};    // a key that was just registered works soon
+constexpr Millis longest_lookup{1'000};  // of the four seconds that a webhook has
+constexpr std::size_t max_entries = 100'000;  // guessed keys must not fill the memory
+
+}  // namespace
+
+Task<std::optional<KnownEndpoint>> EndpointCache::find(std::string channel, std::string key) {
+    Key name{std::move(channel), std::move(key)};
+    const auto found = entries_.find(name);
+    const SysTime now = clock_.now();
+    if (found != entries_.end() && (found->second.known || now - found->second.read < unknown_for)) {
+        Entry& entry = found->second;
+        if (now - entry.read >= fresh && !entry.refreshing) {
+            entry.refreshing = true;
+            boost::asio::co_spawn(co_await boost::asio::this_coro::executor, refresh(name), boost::asio::detached);
+        }
+        co_return entry.known;
+    }
+    using namespace boost::asio::experimental::awaitable_operators;
+    auto result = co_await (read(name) || clock_.sleep_until(now + longest_lookup));
+    if (result.index() == 1) {
+        throw Failure({Fault::transient, "postgres.unavailable", "the webhook's address could not be looked up"});
+    }
+    if (entries_.size() >= max_entries) {
+        std::erase_if(entries_, [](const auto& entry) { return !entry.second.known; });
+    }
+    entries_[name] = {std::get<0>(result), clock_.now()};
+    co_return std::get<0>(std::move(result));
+}
+
+Task<std::optional<KnownEndpoint>> EndpointCache::read(Key key) {
+    std::optional<Endpoint> endpoint = co_await store_.find(key.first, key.second);
+    if (!endpoint) co_return std::nullopt;
+    KnownEndpoint known{std::move(*endpoint), {}, {}};
+    const Channel* channel = channels_.find(known.endpoint.channel);
+    if (channel && !channel->verification_secret().empty()) {
+        const std::string category(channel->credentials());
+        known.verification =
+            co_await vault_.find(known.endpoint.tenant, category, std::string(channel->verification_secret()));
+        if (!channel->challenge_secret().empty()) {
+            known.challenge =
+                co_await vault_.find(known.endpoint.tenant, category, std::string(channel->challenge_secret()));
+        }
+    }
+    co_return known;
+}
+
+Task<void> EndpointCache::refresh(Key key) {
+    try {
+        auto known = co_await read(key);
+        entries_[key] = {std::move(known), clock_.now()};
+    } catch (const Failure& failure) {
+        entries_[key].refreshing = false;  // what we know counts until the database is back
+        log_warn("endpoint.stale", {{"channel", key.first}, {"code", failure.error().code}});
+    }
+}
+
+Task<void> EndpointCache::preload() {
+    for (auto& [channel, key] : co_await store_.keys()) {
+        Key name{channel, key};
+        auto known = co_await read(name);
+        entries_[name] = {std::move(known), clock_.now()};
+    }
+}
+
+}  // namespace relevo

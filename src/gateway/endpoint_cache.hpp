@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/clock.hpp"
+#include "domain/channel.hpp"
+#include "domain/gateway_stores.hpp"
+#include "domain/secret.hpp"
+#include "domain/stores.hpp"
+
+namespace relevo {
+
+/// A webhook's address with what verifies it.
+struct KnownEndpoint {
+    Endpoint endpoint;
+    Secret verification;
+    Secret challenge;
+};
+
+/// Who an unguessable key belongs to, from memory: webhooks are answered while PostgreSQL is away. What is old is
+/// used once more and read again in the background. Used from the gateway's io_context only.
+class EndpointCache {
+  public:
+    EndpointCache(EndpointStore& store, Vault& vault, Channels& channels, Clock& clock)
+        : store_(store), vault_(vault), channels_(channels), clock_(clock) {}
+
+    /// Nothing for a key that nobody has. Throws Failure "postgres.unavailable" where it is not known here and
+    /// cannot be asked within a second.
+    Task<std::optional<KnownEndpoint>> find(std::string channel, std::string key);
+    /// Reads every address of the installation, so that the first webhook of each needs no database.
+    Task<void> preload();
+
+  private:
+    using Key = std::pair<std::string, std::string>;
+    struct Entry {
+        std::optional<KnownEndpoint> known;
+        SysTime read;
+        bool refreshing = false;
+    };
+    Task<std::optional<KnownEndpoint>> read(Key key);
+    Task<void> refresh(Key key);
+
+    EndpointStore& store_;
+    Vault& vault_;
+    Channels& channels_;
+    Clock& clock_;
+    std::map<Key, Entry> entries_;
+};
+
+}  // namespace relevo

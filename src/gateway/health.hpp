@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "http/router.hpp"
+#include "runtime/metrics.hpp"
+
+namespace relevo {
+
+/// Something that the process cannot do its work without.
+struct Dependency {
+    std::string name;
+    std::function<Task<bool>()> answers;  ///< within a few seconds; never throws
+};
+
+/// When a thread of ours last went through its loop.
+struct Heartbeat {
+    std::string name;
+    std::function<SysTime()> last_turn;
+};
+
+/// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one is away).
+/// /metrics: what Prometheus reads.
+class Health {
+  public:
+    Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats, Metrics& metrics, Clock& clock)
+        : dependencies_(std::move(dependencies)), heartbeats_(std::move(heartbeats)), metrics_(metrics),
+          clock_(clock) {}
+
+    void add_routes(Router& router);
+
+  private:
+    HttpResponse alive() const;
+    Task<HttpResponse> ready();
+
+    std::vector<Dependency> dependencies_;
+    std::vector<Heartbeat> heartbeats_;
+    Metrics& metrics_;
+    Clock& clock_;
+};
+
+}  // namespace relevo

@@ -1,0 +1,244 @@
+#include "kafka/admin.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "kafka/client.hpp"
+#include "kafka/source.hpp"
+
+namespace relevo {
+namespace {
+
+using rdkafka::Destroy;
+using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_destroy>>;
+using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, Destroy<rd_kafka_AdminOptions_destroy>>;
+using AlterOffsets =
+    std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t, Destroy<rd_kafka_AlterConsumerGroupOffsets_destroy>>;
+using ListOffsetsOf =
+    std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, Destroy<rd_kafka_ListConsumerGroupOffsets_destroy>>;
+
+struct GroupOffset {
+    std::int64_t committed = -1;
+    std::string metadata;
+};
+
+void check(rd_kafka_resp_err_t code, const std::string& what) {
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    const bool away = code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+                      code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    throw Failure({away ? Fault::transient : Fault::permanent, away ? "kafka.unavailable" : "kafka.refused",
+                   fmt::format("{}: {}", what, rd_kafka_err2str(code))});
+}
+
+}  // namespace
+
+struct KafkaAdmin::Impl {
+    Impl(const KafkaSettings& settings, Millis given)
+        : client(rdkafka::make_client(RD_KAFKA_PRODUCER, rdkafka::make_conf(settings, {}))),
+          queue(rd_kafka_queue_new(client.get())), deadline(given) {}
+
+    int millis() const { return static_cast<int>(deadline.count()); }
+
+    AdminOptions options(rd_kafka_admin_op_t operation) const {
+        AdminOptions made(rd_kafka_AdminOptions_new(client.get(), operation));
+        rd_kafka_AdminOptions_set_request_timeout(made.get(), millis(), nullptr, 0);
+        return made;
+    }
+
+    rdkafka::Event answer(const std::string& what) {
+        rdkafka::Event event(rd_kafka_queue_poll(queue.get(), millis()));
+        if (!event) check(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
+        check(rd_kafka_event_error(event.get()), what);
+        return event;
+    }
+
+    // Partitions by topic.
+    std::map<std::string, int> partitions() {
+        const rd_kafka_metadata_t* metadata = nullptr;
+        check(rd_kafka_metadata(client.get(), 1, nullptr, &metadata, millis()), "asking for the cluster's topics");
+        std::map<std::string, int> out;
+        for (int i = 0; i < metadata->topic_cnt; ++i) {
+            out[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
+        }
+        rd_kafka_metadata_destroy(metadata);
+        return out;
+    }
+
+    void create(const TopicSpec& spec, int replication) {
+        char text[256];
+        NewTopic topic(
+            rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, replication, text, sizeof text));
+        if (!topic) throw Failure({Fault::permanent, "kafka.refused", text});
+        const auto set = [&](const char* name, const std::string& value) {
+            rd_kafka_NewTopic_set_config(topic.get(), name, value.c_str());
+        };
+        set("message.timestamp.type", "LogAppendTime");
+        set("retention.ms", std::to_string(spec.retention.count()));
+        set("segment.ms", "86400000");  // whole segments are deleted: a day is how exact retention is
+        set("max.message.bytes", std::to_string(spec.max_message_bytes));
+        rd_kafka_NewTopic_t* list[] = {topic.get()};
+        const auto given = options(RD_KAFKA_ADMIN_OP_CREATETOPICS);
+        rd_kafka_AdminOptions_set_operation_timeout(given.get(), millis(), nullptr, 0);
+        rd_kafka_CreateTopics(client.get(), list, 1, given.get(), queue.get());
+        const auto event = answer("creating topic " + spec.name);
+        std::size_t count = 0;
+        const auto* results =
+            rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto code = rd_kafka_topic_result_error(results[i]);
+            if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) check(code, "creating topic " + spec.name);
+        }
+    }
+
+    // `edge` is RD_KAFKA_OFFSET_SPEC_EARLIEST or _LATEST.
+    std::map<std::int32_t, std::int64_t> log_offsets(const std::string& topic, int count, std::int64_t edge) {
+        rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
+        for (int i = 0; i < count; ++i) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i)->offset = edge;
+        const auto given = options(RD_KAFKA_ADMIN_OP_LISTOFFSETS);
+        rd_kafka_ListOffsets(client.get(), list.get(), given.get(), queue.get());
+        const auto event = answer("asking for the offsets of " + topic);
+        std::size_t results = 0;
+        const auto* infos =
+            rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &results);
+        std::map<std::int32_t, std::int64_t> out;
+        for (std::size_t i = 0; i < results; ++i) {
+            const auto* partition = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+            check(partition->err, "asking for the offsets of " + topic);
+            out[partition->partition] = partition->offset;
+        }
+        return out;
+    }
+
+    std::map<std::int32_t, GroupOffset> group_offsets(const std::string& group, const std::string& topic, int count) {
+        rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
+        for (int i = 0; i < count; ++i) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i);
+        ListOffsetsOf request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
+        rd_kafka_ListConsumerGroupOffsets_t* requests[] = {request.get()};
+        const auto given = options(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+        rd_kafka_ListConsumerGroupOffsets(client.get(), requests, 1, given.get(), queue.get());
+        const auto event = answer("asking for the offsets of group " + group);
+        std::size_t groups = 0;
+        const auto* results = rd_kafka_ListConsumerGroupOffsets_result_groups(
+            rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &groups);
+        std::map<std::int32_t, GroupOffset> out;
+        if (groups == 0) return out;
+        if (const auto* error = rd_kafka_group_result_error(results[0])) {
+            const auto code = rd_kafka_error_code(error);
+            if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return out;
+            check(code, "asking for the offsets of group " + group);
+        }
+        const auto* offsets = rd_kafka_group_result_partitions(results[0]);
+        for (int i = 0; offsets && i < offsets->cnt; ++i) {
+            const auto& entry = offsets->elems[i];
+            if (entry.offset < 0) continue;
+            out[entry.partition] = {entry.offset,
+                                    std::string(static_cast<const char*>(entry.metadata), entry.metadata_size)};
+        }
+        return out;
+    }
+
+    void set_group_offsets(const std::string& group, const std::string& topic,
+                           const std::map<std::int32_t, std::int64_t>& offsets) {
+        rdkafka::Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+        for (const auto& [partition, offset] : offsets) {
+            rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
+        }
+        AlterOffsets request(rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), list.get()));
+        rd_kafka_AlterConsumerGroupOffsets_t* requests[] = {request.get()};
+        const auto given = options(RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS);
+        rd_kafka_AlterConsumerGroupOffsets(client.get(), requests, 1, given.get(), queue.get());
+        const auto event = answer("setting the first offsets of group " + group);
+        std::size_t groups = 0;
+        const auto* results = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+            rd_kafka_event_AlterConsumerGroupOffsets_result(event.get()), &groups);
+        for (std::size_t i = 0; i < groups; ++i) {
+            if (const auto* error = rd_kafka_group_result_error(results[i])) {
+                check(rd_kafka_error_code(error), "setting the first offsets of group " + group);
+            }
+        }
+    }
+
+    rdkafka::Client client;
+    rdkafka::Queue queue;
+    Millis deadline;
+};
+
+KafkaAdmin::KafkaAdmin(const KafkaSettings& settings, Millis deadline)
+    : impl_(std::make_unique<Impl>(settings, deadline)) {}
+
+KafkaAdmin::~KafkaAdmin() = default;
+
+bool KafkaAdmin::reachable() {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    if (rd_kafka_metadata(impl_->client.get(), 0, nullptr, &metadata, impl_->millis()) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return false;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
+std::vector<TopicState> KafkaAdmin::topics(const PipelineSpec& pipeline) {
+    const auto actual = impl_->partitions();
+    std::vector<TopicState> out;
+    for (const auto& topic : pipeline.topics) {
+        const auto found = actual.find(topic.name);
+        out.push_back({topic.name, topic.partitions, found == actual.end() ? 0 : found->second});
+    }
+    return out;
+}
+
+void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
+                       const std::function<void(std::string)>& progress) {
+    for (const auto& state : topics(pipeline)) {
+        if (state.actual == 0) {
+            impl_->create(*pipeline.find_topic(state.name), replication);
+            progress(fmt::format("topic {}: created, {} partitions", state.name, state.declared));
+        } else if (state.actual != state.declared) {
+            throw Failure({Fault::permanent, "kafka.refused",
+                           fmt::format("topic {} has {} partitions, {} declares {}: keys would move. Declare {}, or "
+                                       "make a topic of another name",
+                                       state.name, state.actual, pipeline.file.string(), state.declared,
+                                       state.actual)});
+        } else {
+            progress(fmt::format("topic {}: there, {} partitions", state.name, state.actual));
+        }
+    }
+    for (const auto& stage : pipeline.stages) {
+        const auto* topic = pipeline.find_topic(stage.input);
+        if (!topic) continue;  // the table of timers has no offsets
+        const auto known = impl_->group_offsets(stage.group, topic->name, topic->partitions);
+        auto missing = impl_->log_offsets(topic->name, topic->partitions, RD_KAFKA_OFFSET_SPEC_EARLIEST);
+        std::erase_if(missing, [&](const auto& entry) { return known.contains(entry.first); });
+        if (missing.empty()) continue;
+        impl_->set_group_offsets(stage.group, topic->name, missing);
+        progress(fmt::format("group {}: starts with the oldest record of {}", stage.group, topic->name));
+    }
+}
+
+std::vector<PartitionLag> KafkaAdmin::lag(const PipelineSpec& pipeline) {
+    std::vector<PartitionLag> out;
+    const auto actual = impl_->partitions();
+    for (const auto& stage : pipeline.stages) {
+        const auto topic = actual.find(stage.input);
+        if (topic == actual.end()) continue;
+        const auto ends = impl_->log_offsets(stage.input, topic->second, RD_KAFKA_OFFSET_SPEC_LATEST);
+        const auto offsets = impl_->group_offsets(stage.group, stage.input, topic->second);
+        for (const auto& [partition, end] : ends) {
+            PartitionLag lag{stage.name, stage.group, stage.input, partition, end, -1, end, 0};
+            if (const auto found = offsets.find(partition); found != offsets.end()) {
+                const Offset committed{found->second.committed};
+                const Offset dispatched = decode_dispatched(found->second.metadata, committed);
+                lag.committed = committed.value;
+                lag.behind = std::max<std::int64_t>(0, end - dispatched.value);
+                lag.held = dispatched.value - committed.value;
+            }
+            out.push_back(lag);
+        }
+    }
+    return out;
+}
+
+}  // namespace relevo

@@ -1,0 +1,178 @@
+#include "models/openai.hpp"
+
+#include <fmt/format.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "core/utf8.hpp"
+#include "models/openai_answer.hpp"
+#include "models/openai_errors.hpp"
+
+namespace relevo {
+namespace {
+
+constexpr std::size_t max_response_bytes = 4 << 20;
+// Each parameter that a server may not know costs one attempt.
+constexpr int max_attempts = 4;
+// HTTP measures the deadline with another clock than ours.
+constexpr Millis clock_slack{50};
+
+// The parameters in which servers and models differ. A refusal that names one leads to a request without it.
+struct Dialect {
+    bool temperature = true;
+    bool stream_options = true;
+    enum class Tokens { max_tokens, max_completion_tokens, none } tokens = Tokens::max_tokens;
+
+    bool give_up(std::string_view param) {
+        if (param == "temperature") return std::exchange(temperature, false);
+        if (param == "stream_options") return std::exchange(stream_options, false);
+        if (param == "max_tokens" && tokens == Tokens::max_tokens) {
+            tokens = Tokens::max_completion_tokens;
+            return true;
+        }
+        if (param == "max_completion_tokens" && tokens == Tokens::max_completion_tokens) {
+            tokens = Tokens::none;
+            return true;
+        }
+        return false;
+    }
+};
+
+class Body {
+  public:
+    Body(const Prompt& prompt, const Dialect& dialect) : out_(buffer_) {
+        out_.StartObject();
+        key("model").string(prompt.model);
+        key("messages");
+        out_.StartArray();
+        for (const auto& message : prompt.messages) {
+            out_.StartObject();
+            key("role").string(role(message.role));
+            key("content").string(message.text);
+            out_.EndObject();
+        }
+        out_.EndArray();
+        if (dialect.temperature) {
+            key("temperature");
+            out_.Double(prompt.temperature);
+        }
+        if (dialect.tokens != Dialect::Tokens::none) {
+            key(dialect.tokens == Dialect::Tokens::max_tokens ? "max_tokens" : "max_completion_tokens");
+            out_.Int(prompt.max_output_tokens);
+        }
+        key("stream");
+        out_.Bool(true);
+        if (dialect.stream_options) {
+            key("stream_options");
+            out_.StartObject();
+            key("include_usage");
+            out_.Bool(true);
+            out_.EndObject();
+        }
+        out_.EndObject();
+    }
+    std::string take() const { return {buffer_.GetString(), buffer_.GetSize()}; }
+
+  private:
+    static std::string_view role(PromptMessage::Role role) {
+        switch (role) {
+            case PromptMessage::Role::system:
+                return "system";
+            case PromptMessage::Role::user:
+                return "user";
+            case PromptMessage::Role::assistant:
+                return "assistant";
+        }
+        return "user";
+    }
+    Body& key(std::string_view name) {
+        out_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+        return *this;
+    }
+    void string(std::string_view text) {
+        const auto clean = clean_utf8(text);
+        out_.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
+    }
+
+    rapidjson::StringBuffer buffer_;
+    rapidjson::Writer<rapidjson::StringBuffer> out_;
+};
+
+// Without user information, path or query: what may stand in a log.
+std::string host_of(std::string_view url) {
+    if (const auto scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+    url = url.substr(0, url.find_first_of("/?#"));
+    if (const auto user = url.rfind('@'); user != std::string_view::npos) url.remove_prefix(user + 1);
+    return std::string(url);
+}
+
+// Where a provider tells no usage: about four characters a token in the languages of our shops.
+Usage estimate(const Prompt& prompt, const Completion& completion) {
+    std::size_t asked = 0;
+    for (const auto& message : prompt.messages) asked += count_code_points(message.text);
+    return {static_cast<std::int64_t>((asked + 3) / 4),
+            static_cast<std::int64_t>((count_code_points(completion.text) + 3) / 4), false};
+}
+
+Error network_error(std::string_view host, const HttpFault& fault, bool late, bool started) {
+    if (late)
+        return {Fault::transient, "model.timeout", fmt::format("{} took too long: {}", host, fault.text)};
+    if (started) {
+        return {Fault::transient, "model.broken_stream",
+                fmt::format("{} broke off its answer: {}", host, fault.text)};
+    }
+    return {Fault::transient, "model.unavailable", fmt::format("{} is not reachable: {}", host, fault.text)};
+}
+
+}  // namespace
+
+OpenAiProvider::OpenAiProvider(std::string base_url, HttpClient& http, Clock& clock)
+    : base_url_(std::move(base_url)), http_(http), clock_(clock) {}
+
+Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta) {
+    std::string base = prompt.base_url.empty() ? base_url_ : prompt.base_url;
+    while (base.ends_with('/')) base.pop_back();
+    const std::string host = host_of(base);
+    const std::string& key = prompt.key.reveal();
+    const SysTime until = clock_.now() + prompt.deadline;
+    Dialect dialect;
+    // OpenAI's newer models refuse max_tokens, and other servers do not know its new name.
+    if (prompt.base_url.empty() || host == "api.openai.com") {
+        dialect.tokens = Dialect::Tokens::max_completion_tokens;
+    }
+
+    for (int attempt = 1;; ++attempt) {
+        HttpCall call;
+        call.url = base + "/chat/completions";
+        call.headers = {{"content-type", "application/json"},
+                        {"accept", "text/event-stream, application/json"}};
+        if (!key.empty()) call.headers.emplace_back("authorization", "Bearer " + key);
+        call.body = Body(prompt, dialect).take();
+        call.deadline = until - clock_.now();
+        call.max_response_bytes = max_response_bytes;
+        if (call.deadline <= Millis{0}) {
+            co_return Error{Fault::transient, "model.timeout", fmt::format("{} took too long", host)};
+        }
+
+        OpenAiAnswer answer(delta);
+        BodySink sink = [&answer](std::string_view part) { answer.feed(part); };
+        auto response = co_await http_.send(std::move(call), std::move(sink));
+        if (response.has_error() && !answer.complete()) {
+            co_return network_error(host, response.error(), clock_.now() + clock_slack >= until,
+                                    answer.started());
+        }
+        if (response.has_value() && response->status / 100 != 2) {
+            const auto fault = read_openai_fault(response->body).value_or(OpenAiFault{});
+            if (response->status == 400 && attempt < max_attempts && dialect.give_up(fault.param)) continue;
+            co_return openai_error(host, response->status, fault, read_retry_after(response->headers), key);
+        }
+        auto completion = answer.finish(host, key);
+        if (completion.has_value() && !completion->usage.reported) {
+            completion->usage = estimate(prompt, *completion);
+        }
+        if (completion.has_value() && completion->model.empty()) completion->model = prompt.model;
+        co_return completion;
+    }
+}
+
+}  // namespace relevo

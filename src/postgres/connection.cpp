@@ -1,0 +1,146 @@
+#include "postgres/connection.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <pqxx/pqxx>
+#include <span>
+
+namespace relevo {
+namespace {
+
+std::int64_t steady_millis() {
+    return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// What libpq lacks in the given URL. A peer that vanished is noticed after about 10 s instead of two hours.
+std::string with_defaults(const DatabaseConfig& config) {
+    std::string url = config.url;
+    const auto add = [&url](std::string_view name, std::string_view value) {
+        if (url.find(fmt::format("{}=", name)) != std::string::npos) return;
+        url += fmt::format("{}{}={}", url.find('?') == std::string::npos ? '?' : '&', name, value);
+    };
+    add("connect_timeout", "2");
+    add("keepalives_idle", "5");
+    add("keepalives_interval", "2");
+    add("keepalives_count", "3");
+    add("tcp_user_timeout", "10000");
+    add("application_name", "relevo");
+    return url;
+}
+
+bool starts_with(std::string_view text, std::string_view start) {
+    return text.substr(0, start.size()) == start;
+}
+
+}  // namespace
+
+struct Connection::Session {
+    explicit Session(const DatabaseConfig& config) : connection(with_defaults(config)) {
+        pqxx::nontransaction setup(connection);
+        setup.exec(fmt::format("SET statement_timeout = {}", config.deadline.count()));
+        setup.exec("SET client_min_messages = warning");
+        connection.prepare("run_batch", "SELECT place, result FROM run_batch($1, $2::jsonb)");
+    }
+    pqxx::connection connection;
+};
+
+Connection::Connection(const DatabaseConfig& config) : config_(config) {}
+
+Connection::~Connection() = default;
+
+std::optional<Error> Connection::open() {
+    if (session_) return std::nullopt;
+    try {
+        auto session = std::make_unique<Session>(config_);
+        const std::lock_guard lock(mutex_);
+        session_ = std::move(session);
+        return std::nullopt;
+    } catch (const std::exception& failure) {
+        std::string text = failure.what();
+        while (!text.empty() && text.back() == '\n') text.pop_back();
+        return Error{Fault::transient, "postgres.unavailable", std::move(text)};
+    }
+}
+
+void Connection::cut() {
+    const std::lock_guard lock(mutex_);
+    if (session_) ::shutdown(session_->connection.sock(), SHUT_RDWR);
+}
+
+Millis Connection::busy_for() const {
+    const std::int64_t since = busy_since_;
+    return Millis{since == 0 ? 0 : steady_millis() - since};
+}
+
+Batch Connection::run(const Batch& batch) {
+    Error error;
+    // A lost race is worth another try; PostgreSQL chose us because the others go on.
+    constexpr int tries = 4;
+    Ended ended = Ended::conflict;
+    for (int i = 0; i < tries && ended == Ended::conflict; ++i) ended = try_run(batch, error);
+    if (ended == Ended::ok) return {};
+    if (ended != Ended::lost && batch.size() == 1) {
+        WaitingCall::finish(batch.front(), error);
+        return {};
+    }
+    Batch lost;
+    for (auto call = batch.begin(); call != batch.end(); ++call) {
+        if ((*call)->abandoned()) continue;
+        if (ended != Ended::lost) ended = try_run(std::span(&*call, 1), error);
+        if (ended == Ended::lost) {
+            lost.push_back(*call);
+        } else if (ended != Ended::ok) {
+            WaitingCall::finish(*call, error);
+        }
+    }
+    return lost;
+}
+
+Connection::Ended Connection::try_run(std::span<const std::shared_ptr<WaitingCall>> calls, Error& error) {
+    const std::string& op = calls.front()->op();
+    std::string batch = "[";
+    for (const auto& call : calls) {
+        const std::int64_t tenant = call->call().tenant.value;
+        batch += fmt::format("{}{{\"t\":{},\"r\":{}}}", batch.size() > 1 ? "," : "",
+                             tenant == 0 ? "null" : std::to_string(tenant), call->call().request);
+    }
+    batch += ']';
+    busy_since_ = steady_millis();
+    Ended ended = Ended::ok;
+    try {
+        pqxx::nontransaction statement(session_->connection);
+        const auto rows = statement.exec(pqxx::prepped{"run_batch"}, pqxx::params{op, batch});
+        for (const auto& row : rows) {
+            WaitingCall::finish(calls[row[0].as<std::size_t>()], row[1].as<std::string>("null"));
+        }
+    } catch (const pqxx::sql_error& failure) {
+        const std::string state = failure.sqlstate();
+        if (state == "40P01" || state == "40001") {
+            ended = Ended::conflict;
+            error = {Fault::transient, "postgres.conflict", fmt::format("{}: {}", op, state)};
+        } else if (starts_with(state, "57P") || starts_with(state, "08") || state.empty()) {
+            ended = Ended::lost;
+        } else if (starts_with(state, "57") || starts_with(state, "53") || starts_with(state, "55P03")) {
+            ended = Ended::refused;
+            error = {Fault::transient, "postgres.unavailable", fmt::format("{}: {}", op, state)};
+        } else {
+            ended = Ended::refused;
+            error = {Fault::permanent, "postgres.rejected", fmt::format("{}: SQLSTATE {}", op, state)};
+        }
+    } catch (const pqxx::broken_connection&) {
+        ended = Ended::lost;
+    } catch (const pqxx::failure& failure) {
+        ended = Ended::refused;
+        error = {Fault::permanent, "postgres.rejected", fmt::format("{}: {}", op, failure.what())};
+    }
+    busy_since_ = 0;
+    if (ended != Ended::ok && !session_->connection.is_open()) ended = Ended::lost;
+    if (ended == Ended::lost) {
+        const std::lock_guard lock(mutex_);
+        session_.reset();
+    }
+    return ended;
+}
+
+}  // namespace relevo

@@ -1,0 +1,113 @@
+#include "postgres/accounts.hpp"
+#include "postgres/json.hpp"
+#include "postgres/passages.hpp"
+#include "postgres/stores.hpp"
+
+namespace relevo {
+namespace {
+
+Agent parse_agent(const Json& json) {
+    Agent agent;
+    agent.name = json.text("name");
+    agent.provider = json.text("provider");
+    agent.base_url = json.text("base_url");
+    agent.model = json.text("model");
+    agent.prompt = json.text("prompt");
+    agent.disclosure = json.text("disclosure");
+    agent.temperature = json.real("temperature");
+    agent.max_output_tokens = static_cast<int>(json.number("max_output_tokens"));
+    return agent;
+}
+
+HistoryLine parse_line(const Json& json) {
+    const std::string author = json.text("author");
+    const auto parsed = author == "contact" ? HistoryLine::Author::contact
+                        : author == "human" ? HistoryLine::Author::human
+                                            : HistoryLine::Author::agent;
+    return {parsed, json.text("text"), json.flag("in_turn")};
+}
+
+Inference parse_inference(const std::string& result) {
+    const Json json = Json::parse(result);
+    const std::string state = json.text("state");
+    Inference inference;
+    inference.state = state == "live"       ? Inference::State::live
+                      : state == "answered" ? Inference::State::answered
+                      : state == "over"     ? Inference::State::over
+                                            : Inference::State::erased;
+    inference.reason = json.text("reason");
+    inference.replies = parse_replies(result);
+    inference.epoch = json.number("epoch");
+    inference.shop = json.text("shop");
+    inference.agent = parse_agent(json["agent"]);
+    inference.passages = parse_passages(json["passages"]);
+    for (const auto& line : json["history"].items()) inference.history.push_back(parse_line(line));
+    inference.metadata = json.text("metadata");
+    inference.channel = json.text("channel");
+    inference.account = json.text("account");
+    inference.to = {json["to"].text("kind"), json["to"].text("value")};
+    inference.last_message = json.text("last_message");
+    return inference;
+}
+
+std::string completion_json(const Completion& completion) {
+    const std::string usage = JsonObject()
+                                  .number("input_tokens", completion.usage.input_tokens)
+                                  .number("output_tokens", completion.usage.output_tokens)
+                                  .flag("reported", completion.usage.reported)
+                                  .str();
+    return JsonObject()
+        .text("text", completion.text)
+        .text("finish_reason", completion.finish_reason)
+        .text("model", completion.model)
+        .text("response_id", completion.response_id)
+        .raw("usage", usage)
+        .str();
+}
+
+class PostgresInferStore final : public InferStore {
+  public:
+    explicit PostgresInferStore(Database& database) : database_(database) {}
+
+    Task<Inference> load(TenantId tenant, TurnId turn, int step) override {
+        std::string request = JsonObject().id("turn", turn).number("step", step).str();
+        const std::string result = co_await database_.call("load_inference", tenant, std::move(request));
+        co_return parse_inference(result);
+    }
+
+    Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
+                                             std::vector<std::string> bubbles, SysTime now) override {
+        std::vector<std::string> items;
+        for (std::size_t i = 0; i < bubbles.size(); ++i) {
+            items.push_back(JsonObject()
+                                .id("id", agent_reply_id(turn, static_cast<int>(i)))
+                                .text("text", bubbles[i])
+                                .str());
+        }
+        std::string request = JsonObject()
+                                  .id("turn", turn)
+                                  .number("step", step)
+                                  .raw("completion", completion_json(completion))
+                                  .raw("bubbles", json_array(items))
+                                  .time("now", now)
+                                  .str();
+        const std::string result = co_await database_.call("commit_answer", tenant, std::move(request));
+        co_return parse_replies(result);
+    }
+
+    Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
+                                         SysTime now) override {
+        return relevo::fail_turn(database_, tenant, turn, std::move(code), now);
+    }
+
+  private:
+    Database& database_;
+};
+
+}  // namespace
+
+std::unique_ptr<InferStore> make_infer_store(Database& database) {
+    return std::make_unique<PostgresInferStore>(database);
+}
+
+}  // namespace relevo

@@ -1,0 +1,128 @@
+#include "postgres/json.hpp"
+
+#include <fmt/format.h>
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/utf8.hpp"
+
+namespace relevo {
+namespace {
+
+using rapidjson::Value;
+
+const Value* value_of(const void* value) {
+    return static_cast<const Value*>(value);
+}
+
+}  // namespace
+
+std::string json_text(std::string_view text) {
+    const std::string clean = clean_utf8(text);
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    writer.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string json_array(const std::vector<std::string>& values) {
+    return fmt::format("[{}]", fmt::join(values, ","));
+}
+
+bool is_json_object(std::string_view json) {
+    rapidjson::Document document;
+    document.Parse(json.data(), json.size());
+    return !document.HasParseError() && document.IsObject();
+}
+
+void JsonObject::key(std::string_view key) {
+    if (body_.size() > 1) body_ += ',';
+    body_ += json_text(key);
+    body_ += ':';
+}
+
+JsonObject& JsonObject::text(std::string_view name, std::string_view value) {
+    return raw(name, json_text(value));
+}
+
+JsonObject& JsonObject::number(std::string_view name, std::int64_t value) {
+    return raw(name, std::to_string(value));
+}
+
+JsonObject& JsonObject::real(std::string_view name, double value) {
+    return raw(name, std::isfinite(value) ? fmt::format("{}", value) : "0");
+}
+
+JsonObject& JsonObject::flag(std::string_view name, bool value) {
+    return raw(name, value ? "true" : "false");
+}
+
+JsonObject& JsonObject::time(std::string_view name, std::optional<SysTime> value) {
+    return raw(name, value ? std::to_string(to_millis(*value)) : "null");
+}
+
+JsonObject& JsonObject::raw(std::string_view name, std::string_view json) {
+    key(name);
+    body_ += json;
+    return *this;
+}
+
+Json Json::parse(std::string json) {
+    auto document = std::make_shared<rapidjson::Document>();
+    document->Parse(json.data(), json.size());
+    if (document->HasParseError()) {
+        throw Failure({Fault::permanent, "postgres.rejected", "a result is not JSON"});
+    }
+    const Value* root = document.get();
+    return {std::move(document), root};
+}
+
+bool Json::null() const {
+    return !value_ || value_of(value_)->IsNull();
+}
+
+Json Json::operator[](std::string_view key) const {
+    if (!value_ || !value_of(value_)->IsObject()) return {owner_, nullptr};
+    const Value name(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+    const auto found = value_of(value_)->FindMember(name);
+    return {owner_, found == value_of(value_)->MemberEnd() ? nullptr : &found->value};
+}
+
+std::vector<Json> Json::items() const {
+    std::vector<Json> items;
+    if (!value_ || !value_of(value_)->IsArray()) return items;
+    for (const auto& item : value_of(value_)->GetArray()) items.push_back({owner_, &item});
+    return items;
+}
+
+std::string Json::text() const {
+    if (!value_ || !value_of(value_)->IsString()) return {};
+    return {value_of(value_)->GetString(), value_of(value_)->GetStringLength()};
+}
+
+std::int64_t Json::number() const {
+    return value_ && value_of(value_)->IsInt64() ? value_of(value_)->GetInt64() : 0;
+}
+
+double Json::real(std::string_view key) const {
+    const Json part = (*this)[key];
+    return part.value_ && value_of(part.value_)->IsNumber() ? value_of(part.value_)->GetDouble() : 0;
+}
+
+bool Json::flag() const {
+    return value_ && value_of(value_)->IsTrue();
+}
+
+std::string Json::source() const {
+    if (!value_) return "null";
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    value_of(value_)->Accept(writer);
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
+}  // namespace relevo

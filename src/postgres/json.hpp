@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/ids.hpp"
+
+namespace relevo {
+
+/// Builds the JSON object of a request. Text is made storable on the way (clean_utf8).
+class JsonObject {
+  public:
+    JsonObject& text(std::string_view key, std::string_view value);
+    JsonObject& number(std::string_view key, std::int64_t value);
+    JsonObject& real(std::string_view key, double value);
+    JsonObject& flag(std::string_view key, bool value);
+    JsonObject& time(std::string_view key, std::optional<SysTime> value);
+    /// `json` is a JSON value already.
+    JsonObject& raw(std::string_view key, std::string_view json);
+    template <class Tag>
+    JsonObject& id(std::string_view key, const Uuid<Tag>& value) {
+        return text(key, value.to_string());
+    }
+    std::string str() const { return body_ + "}"; }
+
+  private:
+    void key(std::string_view key);
+    std::string body_ = "{";
+};
+
+/// [a,b,…] of values that are JSON already.
+std::string json_array(const std::vector<std::string>& values);
+/// The JSON string of a text, made storable.
+std::string json_text(std::string_view text);
+/// Whether it is a JSON object that PostgreSQL can store.
+bool is_json_object(std::string_view json);
+
+/// A part of an operation's result. A field that is missing, null or of another type reads as nothing: the
+/// database speaks the same version as we do (check_schema).
+class Json {
+  public:
+    /// Throws Failure "postgres.rejected" where it is not JSON.
+    static Json parse(std::string json);
+    bool null() const;
+    Json operator[](std::string_view key) const;
+    std::vector<Json> items() const;
+    std::string text() const;
+    std::string text(std::string_view key) const { return (*this)[key].text(); }
+    std::int64_t number() const;
+    std::int64_t number(std::string_view key) const { return (*this)[key].number(); }
+    double real(std::string_view key) const;
+    bool flag() const;
+    bool flag(std::string_view key) const { return (*this)[key].flag(); }
+    SysTime time(std::string_view key) const { return from_millis(number(key)); }
+    template <class Id>
+    Id id(std::string_view key) const {
+        return Id::parse(text(key)).value_or(Id{});
+    }
+    /// This part as JSON source.
+    std::string source() const;
+
+  private:
+    Json(std::shared_ptr<const void> owner, const void* value) : owner_(std::move(owner)), value_(value) {}
+    std::shared_ptr<const void> owner_;  // the parsed document
+    const void* value_;                  // a rapidjson::Value of it, or nothing
+};
+
+}  // namespace relevo

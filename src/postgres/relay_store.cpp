@@ -1,0 +1,123 @@
+#include <mutex>
+#include <set>
+
+#include "core/random.hpp"
+#include "postgres/accounts.hpp"
+#include "postgres/json.hpp"
+#include "postgres/stores.hpp"
+
+namespace relevo {
+namespace {
+
+std::string traits_json(const ChannelLimitsByName& limits) {
+    JsonObject traits;
+    for (const auto& [channel, limit] : limits) {
+        traits.raw(channel, JsonObject()
+                                .number("spacing_ms", limit.spacing.count())
+                                .flag("resend", limit.unknown == ChannelLimits::Unknown::resend)
+                                .str());
+    }
+    return traits.str();
+}
+
+ReplyClaim::State parse_state(const std::string& state) {
+    if (state == "send") return ReplyClaim::State::send;
+    if (state == "wait") return ReplyClaim::State::wait;
+    if (state == "held") return ReplyClaim::State::held;
+    if (state == "delivered") return ReplyClaim::State::delivered;
+    return ReplyClaim::State::closed;
+}
+
+std::string_view name_of(Sent::State state) {
+    switch (state) {
+        case Sent::State::accepted:
+            return "accepted";
+        case Sent::State::refused:
+            return "refused";
+        case Sent::State::unknown:
+            break;
+    }
+    return "unknown";
+}
+
+class PostgresRelayStore final : public RelayStore {
+  public:
+    PostgresRelayStore(Database& database, ChannelLimitsByName limits)
+        : database_(database), traits_(traits_json(limits)), token_(SystemRandom().hex(16)) {}
+
+    Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now) override {
+        // The answer to an earlier claim of ours may have been lost with its connection after the intent was
+        // committed. Only we know that nobody sent because of it.
+        std::string request = JsonObject()
+                                  .id("reply", reply)
+                                  .time("now", now)
+                                  .raw("traits", traits_)
+                                  .text("token", token_)
+                                  .flag("granted", granted(reply))
+                                  .str();
+        const std::string result = co_await database_.call("claim_reply", tenant, std::move(request));
+        const Json json = Json::parse(result);
+        ReplyClaim claim;
+        claim.state = parse_state(json.text("state"));
+        claim.reason = json.text("reason");
+        if (!json["until"].null()) claim.until = json.time("until");
+        if (claim.state == ReplyClaim::State::send) {
+            grant(reply);
+            claim.permit = permit(reply, static_cast<int>(json.number("attempt")));
+            claim.channel = json.text("channel");
+            claim.account = json.text("account");
+            claim.to = {json["to"].text("kind"), json["to"].text("value")};
+            claim.text = json.text("text");
+        } else {
+            forget(reply);
+        }
+        co_return claim;
+    }
+
+    Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,
+                      SysTime now) override {
+        const bool refused = sent.state == Sent::State::refused;
+        std::string request =
+            JsonObject()
+                .id("reply", permit.reply())
+                .number("attempt", permit.attempt())
+                .text("state", name_of(sent.state))
+                .text("provider_id", sent.provider_id)
+                .text("code", sent.error.code)
+                .text("text", sent.error.text)
+                .time("due", refused && sent.error.fault == Fault::transient ? due : std::nullopt)
+                .time("now", now)
+                .raw("traits", traits_)
+                .str();
+        co_await database_.call("finish_reply", tenant, std::move(request));
+        forget(permit.reply());
+    }
+
+  private:
+    bool granted(ReplyId reply) {
+        const std::lock_guard lock(mutex_);
+        return granted_.contains(reply);
+    }
+    void grant(ReplyId reply) {
+        const std::lock_guard lock(mutex_);
+        granted_.insert(reply);
+    }
+    void forget(ReplyId reply) {
+        const std::lock_guard lock(mutex_);
+        granted_.erase(reply);
+    }
+
+    Database& database_;
+    const std::string traits_;
+    const std::string token_;  // names this process in the intents that it makes
+    std::mutex mutex_;
+    std::set<ReplyId> granted_;  // permits given and not finished: one a bubble in flight
+};
+
+}  // namespace
+
+std::unique_ptr<RelayStore> make_relay_store(Database& database, ChannelLimitsByName limits) {
+    return std::make_unique<PostgresRelayStore>(database, std::move(limits));
+}
+
+}  // namespace relevo

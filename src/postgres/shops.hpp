@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "core/random.hpp"
+#include "domain/shop.hpp"
+#include "postgres/database.hpp"
+#include "postgres/seal.hpp"
+
+namespace relevo {
+
+/// Makes the shop what `spec` says, in one transaction; applying it twice changes nothing. Keys and secrets
+/// that are neither stated nor there are drawn. What other shops have is refused (postgres.rejected): a
+/// number or bot belongs to one.
+Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Random& random);
+
+/// All shops with their addresses and the secrets that a provider is given.
+Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key);
+
+}  // namespace relevo

@@ -1,0 +1,168 @@
+#include "postgres/timers_source.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <map>
+#include <optional>
+
+#include "core/log.hpp"
+#include "domain/timer_codec.hpp"
+#include "postgres/json.hpp"
+
+namespace relevo {
+namespace {
+
+// Of one poll: what a worker publishes within a fraction of the lease.
+constexpr int most_timers = 200;
+// After a fault the database is asked less often.
+constexpr Millis fault_pause{1'000};
+
+struct TimerRow {
+    std::string key;
+    std::string value;
+};
+
+Record parse_record(const Json& row) {
+    const Json headers = row["headers"];
+    Record record{row.text("topic"), row.text("key"), row.text("value"), {}};
+    record.headers.id = headers.text("id");
+    record.headers.type = headers.text("type");
+    record.headers.source = headers.text("source");
+    record.headers.subject = headers.text("subject");
+    record.headers.traceparent = headers.text("traceparent");
+    record.headers.installation = headers.text("installation");
+    if (!headers["time"].null()) record.headers.time = headers.time("time");
+    if (!headers["expires"].null()) record.headers.expires = headers.time("expires");
+    return record;
+}
+
+}  // namespace
+
+TimersSource::TimersSource(boost::asio::any_io_executor executor, Database& database, const Clock& clock,
+                           Millis poll, Millis lease)
+    : database_(database), clock_(clock), poll_(poll), lease_(lease), waiting_(std::move(executor)) {}
+
+Task<SourceEvent> TimersSource::next(bool want_records, Millis wait) {
+    if (!assigned_) {
+        assigned_ = true;
+        co_return Assigned{{0}};
+    }
+    std::optional<std::string> fault;
+    try {
+        co_await delete_committed();
+        if (want_records && clock_.now() >= next_poll_) {
+            next_poll_ = clock_.now() + poll_;
+            std::vector<Envelope> due = co_await lease_due();
+            if (!due.empty()) {
+                next_poll_ = {};  // there may be more
+                co_return Fetched{std::move(due)};
+            }
+            co_return ReachedEnd{0};
+        }
+    } catch (const Failure& failure) {
+        fault = failure.what();
+    }
+    if (fault) {
+        log_warn("timers.unavailable", {{"text", *fault}});
+        next_poll_ = clock_.now() + fault_pause;
+    }
+    const Millis until_poll = want_records ? next_poll_ - clock_.now() : wait;
+    co_await pause(std::clamp(until_poll, Millis{0}, wait));
+    co_return Idle{};
+}
+
+Task<void> TimersSource::pause(Millis wait) {
+    if (!woken_) {
+        boost::system::error_code cancelled;
+        waiting_.expires_after(wait);
+        co_await waiting_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+    }
+    woken_ = false;
+}
+
+void TimersSource::wake() {
+    woken_ = true;  // also where `next` is not waiting yet
+    waiting_.cancel();
+}
+
+Task<std::vector<Envelope>> TimersSource::lease_due() {
+    std::string request = JsonObject()
+                              .time("now", clock_.now())
+                              .number("lease_ms", lease_.count())
+                              .number("limit", most_timers)
+                              .str();
+    const std::string leased = co_await database_.call("lease_timers", TenantId{}, std::move(request));
+    std::map<TenantId, std::vector<std::string>> ids;
+    for (const auto& row : Json::parse(leased).items()) {
+        ids[{row.number("tenant")}].push_back(json_text(row.text("id")));
+    }
+    std::vector<std::pair<TenantId, std::string>> reads;
+    for (const auto& [tenant, of_tenant] : ids) {
+        reads.emplace_back(tenant, JsonObject().raw("ids", json_array(of_tenant)).str());
+    }
+    std::vector<TenantId> tenants;
+    for (const auto& [tenant, read] : reads) tenants.push_back(tenant);
+    std::vector<std::string> found = co_await database_.call_all("read_timers", std::move(reads));
+    std::vector<Envelope> due;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        for (const auto& row : Json::parse(std::move(found[i])).items()) {
+            const Record record = parse_record(row);
+            auto owner = std::make_shared<TimerRow>(TimerRow{record.key, encode_timer(record)});
+            Envelope envelope;
+            envelope.topic = "timers";
+            envelope.offset = next_offset_;
+            envelope.appended = clock_.now();
+            envelope.key = owner->key;
+            envelope.value = owner->value;
+            envelope.headers = record.headers;
+            envelope.owner = std::move(owner);
+            leased_.push_back({tenants[i], row.text("id"), row.number("parks"), next_offset_});
+            ++next_offset_.value;
+            due.push_back(std::move(envelope));
+        }
+    }
+    co_return due;
+}
+
+void TimersSource::commit(std::span<const Commit> commits) {
+    for (const auto& commit : commits) {
+        while (!leased_.empty() && leased_.front().offset < commit.next) {
+            to_delete_.push_back(std::move(leased_.front()));
+            leased_.pop_front();
+        }
+    }
+}
+
+Task<void> TimersSource::delete_committed() {
+    if (to_delete_.empty()) co_return;
+    std::map<TenantId, std::vector<std::string>> woken;
+    for (const auto& row : to_delete_) {
+        woken[row.tenant].push_back(JsonObject().text("id", row.id).number("parks", row.parks).str());
+    }
+    const std::size_t count = to_delete_.size();
+    std::vector<std::pair<TenantId, std::string>> requests;
+    for (const auto& [tenant, rows] : woken) {
+        requests.emplace_back(tenant, JsonObject().raw("woken", json_array(rows)).str());
+    }
+    co_await database_.call_all("settle_timers", std::move(requests));
+    to_delete_.erase(to_delete_.begin(), to_delete_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+Task<void> TimersSource::release(Revoked, std::vector<Commit> commits) {
+    commit(commits);
+    std::optional<std::string> fault;
+    try {
+        co_await delete_committed();
+    } catch (const Failure& failure) {
+        fault = failure.what();
+    }
+    // what stays is woken again, and then found done
+    if (fault) log_warn("timers.unavailable", {{"text", *fault}});
+    leased_.clear();
+}
+
+Task<void> TimersSource::close(std::vector<Commit> commits) {
+    return release({}, std::move(commits));
+}
+
+}  // namespace relevo

@@ -1,0 +1,273 @@
+#include "runtime/lanes.hpp"
+
+#include <algorithm>
+
+namespace relevo {
+
+namespace intrusive = boost::intrusive;
+using SmallBlocks = boost::container::deque_options<boost::container::block_size<4>>::type;
+
+struct Lane : intrusive::list_base_hook<> {
+    std::string key;
+    Lanes::Tenant* tenant = nullptr;
+    boost::container::deque<std::vector<Envelope>, void, SmallBlocks> waiting;
+    std::vector<Envelope> open;  // the burst that still gathers
+    std::optional<BurstWindow> window;
+    bool running = false;
+};
+
+using LaneList = intrusive::list<Lane, intrusive::constant_time_size<false>>;
+
+// One partition during one assignment. Work holds it alive, so that a late completion finds it revoked.
+struct Assignment {
+    std::int32_t partition = 0;
+    OffsetTracker offsets;
+    std::optional<SysTime> time;  // running maximum of append times: the log's clock
+    bool at_end = false;
+    bool revoked = false;
+    std::unordered_map<std::string_view, std::unique_ptr<Lane>> lanes;
+    std::set<std::pair<SysTime, Lane*>> closing;
+};
+
+struct Lanes::Tenant : intrusive::list_base_hook<> {
+    std::string key;
+    LaneList ready;
+    std::size_t lanes = 0;
+    std::size_t running = 0;
+};
+
+namespace {
+
+std::size_t size_of(const Envelope& record) {
+    return record.key.size() + record.value.size();
+}
+
+std::size_t size_of(const std::vector<Envelope>& records) {
+    std::size_t bytes = 0;
+    for (const auto& record : records) bytes += size_of(record);
+    return bytes;
+}
+
+}  // namespace
+
+Lanes::Lanes(Policy policy, Limits limits)
+    : policy_(policy), limits_(limits), turns_(std::make_unique<Tenants>()) {}
+
+Lanes::~Lanes() {
+    turns_->clear();
+    for (auto& [key, tenant] : tenants_) tenant->ready.clear();
+}
+
+void Lanes::assign(std::int32_t partition) {
+    auto assignment = std::make_shared<Assignment>();
+    assignment->partition = partition;
+    assignments_[partition] = std::move(assignment);
+}
+
+void Lanes::revoke(std::int32_t partition) {
+    retire(partition);
+    const auto found = assignments_.find(partition);
+    if (found == assignments_.end()) return;
+    found->second->revoked = true;
+    assignments_.erase(found);
+}
+
+bool Lanes::is_over(const Work& work) {
+    return work.assignment->revoked;
+}
+
+void Lanes::retire(std::int32_t partition) {
+    const auto found = assignments_.find(partition);
+    if (found == assignments_.end()) return;
+    const auto assignment = found->second;
+    assignment->closing.clear();
+    for (auto lane = assignment->lanes.begin(); lane != assignment->lanes.end();) {
+        Lane& it = *lane->second;
+        for (const auto& burst : it.waiting) forget(burst.size(), size_of(burst));
+        forget(it.open.size(), size_of(it.open));
+        it.waiting.clear();
+        it.open.clear();
+        it.window.reset();
+        Tenant& tenant = *it.tenant;
+        if (it.is_linked()) tenant.ready.erase(tenant.ready.iterator_to(it));
+        if (tenant.ready.empty() && tenant.is_linked()) turns_->erase(turns_->iterator_to(tenant));
+        if (it.running) {
+            ++lane;  // `done` removes it
+        } else {
+            lane = assignment->lanes.erase(lane);
+            --tenant.lanes;
+            release_tenant(tenant);
+        }
+    }
+}
+
+void Lanes::forget(std::size_t records, std::size_t bytes) {
+    records_ -= records;
+    bytes_ -= bytes;
+}
+
+Lanes::Tenant& Lanes::tenant_of(std::string_view key) {
+    const auto name = fairness_key(key);
+    if (const auto found = tenants_.find(name); found != tenants_.end()) return *found->second;
+    auto tenant = std::make_unique<Tenant>();
+    tenant->key = name;
+    Tenant& made = *tenant;
+    tenants_.emplace(std::string_view(made.key), std::move(tenant));
+    return made;
+}
+
+void Lanes::release_tenant(Tenant& tenant) {
+    if (tenant.lanes == 0) tenants_.erase(tenants_.find(tenant.key));
+}
+
+void Lanes::add(Envelope record, const BurstPolicy& policy) {
+    const auto found = assignments_.find(record.partition);
+    if (found == assignments_.end()) return;  // fetched before a revocation was served
+    Assignment& assignment = *found->second;
+    assignment.offsets.began(record.offset);
+    assignment.time = std::max(assignment.time.value_or(record.appended), record.appended);
+    assignment.at_end = false;
+    ++records_;
+    bytes_ += size_of(record);
+
+    auto lane = assignment.lanes.find(record.key);
+    if (lane == assignment.lanes.end()) {
+        auto made = std::make_unique<Lane>();
+        made->key = record.key;
+        made->tenant = &tenant_of(record.key);
+        ++made->tenant->lanes;
+        const std::string_view key = made->key;
+        lane = assignment.lanes.emplace(key, std::move(made)).first;
+    }
+    Lane& it = *lane->second;
+    if (policy_ == Policy::one) {
+        it.waiting.emplace_back().push_back(std::move(record));
+        make_ready(it);
+        return;
+    }
+    const SysTime time = *assignment.time;
+    if (it.window && !it.window->takes(time)) close(assignment, it);
+    if (!it.window) {
+        it.window.emplace(time);
+    } else {
+        assignment.closing.erase({it.window->closes_at(), &it});
+    }
+    // A redelivered webhook is one message: it neither fills nor prolongs the window.
+    const bool again = !record.headers.id.empty() &&
+                       std::any_of(it.open.begin(), it.open.end(),
+                                   [&](const Envelope& other) { return other.headers.id == record.headers.id; });
+    it.open.push_back(std::move(record));
+    if (!again) it.window->add(time, policy);
+    if (it.window->full()) {
+        close(assignment, it);
+    } else {
+        assignment.closing.insert({it.window->closes_at(), &it});
+    }
+}
+
+void Lanes::close(Assignment& assignment, Lane& lane) {
+    assignment.closing.erase({lane.window->closes_at(), &lane});
+    lane.window.reset();
+    lane.waiting.push_back(std::move(lane.open));
+    lane.open.clear();
+    make_ready(lane);
+}
+
+void Lanes::make_ready(Lane& lane) {
+    if (lane.running || lane.is_linked()) return;
+    Tenant& tenant = *lane.tenant;
+    tenant.ready.push_back(lane);
+    if (!tenant.is_linked()) turns_->push_back(tenant);
+}
+
+void Lanes::reached_end(std::int32_t partition) {
+    const auto found = assignments_.find(partition);
+    if (found != assignments_.end()) found->second->at_end = true;
+}
+
+void Lanes::close_due(SysTime now) {
+    for (auto& [partition, assignment] : assignments_) {
+        if (assignment->closing.empty()) continue;
+        SysTime time = *assignment->time;
+        if (assignment->at_end) time = std::max(time, now);
+        while (!assignment->closing.empty() && assignment->closing.begin()->first <= time) {
+            close(*assignment, *assignment->closing.begin()->second);
+        }
+    }
+}
+
+bool Lanes::close_oldest() {
+    Assignment* oldest = nullptr;
+    for (auto& [partition, assignment] : assignments_) {
+        if (assignment->closing.empty()) continue;
+        if (!oldest || *assignment->closing.begin() < *oldest->closing.begin()) oldest = assignment.get();
+    }
+    if (oldest) close(*oldest, *oldest->closing.begin()->second);
+    return oldest != nullptr;
+}
+
+std::optional<SysTime> Lanes::next_close() const {
+    std::optional<SysTime> next;
+    for (const auto& [partition, assignment] : assignments_) {
+        if (!assignment->at_end || assignment->closing.empty()) continue;
+        const SysTime closes = assignment->closing.begin()->first;
+        next = next ? std::min(*next, closes) : closes;
+    }
+    return next;
+}
+
+std::optional<Work> Lanes::take() {
+    if (running_ >= limits_.running) return std::nullopt;
+    for (auto turn = turns_->begin(); turn != turns_->end(); ++turn) {
+        Tenant& tenant = *turn;
+        if (tenant.running >= limits_.running_per_tenant) continue;
+        Lane& lane = tenant.ready.front();
+        tenant.ready.pop_front();
+        turns_->erase(turn);
+        if (!tenant.ready.empty()) turns_->push_back(tenant);
+        lane.running = true;
+        ++tenant.running;
+        ++running_;
+        Work work{assignments_.at(lane.waiting.front().front().partition), &lane, std::move(lane.waiting.front())};
+        lane.waiting.pop_front();
+        return work;
+    }
+    return std::nullopt;
+}
+
+void Lanes::settled(const Work& work) {
+    if (work.assignment->revoked) return;
+    for (const auto& record : work.records) work.assignment->offsets.finished(record.offset);
+}
+
+void Lanes::done(const Work& work) {
+    forget(work.records.size(), size_of(work.records));
+    Lane& lane = *work.lane;
+    Tenant& tenant = *lane.tenant;
+    lane.running = false;
+    --running_;
+    --tenant.running;
+    if (!lane.waiting.empty()) {
+        make_ready(lane);
+    } else if (lane.open.empty()) {
+        --tenant.lanes;
+        work.assignment->lanes.erase(lane.key);
+        release_tenant(tenant);
+    }
+}
+
+std::vector<Lanes::Progress> Lanes::progress() {
+    std::vector<Progress> out;
+    for (auto& [partition, assignment] : assignments_) out.push_back({partition, assignment->offsets});
+    return out;
+}
+
+std::optional<SysTime> Lanes::oldest_time() const {
+    std::optional<SysTime> oldest;
+    for (const auto& [partition, assignment] : assignments_) {
+        if (assignment->time) oldest = std::min(oldest.value_or(*assignment->time), *assignment->time);
+    }
+    return oldest;
+}
+
+}  // namespace relevo

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace relevo {
+
+/// What every stage exports, without writing a line of its own. Safe from any thread.
+///   relevo_records_total{stage,outcome}       outcome: emit, drop, park, retry, dead
+///   relevo_drops_total{stage,reason}          reasons are from a finite set
+///   relevo_errors_total{stage,code}
+///   relevo_duration_seconds{stage}            a handler's run, retries apart
+///   relevo_in_flight{stage}                   handlers that run now
+///   relevo_behind_records{stage}              in the log, not taken
+///   relevo_held_records{stage}                taken, not settled: open windows, running calls
+///   relevo_oldest_undispatched_seconds{stage} how late the next record is
+///   relevo_stuck_total{stage}                 handlers that the watchdog cancelled
+class StageMetrics {
+  public:
+    StageMetrics(prometheus::Registry& registry, std::string stage);
+    ~StageMetrics();
+    StageMetrics(const StageMetrics&) = delete;
+    StageMetrics& operator=(const StageMetrics&) = delete;
+
+    enum class Outcome { emit, drop, park, retry, dead };
+    void settled(Outcome outcome, std::size_t records);
+    void dropped(std::string_view reason);
+    void failed(std::string_view code);
+    void took(Millis duration);
+    void stuck();
+    /// One worker's figures replace its earlier ones; a stage's are the sum over `worker`.
+    void gauges(int worker, std::size_t in_flight, std::int64_t behind, std::size_t held, double oldest_seconds);
+
+  private:
+    struct Families;
+    std::string stage_;
+    std::unique_ptr<Families> families_;
+};
+
+/// Counters and gauges outside of stages: relevo_<name>{labels}.
+class Metrics {
+  public:
+    Metrics();
+    ~Metrics();
+    prometheus::Registry& registry() { return *registry_; }
+    /// Adds to relevo_<name>_total{label_name=label}.
+    void count(std::string_view name, std::string_view help, std::string_view label_name, std::string_view label,
+               double by = 1);
+    void set(std::string_view name, std::string_view help, std::string_view label_name, std::string_view label,
+             double value);
+    /// The text exposition format, version 0.0.4.
+    std::string text() const;
+
+  private:
+    std::unique_ptr<prometheus::Registry> registry_;
+};
+
+}  // namespace relevo

@@ -1,0 +1,61 @@
+#include "runtime/yaml_fields.hpp"
+
+#include <algorithm>
+
+namespace relevo::yaml {
+
+void refuse(const YAML::Node& node, std::string text) {
+    throw Mistake{node.Mark(), std::move(text)};
+}
+
+std::string text(const YAML::Node& node) {
+    if (!node.IsScalar() || node.Scalar().empty()) refuse(node, "expected a text");
+    return node.Scalar();
+}
+
+std::string any_text(const YAML::Node& node) {
+    if (!node.IsScalar()) refuse(node, "expected a text");
+    return node.Scalar();
+}
+
+Millis duration(const YAML::Node& node) {
+    static const std::map<std::string, std::int64_t> units{
+        {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+    const std::string value = text(node);
+    const auto digits = std::min(value.find_first_not_of("0123456789"), value.size());
+    const auto unit = units.find(value.substr(digits));
+    if (digits == 0 || digits > 9 || unit == units.end()) {
+        refuse(node, "expected a duration such as 250ms, 16s, 2m, 3h or 14d");
+    }
+    return Millis{std::stoll(value.substr(0, digits)) * unit->second};
+}
+
+std::int64_t size(const YAML::Node& node) {
+    static const std::map<std::string, std::int64_t> units{{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}};
+    const std::string value = text(node);
+    const auto digits = std::min(value.find_first_not_of("0123456789"), value.size());
+    const auto unit = units.find(value.substr(digits));
+    if (digits == 0 || digits > 9 || unit == units.end()) refuse(node, "expected a size such as 64KiB or 4MiB");
+    return std::stoll(value.substr(0, digits)) * unit->second;
+}
+
+void read(const YAML::Node& node, const Fields& fields, const std::set<std::string>& required) {
+    if (!node.IsMap()) refuse(node, "expected a map");
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+        const std::string key = text(entry.first);
+        const auto field = fields.find(key);
+        if (field == fields.end()) {
+            std::string known;
+            for (const auto& [name, reader] : fields) known += (known.empty() ? "" : ", ") + name;
+            refuse(entry.first, fmt::format("unknown key '{}'; known here: {}", key, known));
+        }
+        if (!seen.insert(key).second) refuse(entry.first, fmt::format("key '{}' is there twice", key));
+        field->second(entry.second);
+    }
+    for (const auto& key : required) {
+        if (!seen.contains(key)) refuse(node, fmt::format("key '{}' is missing", key));
+    }
+}
+
+}  // namespace relevo::yaml

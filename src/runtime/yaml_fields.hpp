@@ -1,0 +1,68 @@
+#pragma once
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "core/error.hpp"
+
+// For .cpp files that read a YAML file field by field: one table of fields gives the reading, the known keys and
+// the place of every mistake.
+
+namespace relevo::yaml {
+
+struct Mistake {
+    YAML::Mark mark;
+    std::string text;
+};
+
+[[noreturn]] void refuse(const YAML::Node& node, std::string text);
+
+template <class T>
+T number(const YAML::Node& node, T least, T most) {
+    T value{};
+    if (!node.IsScalar() || !YAML::convert<T>::decode(node, value) || value < least || value > most) {
+        refuse(node, fmt::format("expected a number from {} to {}", least, most));
+    }
+    return value;
+}
+
+/// A text that is not empty.
+std::string text(const YAML::Node& node);
+/// A text that may be empty.
+std::string any_text(const YAML::Node& node);
+/// "250ms", "16s", "2m", "3h", "14d".
+Millis duration(const YAML::Node& node);
+/// "64KiB", "4MiB", or a plain number of bytes.
+std::int64_t size(const YAML::Node& node);
+
+using Fields = std::map<std::string, std::function<void(const YAML::Node&)>>;
+
+/// Reads a map: refuses what is no field, twice there, or required and missing.
+void read(const YAML::Node& node, const Fields& fields, const std::set<std::string>& required = {});
+
+/// What `reader` makes of the file; its mistakes as Error `code` with file, line and column.
+template <class T>
+Result<T> load(const std::filesystem::path& file, std::string code, const std::function<T(const YAML::Node&)>& reader) {
+    const auto invalid = [&](const YAML::Mark& mark, const std::string& what) {
+        return Error{Fault::permanent, code,
+                     fmt::format("{}:{}:{}: {}", file.string(), mark.line + 1, mark.column + 1, what)};
+    };
+    try {
+        return reader(YAML::LoadFile(file.string()));
+    } catch (const Mistake& mistake) {
+        return invalid(mistake.mark, mistake.text);
+    } catch (const YAML::BadFile&) {
+        return Error{Fault::permanent, code, file.string() + ": cannot be read"};
+    } catch (const YAML::Exception& error) {
+        return invalid(error.mark, error.msg);
+    }
+}
+
+}  // namespace relevo::yaml

@@ -1,0 +1,99 @@
+#include "stages/relay.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/log.hpp"
+#include "domain/records.hpp"
+
+namespace relevo {
+namespace {
+
+constexpr Millis longest_lane_wait{75'000};  // nothing stays unsettled for longer than two minutes
+constexpr Millis longest_pause{300'000};
+
+// Meta's advice for its pair limit, 4^n s, and good for the others too.
+Millis pause_after(int attempt, std::optional<Millis> retry_after) {
+    const double seconds = std::pow(4.0, std::min(attempt, 5));
+    const Millis pause = std::min(longest_pause, Millis{static_cast<std::int64_t>(seconds * 1'000)});
+    return std::max(pause, retry_after.value_or(Millis{0}));
+}
+
+}  // namespace
+
+Task<Outcome> Relay::handle(std::span<const Envelope> records) {
+    const Envelope& record = records.front();
+    const SysTime started = clock_.now();
+    // A replay, a restored backup, a topic of another installation: none may reach a customer.
+    if (record.headers.installation != installation_) co_return Drop{"of another installation"};
+    if (!record.headers.expires || *record.headers.expires < started) co_return Drop{"expired"};
+    const ReplyReady ready = decode_reply_ready(record.value).value();
+    const std::string channel = conversation_channel(ready.tenant, ready.conversation);
+    for (;;) {
+        ReplyClaim claim = co_await store_.claim(ready.tenant, ready.reply, clock_.now());
+        switch (claim.state) {
+            case ReplyClaim::State::send: {
+                Outcome outcome = co_await send(ready.tenant, ready.conversation, std::move(claim));
+                if (!std::holds_alternative<Park>(outcome)) co_return outcome;
+                break;  // refused for now: the next claim says until when
+            }
+            case ReplyClaim::State::closed:
+                live_.publish(channel, ready.turn ? live_withdrawn(*ready.turn) : live_changed());
+                co_return Drop{claim.reason};
+            case ReplyClaim::State::delivered:
+                live_.publish(channel, live_changed());
+                co_return Drop{"delivered before"};
+            case ReplyClaim::State::wait:
+            case ReplyClaim::State::held:
+                if (claim.until - started > longest_lane_wait) {
+                    Record again = to_record(ready);
+                    again.headers = record.headers;
+                    co_return Park{{claim.until, std::move(again)},
+                                   claim.state == ReplyClaim::State::held ? "held by a newer message" : "not yet"};
+                }
+                co_await clock_.sleep_until(claim.until);
+        }
+    }
+}
+
+// Park says that the ledger has it open again.
+Task<Outcome> Relay::send(TenantId tenant, ConversationId conversation, ReplyClaim claim) {
+    Channel* channel = channels_.find(claim.channel);
+    Sent sent{Sent::State::refused, {}, {Fault::permanent, "relay.no_channel", "no such channel: " + claim.channel}};
+    if (channel) {
+        Secret token;
+        if (!channel->sending_secret().empty()) {
+            token = co_await vault_.find(tenant, std::string(channel->credentials()),
+                                         std::string(channel->sending_secret()));
+        }
+        Outbound bubble{claim.account, claim.to, std::move(claim.text), claim.permit->reply(), std::move(token)};
+        sent = co_await channel->send(std::move(bubble), *claim.permit);
+    }
+    const SysTime now = clock_.now();
+    std::optional<SysTime> due;
+    if (sent.state == Sent::State::refused && sent.error.fault == Fault::transient) {
+        due = now + pause_after(claim.permit->attempt(), sent.error.retry_after);
+    }
+    const Sent::State state = sent.state;
+    const std::string code = sent.error.code;
+    if (state != Sent::State::accepted) {
+        log_warn("delivery.not_confirmed", {{"channel", claim.channel},
+                                            {"tenant", tenant.value},
+                                            {"reply", claim.permit->reply().to_string()},
+                                            {"attempt", claim.permit->attempt()},
+                                            {"state", state == Sent::State::refused ? "refused" : "unknown"},
+                                            {"code", code},
+                                            {"text", sent.error.text}});
+    }
+    co_await store_.finish(tenant, *claim.permit, std::move(sent), due, now);
+    live_.publish(conversation_channel(tenant, conversation), live_changed());
+    switch (state) {
+        case Sent::State::accepted: co_return Emit{};
+        case Sent::State::unknown: co_return Drop{"delivery unknown"};
+        case Sent::State::refused: break;
+    }
+    if (due) co_return Park{{*due, {}}, code};
+    co_return Drop{"refused by the provider"};
+}
+
+}  // namespace relevo

@@ -1,0 +1,72 @@
+#include "stages/resolve.hpp"
+
+#include <fmt/format.h>
+
+#include "core/trace.hpp"
+#include "domain/records.hpp"
+
+namespace relevo {
+namespace {
+
+// A record carries the endpoint whose secret verified it; it speaks for that endpoint's accounts only.
+const Account& check_scope(const std::optional<Account>& account, const MessageReceived& message) {
+    const std::string& name = message.inbound.account;
+    if (!account) {
+        throw Failure({Fault::permanent, "resolve.unknown_account",
+                       fmt::format("no shop has registered {} account '{}' (webhook address {}); register it with "
+                                   "relevo shops apply, then redrive",
+                                   message.channel, name, message.scope.value)});
+    }
+    if (account->endpoint != message.scope) {
+        throw Failure({Fault::permanent, "resolve.foreign_account",
+                       fmt::format("{} account '{}' belongs to webhook address {}, the webhook came through {}",
+                                   message.channel, name, account->endpoint.value, message.scope.value)});
+    }
+    return *account;
+}
+
+}  // namespace
+
+Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
+    const Envelope& record = records.front();
+    MessageReceived message = decode_message_received(record.value).value();
+    Inbound& inbound = message.inbound;
+    const auto found = co_await store_.find_account(message.channel, inbound.account, message.scope);
+    const Account account = check_scope(found, message);
+    const std::string trace(trace_id(record.headers.traceparent));
+
+    switch (inbound.kind) {
+        case InboundKind::message:
+        case InboundKind::reaction: {
+            const bool opens_turn = inbound.kind == InboundKind::message;
+            const StoredMessage stored =
+                co_await store_.store_message(account, std::move(inbound), record.appended, trace);
+            live_.publish(conversation_channel(account.tenant, stored.conversation), live_changed());
+            if (!opens_turn) co_return Drop{"reaction"};
+            if (stored.human) co_return Drop{"human has the conversation"};
+            std::vector<Record> out;
+            out.push_back(to_record(MessageResolved{account.tenant, stored.conversation, stored.message, stored.seq,
+                                                    account.window}));
+            co_return Emit{std::move(out)};
+        }
+        case InboundKind::echo: {
+            const StoredMessage stored =
+                co_await store_.store_echo(account, std::move(inbound), record.appended, trace);
+            live_.publish(conversation_channel(account.tenant, stored.conversation), live_changed());
+            co_return Drop{"owner's echo"};
+        }
+        case InboundKind::renamed: {
+            if (inbound.aliases.size() != 2) {
+                throw Failure({Fault::permanent, "record.malformed", "a renamed contact needs two aliases"});
+            }
+            co_await store_.rename_contact(account, inbound.aliases[0], inbound.aliases[1]);
+            co_return Drop{"contact renamed"};
+        }
+        case InboundKind::archived:
+            co_await store_.archive(account, std::move(inbound), record.appended);
+            co_return Drop{"archived"};
+    }
+    co_return Drop{"archived"};
+}
+
+}  // namespace relevo

@@ -1,0 +1,114 @@
+#include "domain/prompt.hpp"
+
+#include <doctest/doctest.h>
+
+namespace relevo {
+namespace {
+
+using Author = HistoryLine::Author;
+using Role = PromptMessage::Role;
+
+Inference shop_inference() {
+    Inference inference;
+    inference.shop = "Pointe";
+    inference.agent.prompt = "Sos asesora de {STORE_NAME}.\n{STORE_CATALOG_KNOWLEDGE}\nSé cálida.";
+    inference.agent.model = "small";
+    inference.agent.base_url = "http://models.test/v1";
+    inference.agent.temperature = 0.5;
+    inference.agent.max_output_tokens = 99;
+    inference.passages = {{"catalogue", "Puntas Aurora", "Precio: ARS 90.000", 1.0}};
+    inference.history = {{Author::contact, "¿Tenés puntas?", true}};
+    return inference;
+}
+
+std::string system_of(const Inference& inference) {
+    const auto prompt = build_prompt(inference, Secret("k"));
+    REQUIRE(prompt.messages.front().role == Role::system);
+    return prompt.messages.front().text;
+}
+
+std::size_t occurrences(const std::string& text, std::string_view part) {
+    std::size_t count = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("the agent's prompt gets the shop's name and its knowledge where it has a place for them") {
+    const auto system = system_of(shop_inference());
+    CHECK(system.starts_with(
+        "Sos asesora de Pointe.\n[catalogue] Puntas Aurora\nPrecio: ARS 90.000\nSé cálida."));
+    CHECK(occurrences(system, "Puntas Aurora") == 1);
+    CHECK(system.find("{STORE") == std::string::npos);
+}
+
+TEST_CASE("a prompt without a place for the knowledge gets it as a section of its own") {
+    auto inference = shop_inference();
+    inference.agent.prompt = "Sos asesora.";
+    CHECK(system_of(inference).starts_with(
+        "Sos asesora.\n\n## The shop's knowledge\n[catalogue] Puntas Aurora"));
+}
+
+TEST_CASE("what a passage or the shop's name says is never taken for a placeholder") {
+    auto inference = shop_inference();
+    inference.shop = "{STORE_CATALOG_KNOWLEDGE}";
+    inference.passages[0].text = "{STORE_NAME} {x";
+    const auto system = system_of(inference);
+    CHECK(system.starts_with("Sos asesora de {STORE_CATALOG_KNOWLEDGE}.\n"));
+    CHECK(occurrences(system, "{STORE_NAME} {x") == 1);
+    CHECK(occurrences(system, "Puntas Aurora") == 1);
+}
+
+TEST_CASE("the model is told to keep to the passages, and when there are none") {
+    auto inference = shop_inference();
+    inference.passages.clear();
+    const auto system = system_of(inference);
+    CHECK(system.find("nothing was found") != std::string::npos);
+    CHECK(system.find("Answer only from the passages") != std::string::npos);
+}
+
+TEST_CASE("the messages' metadata is in the system's message, and no section for it where there is none") {
+    auto inference = shop_inference();
+    CHECK(system_of(inference).find("etadata of") == std::string::npos);
+    inference.metadata = R"([{"referral":"ad 7"}])";
+    CHECK(system_of(inference).find(
+              "Metadata of the customer's messages (JSON)\n[{\"referral\":\"ad 7\"}]") != std::string::npos);
+}
+
+TEST_CASE("lines of one side are joined, and a human operator's are the assistant's") {
+    auto inference = shop_inference();
+    inference.history = {{Author::contact, "hola", false},    {Author::agent, "¡Hola!", false},
+                         {Author::human, "Soy Marta", false}, {Author::contact, "", false},
+                         {Author::contact, "puntas", true},   {Author::contact, "talle 38", true}};
+    const auto prompt = build_prompt(inference, Secret());
+    REQUIRE(prompt.messages.size() == 4);
+    CHECK(prompt.messages[1].role == Role::user);
+    CHECK(prompt.messages[1].text == "hola");
+    CHECK(prompt.messages[2].role == Role::assistant);
+    CHECK(prompt.messages[2].text == "¡Hola!\nSoy Marta");
+    CHECK(prompt.messages[3].role == Role::user);
+    CHECK(prompt.messages[3].text == "puntas\ntalle 38");
+    CHECK(prompt.question == "puntas\ntalle 38");
+}
+
+TEST_CASE(
+    "the question holds the turn's lines only, even where the turn follows the same side's earlier lines") {
+    auto inference = shop_inference();
+    inference.history = {{Author::contact, "hola", false}, {Author::contact, "¿puntas?", true}};
+    const auto prompt = build_prompt(inference, Secret());
+    CHECK(prompt.question == "¿puntas?");
+    CHECK(prompt.messages.back().text == "hola\n¿puntas?");
+}
+
+TEST_CASE("model, address, limits, key and passages go along") {
+    const auto prompt = build_prompt(shop_inference(), Secret("k"));
+    CHECK(prompt.base_url == "http://models.test/v1");
+    CHECK(prompt.model == "small");
+    CHECK(prompt.temperature == 0.5);
+    CHECK(prompt.max_output_tokens == 99);
+    CHECK(prompt.key.reveal() == "k");
+    CHECK(prompt.passages.size() == 1);
+}
+
+}  // namespace relevo

@@ -1,0 +1,158 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <pqxx/pqxx>
+
+#include "postgres/json.hpp"
+#include "tests/postgres/fixture.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+TEST_CASE("thousands of calls with another tenant's ids find and change nothing") {
+    Fixture fixture(4);
+    const auto stored = fixture.store("1", "hola", at(0));
+    const TurnId turn = fixture.claim(stored, at(16));
+    const auto replies = fixture.answer(turn, {"uno", "dos"}, at(17));
+    const auto rows = [&] {
+        return fixture.test.query(
+            "SELECT md5(string_agg(x, ',' ORDER BY x)) FROM (SELECT c::text AS x FROM conversations c "
+            "UNION ALL SELECT r::text FROM replies r UNION ALL SELECT t::text FROM turns t "
+            "UNION ALL SELECT d::text FROM deliveries d UNION ALL SELECT m::text FROM messages m "
+            "UNION ALL SELECT k::text FROM credentials k) AS all_rows");
+    };
+    const std::string before = rows();
+    const std::string conversation =
+        JsonObject().id("conversation", stored.conversation).time("now", at(20)).str();
+    const std::string of_turn = JsonObject()
+                                    .id("turn", turn)
+                                    .number("step", 0)
+                                    .time("now", at(20))
+                                    .text("code", "x")
+                                    .id("fallback", replies[0])
+                                    .raw("bubbles", "[]")
+                                    .raw("completion", "{}")
+                                    .raw("passages", "[]")
+                                    .str();
+    const std::string of_reply = JsonObject()
+                                     .id("reply", replies[0])
+                                     .id("account", fixture.account().id)
+                                     .time("now", at(20))
+                                     .text("token", "t")
+                                     .flag("granted", false)
+                                     .number("attempt", 1)
+                                     .text("state", "accepted")
+                                     .text("status", "read")
+                                     .text("provider_id", "p")
+                                     .str();
+    const std::vector<std::pair<std::string, std::string>> swapped = {
+        {"take_over", conversation},
+        {"give_back", conversation},
+        {"demo_conversation", conversation},
+        {"turn_text", of_turn},
+        {"load_inference", of_turn},
+        {"commit_answer", of_turn},
+        {"fail_turn", of_turn},
+        {"freeze_step", of_turn},
+        {"claim_reply", of_reply},
+        {"finish_reply", of_reply},
+        {"settle", of_reply},
+        {"find_credential", "{\"category\":\"whatsapp_cloud\",\"name\":\"ACCESS_TOKEN\"}"},
+    };
+    for (const auto& [op, request] : swapped) {
+        std::vector<std::pair<TenantId, std::string>> requests(1'000, {fixture.other, request});
+        // no tenant at all sees nothing either
+        requests.resize(1'500, {TenantId{}, request});
+        for (const auto& result : run(fixture.database.call_all(op, requests))) {
+            const bool nothing = result == "null" || result == "false" || result == "{\"replies\": []}" ||
+                                 result.find("erased") != std::string::npos ||
+                                 result.find("not_ours") != std::string::npos;
+            REQUIRE_MESSAGE(nothing, op << ": " << result);
+        }
+    }
+    CHECK(rows() == before);
+}
+
+TEST_CASE("a batch of several tenants answers each with its own rows") {
+    Fixture fixture(1);
+    std::vector<std::pair<TenantId, std::string>> requests;
+    for (int i = 0; i < 400; ++i) {
+        requests.emplace_back(i % 2 == 0 ? fixture.ballet : fixture.other, "{}");
+    }
+    const auto shops = run(fixture.database.call_all("demo_shop", requests));
+    for (std::size_t i = 0; i < shops.size(); ++i) {
+        REQUIRE(Json::parse(shops[i]).text("slug") == (i % 2 == 0 ? "ballet" : "ferreteria"));
+    }
+}
+
+TEST_CASE("a pooled connection does not keep the last tenant") {
+    Fixture fixture(1);
+    run(fixture.database.call("demo_shop", fixture.ballet, "{}"));
+    CHECK(run(fixture.database.call("demo_shop", TenantId{}, "{}")) == "null");
+    CHECK(run(fixture.database.call("demo_conversations", TenantId{}, "{}")) == "[]");
+}
+
+TEST_CASE("the process reads and writes no tenant's rows by plain statements without the setting") {
+    Fixture fixture;
+    fixture.store("1", "hola", at(0));
+    pqxx::connection connection(fixture.test.app_url());
+    pqxx::nontransaction work(connection);
+    for (const auto* table :
+         {"messages", "conversations", "contacts", "credentials", "agents", "tenants", "chunks"}) {
+        CHECK(work.query_value<int>(fmt::format("SELECT count(*) FROM {}", table)) == 0);
+    }
+    CHECK_THROWS_AS(work.exec("INSERT INTO contacts (tenant_id, id) VALUES (1, gen_random_uuid())"),
+                    pqxx::insufficient_privilege);
+    CHECK_THROWS_AS(work.exec("SET row_security = off; SELECT count(*) FROM messages"),
+                    pqxx::insufficient_privilege);
+    CHECK_THROWS_AS(work.exec("ALTER TABLE messages NO FORCE ROW LEVEL SECURITY"),
+                    pqxx::insufficient_privilege);
+    CHECK(fixture.test.query("SELECT pg_has_role('relevo_app', 'relevo_router', 'MEMBER')") == "f");
+}
+
+TEST_CASE("the owner of the tables obeys the policies too") {
+    Fixture fixture;
+    fixture.store("1", "hola", at(0));
+    pqxx::connection connection(fixture.test.owner_url());
+    pqxx::nontransaction work(connection);
+    CHECK(work.query_value<int>("SELECT count(*) FROM messages") == 0);
+}
+
+TEST_CASE("every table with a tenant has forced row-level security with a policy for reads and writes") {
+    TestDatabase test;
+    CHECK(test.query(
+              "SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid "
+              "WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace "
+              "AND (a.attname = 'tenant_id' OR c.relname = 'tenants' AND a.attname = 'id') AND NOT "
+              "a.attisdropped "
+              "AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT FROM pg_policy AS p "
+              "WHERE p.polrelid = c.oid AND p.polname = 'tenant' AND p.polcmd = '*' "
+              "AND p.polwithcheck IS NOT NULL))") == "");
+    CHECK(test.query("SELECT count(*) > 20 FROM pg_class WHERE relforcerowsecurity") == "t");
+}
+
+TEST_CASE("only these functions cross tenants, and nobody but the process may call them") {
+    TestDatabase test;
+    CHECK(test.query("SELECT p.proname, r.rolname, array_to_string(p.proconfig, ','), "
+                     "has_function_privilege('relevo_operator', p.oid, 'EXECUTE') "
+                     "FROM pg_proc AS p JOIN pg_roles AS r ON r.oid = p.proowner "
+                     "WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace ORDER BY 1") ==
+          "find_endpoint|relevo_router|search_path=pg_catalog, public|f\n"
+          "lease_timers|relevo_router|search_path=pg_catalog, public|f\n"
+          "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"
+          "list_tenants|relevo_router|search_path=pg_catalog, public|f\n"
+          "register_tenant|relevo_router|search_path=pg_catalog, public|f\n"
+          "resolve_account|relevo_router|search_path=pg_catalog, public|f");
+    CHECK(test.query(
+              "SELECT string_agg(DISTINCT table_name || ':' || privilege_type, ' ' ORDER BY table_name || "
+              "':' || "
+              "privilege_type) FROM information_schema.role_table_grants WHERE grantee = 'relevo_router'") ==
+          "accounts:SELECT endpoints:SELECT tenants:INSERT tenants:SELECT timers:SELECT timers:UPDATE");
+}
+
+TEST_CASE("views that could read as their owner do not exist") {
+    TestDatabase test;
+    CHECK(test.query("SELECT relname FROM pg_class WHERE relkind IN ('v', 'm') "
+                     "AND relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_depend AS d "
+                     "WHERE d.objid = pg_class.oid AND d.deptype = 'e')") == "");
+}

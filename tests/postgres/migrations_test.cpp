@@ -1,0 +1,119 @@
+#include "postgres/migrations.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <thread>
+
+#include "tests/postgres/fixture.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A copy of the migrations that a test may change.
+class Folder {
+  public:
+    Folder() : path_(fs::temp_directory_path() / ("relevo_migrations_" + SystemRandom().hex(6))) {
+        fs::copy(fs::path(RELEVO_SOURCE_DIR) / "migrations", path_);
+    }
+    ~Folder() { fs::remove_all(path_); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    const fs::path& path() const { return path_; }
+    void write(const std::string& name, const std::string& sql) const { std::ofstream(path_ / name) << sql; }
+    std::string last() const {
+        std::string last;
+        for (const auto& file : fs::directory_iterator(path_))
+            last = std::max(last, file.path().filename().string());
+        return last;
+    }
+
+  private:
+    fs::path path_;
+};
+
+template <class Call>
+std::string code_of(Call call) {
+    try {
+        call();
+    } catch (const Failure& failure) {
+        return failure.error().code;
+    }
+    return "";
+}
+
+}  // namespace
+
+TEST_CASE(
+    "migrating twice applies nothing the second time, and two that start together wait for each other") {
+    EmptyDatabase empty;
+    Folder folder;
+    std::size_t applied = 0;
+    std::mutex mutex;
+    std::vector<std::thread> starts;
+    for (int i = 0; i < 3; ++i) {
+        starts.emplace_back([&] {
+            const std::size_t mine = migrate_up(empty.owner_url(), folder.path()).size();
+            const std::lock_guard lock(mutex);
+            applied += mine;
+        });
+    }
+    for (auto& start : starts) start.join();
+    const auto status = migration_status(empty.app_url(), folder.path());
+    CHECK(applied == status.size());
+    for (const auto& migration : status) CHECK(migration.applied);
+    CHECK(code_of([&] { check_schema(empty.app_url(), folder.path()); }).empty());
+}
+
+TEST_CASE("a database that is not migrated, or not to the end, is refused at the start") {
+    EmptyDatabase empty;
+    Folder folder;
+    CHECK(code_of([&] { check_schema(empty.app_url(), folder.path()); }) == "schema.older");
+    migrate_up(empty.owner_url(), folder.path());
+    folder.write("0099_later.sql", "SELECT 1");
+    CHECK(code_of([&] { check_schema(empty.app_url(), folder.path()); }) == "schema.broken");
+}
+
+TEST_CASE("an edited migration is refused") {
+    EmptyDatabase empty;
+    Folder folder;
+    migrate_up(empty.owner_url(), folder.path());
+    folder.write("0002_conversations.sql", "SELECT 1;");
+    CHECK(code_of([&] { migrate_up(empty.owner_url(), folder.path()); }) == "schema.changed");
+    CHECK(code_of([&] { check_schema(empty.app_url(), folder.path()); }) == "schema.changed");
+}
+
+TEST_CASE("a newer schema is refused, by the start and by migrate") {
+    EmptyDatabase empty;
+    Folder folder;
+    migrate_up(empty.owner_url(), folder.path());
+    fs::remove(folder.path() / folder.last());
+    CHECK(code_of([&] { migrate_up(empty.owner_url(), folder.path()); }) == "schema.newer");
+    CHECK(code_of([&] { check_schema(empty.app_url(), folder.path()); }) == "schema.newer");
+}
+
+TEST_CASE("a migration that fails leaves nothing of itself and all before it") {
+    EmptyDatabase empty;
+    Folder folder;
+    const auto known = migration_status(empty.owner_url(), folder.path()).size();
+    std::string next = std::to_string(known + 1);
+    next.insert(0, 4 - next.size(), '0');
+    folder.write(next + "_broken.sql", "CREATE TABLE half (x integer); SELECT 1 / 0;");
+    CHECK(code_of([&] { migrate_up(empty.owner_url(), folder.path()); }) == "schema.broken");
+    CHECK(code_of([&] { check_schema(empty.app_url(), folder.path()); }) == "schema.older");
+    folder.write(next + "_broken.sql", "CREATE TABLE half (x integer)");
+    CHECK(migrate_up(empty.owner_url(), folder.path()).size() == 1);
+}
+
+TEST_CASE("the start refuses a role that owns the tables or bypasses row-level security") {
+    TestDatabase test;
+    const fs::path folder = fs::path(RELEVO_SOURCE_DIR) / "migrations";
+    CHECK(code_of([&] { check_schema(test.owner_url(), folder); }) == "postgres.unsafe_role");
+    CHECK(code_of([&] { check_schema(test.owner_url().substr(0, test.owner_url().find('?')), folder); }) ==
+          "postgres.unsafe_role");
+    CHECK(code_of([&] { check_schema(test.app_url(), folder); }).empty());
+}

@@ -1,0 +1,116 @@
+#include "postgres/shops.hpp"
+
+#include <doctest/doctest.h>
+
+#include "postgres/json.hpp"
+#include "tests/postgres/fixture.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+TEST_CASE("applying a shop twice changes nothing, keys and drawn secrets included") {
+    Fixture fixture;
+    const auto state = [&] {
+        return fixture.test.query(
+            "SELECT md5(string_agg(x, ',' ORDER BY x)) FROM (SELECT to_jsonb(e)::text AS x FROM endpoints e "
+            "UNION ALL SELECT k::text FROM credentials k UNION ALL SELECT a::text FROM agents a "
+            "UNION ALL SELECT v::text FROM agent_versions v UNION ALL SELECT a::text FROM accounts a "
+            "UNION ALL SELECT c::text FROM chunks c) AS all_rows");
+    };
+    const std::string before = state();
+    CHECK(run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random)) == fixture.ballet);
+    CHECK(state() == before);
+}
+
+TEST_CASE("a changed agent gets a version, a product that is gone is not found any more") {
+    Fixture fixture;
+    ShopSpec changed = ballet_spec();
+    changed.agent.temperature = 0.2;
+    changed.catalogue.pop_back();
+    run(apply_shop(fixture.database, fixture.key, changed, fixture.random));
+    CHECK(fixture.test.query("SELECT version FROM agents WHERE tenant_id = 1") == "2");
+    CHECK(fixture.test.query("SELECT count(*) FROM agent_versions WHERE tenant_id = 1") == "2");
+    CHECK(run(fixture.retrieve->search(fixture.ballet, "bolso", 5)).empty());
+}
+
+TEST_CASE("a number that another shop has is refused") {
+    Fixture fixture;
+    ShopSpec thief = other_spec();
+    thief.whatsapp->phone_number_id = "1001";
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, thief, fixture.random)), Failure);
+    CHECK(fixture.account().tenant == fixture.ballet);
+}
+
+TEST_CASE("the listing has what a provider must be told, and the addresses are found by their keys") {
+    Fixture fixture;
+    const auto listings = run(list_shops(fixture.database, fixture.key));
+    REQUIRE(listings.size() == 2);
+    const ShopListing& ballet = listings[0];
+    CHECK(ballet.slug == "ballet");
+    REQUIRE(ballet.whatsapp);
+    CHECK(ballet.whatsapp->account == "1001");
+    CHECK(ballet.whatsapp->secret.reveal() == "app secret");
+    CHECK(ballet.whatsapp->verify_token.reveal().size() == 32);
+    REQUIRE(ballet.telegram);
+    CHECK(ballet.telegram->secret.reveal().size() == 32);
+    const auto endpoint = run(fixture.endpoints->find("whatsapp", ballet.whatsapp->key));
+    REQUIRE(endpoint);
+    CHECK(endpoint->tenant == fixture.ballet);
+    CHECK(endpoint->account == "1001");
+    CHECK_FALSE(run(fixture.endpoints->find("telegram", ballet.whatsapp->key)));
+    CHECK_FALSE(run(fixture.endpoints->find("whatsapp", "")));
+    CHECK(run(fixture.endpoints->keys()).size() == 5);
+}
+
+TEST_CASE("secrets open in their place only") {
+    Fixture fixture;
+    const auto vault = make_vault(fixture.database, fixture.key);
+    CHECK(run(vault->find(fixture.ballet, "whatsapp_cloud", "ACCESS_TOKEN")).reveal() == "access token");
+    CHECK(run(vault->find(fixture.ballet, "whatsapp_cloud", "NOTHING")).empty());
+    CHECK(run(vault->find(fixture.other, "whatsapp_cloud", "ACCESS_TOKEN")).empty());
+    // a row that somebody copied to another tenant
+    fixture.test.query(
+        "INSERT INTO credentials SELECT 2, category, name, sealed FROM credentials "
+        "WHERE tenant_id = 1 AND name = 'ACCESS_TOKEN'");
+    CHECK_THROWS_AS(run(vault->find(fixture.other, "whatsapp_cloud", "ACCESS_TOKEN")), Failure);
+    const auto stranger = make_vault(fixture.database, MasterKey::parse(std::string(64, '8')));
+    CHECK_THROWS_AS(run(stranger->find(fixture.ballet, "whatsapp_cloud", "ACCESS_TOKEN")), Failure);
+    CHECK(fixture.test.query(
+              "SELECT count(*) FROM credentials WHERE position('access token'::bytea IN sealed) > 0") == "0");
+}
+
+TEST_CASE("a master key is 64 hex characters") {
+    CHECK_THROWS_AS(MasterKey::parse("77"), Failure);
+    CHECK_THROWS_AS(MasterKey::parse(std::string(63, '7') + "x"), Failure);
+    CHECK_THROWS_AS(MasterKey::read("/nowhere/key"), Failure);
+}
+
+TEST_CASE("the demo page's documents tell a conversation's whole way") {
+    Fixture fixture;
+    const auto stored = fixture.store("1", "hola", at(0));
+    const TurnId turn = fixture.claim(stored, at(16));
+    const auto replies = fixture.answer(turn, {"uno", "dos"}, at(17));
+    fixture.accept(fixture.ask(replies[0], at(18)), "p1", at(19));
+    const Json shops = Json::parse(run(fixture.demo->shops()));
+    REQUIRE(shops.items().size() == 2);
+    CHECK(shops.items()[0].text("slug") == "ballet");
+    CHECK(shops.items()[0]["web"].text("key").size() == 32);
+    CHECK(shops.items()[0]["webhooks"]["whatsapp"].text("path").substr(0, 19) == "/webhooks/whatsapp/");
+    const Json conversations = Json::parse(run(fixture.demo->conversations()));
+    REQUIRE(conversations.items().size() == 1);
+    CHECK(conversations.items()[0].text("last_text") == "uno");
+    CHECK(conversations.items()[0].text("last_at") == to_iso8601(at(19)));
+    CHECK(conversations.items()[0].text("contact") == "Ana");
+    const auto document = run(fixture.demo->conversation(fixture.ballet, stored.conversation));
+    REQUIRE(document);
+    const Json json = Json::parse(*document);
+    CHECK(json["messages"].items().size() == 2);
+    CHECK(json["messages"].items()[1].text("author") == "agent");
+    REQUIRE(json["turns"].items().size() == 1);
+    const Json shown = json["turns"].items()[0];
+    CHECK(shown.text("status") == "answered");
+    CHECK(shown["passages"].items()[0].text("title") == "Puntas");
+    CHECK(shown["replies"].items()[0]["deliveries"].items()[0].text("provider_id") == "p1");
+    CHECK(shown["replies"].items()[1].text("status") == "pending");
+    CHECK_FALSE(run(fixture.demo->conversation(fixture.other, stored.conversation)));
+}

@@ -1,0 +1,165 @@
+#include "postgres/timers_source.hpp"
+
+#include <doctest/doctest.h>
+
+#include <boost/asio/use_awaitable.hpp>
+
+#include "domain/timer_codec.hpp"
+#include "tests/postgres/fixture.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+namespace {
+
+class SetClock final : public Clock {
+  public:
+    SysTime now() const override { return time; }
+    Task<void> sleep_until(SysTime) override { co_return; }
+    SysTime time = at(0);
+};
+
+Timer timer(SysTime due, std::string key, std::string id) {
+    Record record{"replies.ready", std::move(key), "{\"reply\":\"ñ\"}", {}};
+    record.headers.id = std::move(id);
+    record.headers.installation = "i";
+    record.headers.expires = at(9'999);
+    return {due, record};
+}
+
+/// A source with its own io_context, asked as a worker asks.
+struct Reader {
+    explicit Reader(Fixture& fixture, const Clock& clock)
+        : source(context.get_executor(), fixture.database, clock, Millis{0}, Millis{60'000}) {}
+    template <class T>
+    T await(Task<T> task) {
+        auto result = boost::asio::co_spawn(context, std::move(task), boost::asio::use_future);
+        context.restart();
+        context.run();
+        return result.get();
+    }
+    std::vector<Envelope> due() {
+        const SourceEvent event = await(source.next(true, Millis{0}));
+        const auto* fetched = std::get_if<Fetched>(&event);
+        return fetched ? fetched->records : std::vector<Envelope>{};
+    }
+    void commit(std::int64_t next) {
+        const Commit commit{0, Offset{next}, Offset{next}};
+        source.commit(std::span(&commit, 1));
+        await(source.next(false, Millis{0}));
+    }
+    boost::asio::io_context context;
+    TimersSource source;
+};
+
+}  // namespace
+
+TEST_CASE("a parked record comes back when it is due, as it was, and is gone once committed") {
+    Fixture fixture;
+    const auto timers = make_timers(fixture.database);
+    SetClock clock;
+    Reader reader(fixture, clock);
+    CHECK(std::holds_alternative<Assigned>(reader.await(reader.source.next(true, Millis{0}))));
+    const Timer parked = timer(at(100), "1:abc", "r1");
+    run(timers->park(parked));
+    CHECK(reader.due().empty());
+    clock.time = at(100);
+    const auto due = reader.due();
+    REQUIRE(due.size() == 1);
+    CHECK(due[0].topic == "timers");
+    CHECK(due[0].key == "1:abc");
+    CHECK(due[0].offset == Offset{0});
+    const Record record = decode_timer(due[0].value);
+    CHECK(record.topic == "replies.ready");
+    CHECK(record.value == parked.record.value);
+    CHECK(record.headers.id == "r1");
+    CHECK(record.headers.expires == at(9'999));
+    CHECK_FALSE(record.headers.time);
+    reader.commit(1);
+    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "0");
+}
+
+TEST_CASE("what one process leased, another gets only after the lease") {
+    Fixture fixture;
+    const auto timers = make_timers(fixture.database);
+    SetClock clock;
+    clock.time = at(100);
+    Reader first(fixture, clock);
+    Reader second(fixture, clock);
+    first.await(first.source.next(true, Millis{0}));
+    second.await(second.source.next(true, Millis{0}));
+    for (int i = 0; i < 10; ++i) {
+        // of a tenant, of another, of nobody
+        const std::string key = i % 3 == 0 ? "whatsapp:1001:5" : std::to_string(i % 3) + ":abc";
+        run(timers->park(timer(at(10 + i), key, std::to_string(i))));
+    }
+    CHECK(first.due().size() == 10);
+    CHECK(second.due().empty());
+    clock.time = at(161);
+    CHECK(second.due().size() == 10);
+}
+
+TEST_CASE("a record that is parked again while it wakes stays parked, for the later time") {
+    Fixture fixture;
+    const auto timers = make_timers(fixture.database);
+    SetClock clock;
+    clock.time = at(100);
+    Reader reader(fixture, clock);
+    reader.await(reader.source.next(true, Millis{0}));
+    run(timers->park(timer(at(90), "1:abc", "r1")));
+    CHECK(reader.due().size() == 1);
+    run(timers->park(timer(at(200), "1:abc", "r1")));
+    reader.commit(1);
+    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "1");
+    CHECK(reader.due().empty());
+    clock.time = at(200);
+    CHECK(reader.due().size() == 1);
+}
+
+TEST_CASE("wake ends a wait, also one that has not begun") {
+    Fixture fixture;
+    SetClock clock;
+    Reader reader(fixture, clock);
+    reader.await(reader.source.next(false, Millis{0}));
+    reader.source.wake();
+    CHECK(std::holds_alternative<Idle>(reader.await(reader.source.next(false, Millis{3'600'000}))));
+}
+
+TEST_CASE("timers of a database that is away are none, and no error") {
+    boost::asio::io_context context;
+    Database away({"postgresql://relevo@127.0.0.1:1/relevo", 1});
+    SetClock clock;
+    TimersSource source(context.get_executor(), away, clock);
+    auto events = boost::asio::co_spawn(
+        context,
+        [&]() -> Task<bool> {
+            co_await source.next(true, Millis{0});
+            const SourceEvent event = co_await source.next(true, Millis{0});
+            co_return std::holds_alternative<Idle>(event);
+        },
+        boost::asio::use_future);
+    context.run();
+    CHECK(events.get());
+}
+
+TEST_CASE("a dead letter is kept once, byte for byte, whosever it is") {
+    Fixture fixture;
+    const auto letters = make_dead_letters(fixture.database);
+    DeadLetter letter;
+    letter.topic = "messages.received";
+    letter.key = std::string("whatsapp:\xff\x00", 11);
+    letter.value = std::string("\x00\xfe{", 3);
+    letter.headers = "{\"ce_id\":\"\\u0000\"}";
+    letter.stage = "resolve";
+    letter.code = "record.malformed";
+    DeadLetter of_tenant = letter;
+    of_tenant.key = "1:abc";
+    of_tenant.offset = {1};
+    of_tenant.headers = "{\"ce_id\":\"x\"}";
+    run(letters->bury({letter, of_tenant}));
+    run(letters->bury({letter, of_tenant}));
+    CHECK(
+        fixture.test.query("SELECT coalesce(tenant_id, 0), encode(record_key, 'hex'), encode(value, 'hex'), "
+                           "headers ->> 'ce_id' FROM dead_letters ORDER BY record_offset") ==
+        "0|77686174736170703aff00|00fe7b|\n1|313a616263|00fe7b|x");
+}

@@ -1,0 +1,199 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/simulation/world.hpp"
+
+namespace relevo {
+namespace {
+
+constexpr BurstPolicy window{Millis{3'000}, Millis{10'000}, 20};
+
+void check_well(SimWorld& world) {
+    CHECK(world.settle());
+    const auto problems = find_problems(world);
+    for (const auto& problem : problems) MESSAGE(problem);
+    CHECK(problems.empty());
+}
+
+std::size_t unknown_replies(const SimWorld& world) {
+    std::size_t count = 0;
+    for (const auto& [id, tenant] : world.database.tenants) {
+        for (const auto& [reply_id, reply] : tenant.replies)
+            count += reply.status == SimReply::Status::unknown;
+    }
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("incident 3: a window that was open when the process died is rebuilt from the log") {
+    SimWorld world({});
+    const Account shop = world.add_shop(1, "shop", window);
+    world.start();
+    world.write(shop, "ana", "hola");
+    world.write(shop, "ana", "tienen puntas");
+    world.run_for(Millis{1'500});
+    world.kill(0);
+    check_well(world);
+    CHECK(world.row(shop, "ana").turns.size() == 1);
+    CHECK(world.provider.bubbles.size() == 4);
+}
+
+TEST_CASE("a process may die at any point of a message's way: the customer gets every bubble once") {
+    for (const auto* point : {"find_account.before",
+                              "store_message.before",
+                              "store_message.committed",
+                              "publish.before:resolve",
+                              "publish.after:resolve",
+                              "claim_turn.before",
+                              "claim_turn.committed",
+                              "publish.before:buffer",
+                              "publish.after:buffer",
+                              "turn_text.committed",
+                              "freeze_step.committed",
+                              "publish.before:retrieve",
+                              "publish.after:retrieve",
+                              "load.committed",
+                              "model.before",
+                              "model.after",
+                              "commit_answer.before",
+                              "commit_answer.committed",
+                              "publish.before:infer",
+                              "publish.after:infer",
+                              "claim_reply.before",
+                              "finish_reply.committed",
+                              "settle.before",
+                              "settle.committed"}) {
+        CAPTURE(point);
+        for (int processes = 1; processes <= 2; ++processes) {
+            SimSettings settings;
+            settings.processes = processes;
+            SimWorld world(settings);
+            const Account shop = world.add_shop(1, "shop", window);
+            world.start();
+            world.crash_at(point);
+            world.write(shop, "ana", "hola");
+            world.write(shop, "ana", "tienen puntas");
+            check_well(world);
+            CHECK(world.crashes() == 1);
+            CHECK(world.provider.bubbles.size() == 4);
+            CHECK(unknown_replies(world) == 0);
+        }
+    }
+}
+
+TEST_CASE(
+    "incident 8: a bubble in flight when the process died is never sent again; without a receipt it is "
+    "unknown") {
+    for (const auto* point :
+         {"claim_reply.committed", "send.before", "send.accepted", "finish_reply.before"}) {
+        CAPTURE(point);
+        SimSettings settings;
+        settings.rates.provider_loses_receipt = 1;
+        SimWorld world(settings);
+        const Account shop = world.add_shop(1, "shop", window);
+        world.start();
+        world.crash_at(point, 2);  // the second bubble of three
+        world.write(shop, "ana", "hola");
+        check_well(world);
+        CHECK(world.crashes() == 1);
+        CHECK(unknown_replies(world) == 1);
+        const auto bubbles = world.bubbles(shop, "ana");
+        REQUIRE(bubbles.size() >= 2);
+        CHECK(bubbles.front().text == "hello");
+        CHECK(bubbles.back().text == "bye");
+        // what follows waits for a minute in which a receipt might come
+        CHECK(bubbles.back().at - bubbles.front().at > Millis{60'000});
+    }
+}
+
+TEST_CASE("a receipt tells what became of the bubble that was in flight") {
+    SimWorld world({});
+    const Account shop = world.add_shop(1, "shop", window);
+    world.start();
+    world.crash_at("send.accepted", 2);
+    world.write(shop, "ana", "hola");
+    check_well(world);
+    CHECK(unknown_replies(world) == 0);
+    CHECK(world.bubbles(shop, "ana").size() == 3);
+}
+
+TEST_CASE("a fallback that was decided before a crash still reaches the customer") {
+    for (const auto* point : {"fail_turn.committed", "publish.before:infer"}) {
+        CAPTURE(point);
+        SimSettings settings;
+        settings.rates.model_gives_up = 1;
+        SimWorld world(settings);
+        const Account shop = world.add_shop(1, "shop", window);
+        world.start();
+        world.crash_at(point);
+        world.write(shop, "ana", "hola");
+        check_well(world);
+        CHECK(world.crashes() == 1);
+        REQUIRE(world.provider.bubbles.size() == 1);
+        CHECK(world.provider.bubbles.front().text == "fallback");
+    }
+}
+
+TEST_CASE("a process that stops hands over what it has, and loses nothing") {
+    SimSettings settings;
+    settings.processes = 2;
+    SimWorld world(settings);
+    const Account shop = world.add_shop(1, "shop", window);
+    world.start();
+    for (int n = 0; n < 100; ++n) {
+        for (int m = 0; m < 3; ++m) {
+            world.write(shop, "customer-" + std::to_string(n),
+                        "m" + std::to_string(n) + "." + std::to_string(m));
+        }
+    }
+    world.run_for(Millis{5'000});
+    world.stop(0);
+    world.run_for(Millis{10'000});
+    CHECK(world.alive() == 1);
+    check_well(world);
+    CHECK(unknown_replies(world) == 0);
+    for (int n = 0; n < 100; ++n) CHECK(world.bubbles(shop, "customer-" + std::to_string(n)).size() == 5);
+}
+
+TEST_CASE("incident 7: two owners of one partition at once send nothing twice and keep the order") {
+    SimSettings settings;
+    settings.processes = 2;
+    SimWorld world(settings);
+    const Account shop = world.add_shop(1, "shop", window);
+    world.start();
+    for (int n = 0; n < 40; ++n) {
+        world.clock.after(Millis{n * 500}, [&world, &shop, n] {
+            world.write(shop, "customer-" + std::to_string(n % 10), "m" + std::to_string(n));
+        });
+    }
+    for (int n = 0; n < 20; ++n) {
+        world.clock.after(Millis{1'000 + n * 1'500}, [&world] {
+            for (const auto* stage : {"resolve", "buffer", "infer", "relay"})
+                world.expel(stage, Millis{2'000});
+        });
+    }
+    world.run_for(Millis{30'000});
+    check_well(world);
+}
+
+TEST_CASE("a database that is away for 90 s delays answers and loses none of them") {
+    SimWorld world({});
+    const Account shop = world.add_shop(1, "shop", window);
+    world.start();
+    world.write(shop, "ana", "hola");
+    world.run_for(Millis{6'000});
+    const auto before = world.provider.bubbles.size();
+    world.settings.rates.store_refuses = 1;
+    world.write(shop, "ana", "sigue ahí?");
+    world.write(shop, "bea", "buenas");
+    world.run_for(Millis{90'000});
+    CHECK(world.provider.bubbles.size() <= before + 1);
+    world.settings.rates.store_refuses = 0;
+    const SysTime back = world.clock.now();
+    check_well(world);
+    CHECK(world.provider.bubbles.back().at - back < Millis{150'000});
+}
+
+}  // namespace relevo

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "domain/stores.hpp"
+#include "tests/simulation/sim_clock.hpp"
+
+namespace relevo {
+
+// The database's tables and transactions in memory: the same rules as the migrations', in the fewest words.
+// Each function is one transaction: nothing comes between its lines.
+
+struct SimMessage {
+    MessageId id;
+    std::int64_t seq = 0;
+    bool inbound = true;
+    HistoryLine::Author author = HistoryLine::Author::contact;
+    InboundKind kind = InboundKind::message;
+    std::string text;
+    std::string event_id;
+    SysTime appended;
+    std::optional<TurnId> turn;
+    bool opens_turn() const { return inbound && kind == InboundKind::message; }
+};
+
+struct SimTurn {
+    enum class Status { open, answered, superseded, failed, dropped };
+    TurnId id;
+    ConversationId conversation;
+    std::int64_t first_seq = 0;
+    std::int64_t last_seq = 0;
+    SysTime first_at;  ///< of the first message of the first turn that this one supersedes
+    Status status = Status::open;
+    std::optional<TurnId> supersedes;
+    int supersedes_count = 0;
+    std::int64_t epoch = 0;
+    std::string reason;
+    bool wrote = false;  ///< a tool began to change something
+    std::optional<std::vector<Passage>> step;
+};
+
+struct SimDelivery {
+    enum class Status { intent, confirmed, unknown, failed } status = Status::intent;
+    int claimed_by = 0;  ///< the process that holds the intent
+    std::string provider_id;
+    std::optional<ReceiptStatus> receipt;
+    std::optional<SysTime> due;
+};
+
+struct SimReply {
+    enum class Status { pending, sent, dropped, failed, unknown };
+    ReplyId id;
+    ConversationId conversation;
+    std::optional<TurnId> turn;
+    bool by_agent = true;
+    std::string text;
+    Status status = Status::pending;
+    std::string reason;
+    std::int64_t epoch = 0;
+    std::pair<std::int64_t, int> order;  ///< what was the newest message, then the place after it
+    std::optional<SysTime> due;
+    SysTime created;
+    std::vector<SimDelivery> deliveries;
+    bool in_flight() const {
+        return !deliveries.empty() && deliveries.back().status == SimDelivery::Status::intent;
+    }
+};
+
+struct SimConversation {
+    ConversationId id;
+    Account account;
+    Alias to;
+    bool human = false;
+    std::int64_t epoch = 0;
+    std::int64_t last_seq = 0;
+    std::int64_t handled_seq = 0;
+    SysTime next_send{};
+    std::vector<SimMessage> messages;  ///< by seq
+    std::vector<TurnId> turns;
+    std::vector<ReplyId> replies;
+    std::vector<SysTime> taken_over;
+};
+
+struct SimTenant {
+    std::map<std::pair<std::string, std::string>, ContactId> aliases;
+    std::map<ConversationId, SimConversation> conversations;
+    std::map<MessageId, std::pair<ConversationId, std::int64_t>> messages;
+    std::map<TurnId, SimTurn> turns;
+    std::map<ReplyId, SimReply> replies;
+    std::set<std::pair<AccountId, std::string>> archive;
+    std::set<TurnId> open;
+};
+
+struct SimTimer {
+    TenantId tenant;
+    Timer timer;
+    int parks = 0;
+    std::optional<SysTime> leased_until;
+};
+
+class SimDatabase {
+  public:
+    std::vector<Account> accounts;
+    std::map<TenantId, SimTenant> tenants;
+    std::map<TimerId, SimTimer> timers;
+    std::map<std::tuple<std::string, std::string, std::int32_t, std::int64_t>, DeadLetter> dead_letters;
+    Millis spacing{4'000};
+
+    // resolve
+    std::optional<Account> find_account(const std::string& channel, const std::string& external_id,
+                                        EndpointId scope);
+    StoredMessage store_message(const Account& account, const Inbound& inbound, SysTime appended);
+    StoredMessage store_echo(const Account& account, const Inbound& inbound, SysTime appended);
+    void rename_contact(const Account& account, const Alias& from, const Alias& to);
+    // buffer
+    TurnClaim claim_turn(TenantId tenant, ConversationId conversation, const std::vector<MessageId>& wanted,
+                         SysTime now, int max_open_turns);
+    // retrieve, infer
+    TurnText turn_text(TenantId tenant, TurnId turn);
+    void freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages);
+    Inference load(TenantId tenant, TurnId turn);
+    std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, const std::vector<std::string>& bubbles,
+                                       SysTime now);
+    std::vector<ReplyId> fail_turn(TenantId tenant, TurnId turn, const std::string& code, SysTime now);
+    // relay, settle. `granted`: this process was given the permit for the bubble before.
+    struct Claimed {
+        ReplyClaim claim;
+        int attempt = 0;
+    };
+    Claimed claim_reply(TenantId tenant, ReplyId reply, int process, bool granted, SysTime now);
+    void finish_reply(TenantId tenant, ReplyId reply, int attempt, const Sent& sent,
+                      std::optional<SysTime> due, SysTime now);
+    Settled settle(const Account& account, const Receipt& receipt, SysTime now);
+    // the shop's side
+    bool take_over(TenantId tenant, ConversationId conversation, SysTime now);
+    void give_back(TenantId tenant, ConversationId conversation);
+    ReplyId request_reply(TenantId tenant, ConversationId conversation, const std::string& client_id,
+                          const std::string& text, SysTime now);
+
+  private:
+    SimConversation& ensure_conversation(const Account& account, const Inbound& inbound);
+    void silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now);
+    void close_turn(SimTenant& tenant, SimTurn& turn, SimTurn::Status status, std::string reason);
+    void drop_unsent(SimTenant& tenant, const SimConversation& conversation, std::optional<TurnId> turn,
+                     const std::string& reason);
+    void confirm(SimTenant& tenant, SimReply& reply, SysTime now);
+    static bool is_held(const SimConversation& conversation, const SimTurn& turn, SysTime now);
+    std::optional<SysTime> earlier_open_until(const SimTenant& tenant, const SimReply& reply, SysTime now);
+};
+
+/// Not more than twice in a row nor after 90 s; never once a tool began to change something.
+bool may_be_superseded(const SimTurn& turn, SysTime now);
+/// The turn and those that it superseded.
+std::set<TurnId> answered_turns(const SimTenant& tenant, TurnId turn);
+
+}  // namespace relevo

@@ -1,0 +1,181 @@
+#include <algorithm>
+
+#include "tests/simulation/sim_database.hpp"
+
+namespace relevo {
+namespace {
+
+StoredMessage stored(const SimConversation& conversation, const SimMessage& message) {
+    return {conversation.id, message.id, message.seq,
+            !message.turn && message.seq <= conversation.handled_seq};
+}
+
+}  // namespace
+
+std::optional<Account> SimDatabase::find_account(const std::string& channel, const std::string& external_id,
+                                                 EndpointId scope) {
+    for (const auto& account : accounts) {
+        const bool named =
+            external_id.empty() ? account.endpoint == scope : account.external_id == external_id;
+        if (account.channel == channel && named) return account;
+    }
+    return std::nullopt;
+}
+
+SimConversation& SimDatabase::ensure_conversation(const Account& account, const Inbound& inbound) {
+    SimTenant& tenant = tenants[account.tenant];
+    std::optional<ContactId> contact;
+    for (const auto& alias : inbound.aliases) {
+        const auto found = tenant.aliases.find({alias.kind, alias.value});
+        if (!contact && found != tenant.aliases.end()) contact = found->second;
+    }
+    const Alias& first = inbound.aliases.front();
+    if (!contact) contact = contact_id(account.tenant, first.kind, first.value);
+    for (const auto& alias : inbound.aliases) tenant.aliases.try_emplace({alias.kind, alias.value}, *contact);
+    const ConversationId id = conversation_id(account.tenant, *contact, account.id);
+    SimConversation& conversation = tenant.conversations[id];
+    conversation.id = id;
+    conversation.account = account;
+    if (conversation.to.value.empty()) conversation.to = first;
+    return conversation;
+}
+
+StoredMessage SimDatabase::store_message(const Account& account, const Inbound& inbound, SysTime appended) {
+    SimTenant& tenant = tenants[account.tenant];
+    const MessageId id = message_id(account.tenant, account.id, inbound.event_id);
+    if (const auto found = tenant.messages.find(id); found != tenant.messages.end()) {
+        const SimConversation& theirs = tenant.conversations.at(found->second.first);
+        return stored(theirs, theirs.messages[static_cast<std::size_t>(found->second.second - 1)]);
+    }
+    SimConversation& conversation = ensure_conversation(account, inbound);
+    SimMessage message;
+    message.id = id;
+    message.seq = ++conversation.last_seq;
+    message.kind = inbound.kind;
+    message.text = inbound.text;
+    message.event_id = inbound.event_id;
+    message.appended = appended;
+    conversation.messages.push_back(message);
+    conversation.to = inbound.aliases.front();
+    if (conversation.human) conversation.handled_seq = message.seq;
+    tenant.messages[id] = {conversation.id, message.seq};
+    return {conversation.id, id, message.seq, conversation.human};
+}
+
+StoredMessage SimDatabase::store_echo(const Account& account, const Inbound& inbound, SysTime appended) {
+    SimTenant& tenant = tenants[account.tenant];
+    SimConversation& conversation = ensure_conversation(account, inbound);
+    const MessageId id = message_id(account.tenant, account.id, inbound.event_id);
+    if (const auto found = tenant.messages.find(id); found != tenant.messages.end()) {
+        const SimConversation& theirs = tenant.conversations.at(found->second.first);
+        return stored(theirs, theirs.messages[static_cast<std::size_t>(found->second.second - 1)]);
+    }
+    for (const auto& [reply_id, reply] : tenant.replies) {
+        for (const auto& delivery : reply.deliveries) {
+            const bool open =
+                delivery.provider_id.empty() && (delivery.status == SimDelivery::Status::intent ||
+                                                 delivery.status == SimDelivery::Status::unknown);
+            if (delivery.provider_id == inbound.event_id ||
+                (open && reply.conversation == conversation.id && reply.text == inbound.text)) {
+                return {conversation.id, id, conversation.last_seq, conversation.human};
+            }
+        }
+    }
+    SimMessage message;
+    message.id = id;
+    message.seq = ++conversation.last_seq;
+    message.inbound = false;
+    message.author = HistoryLine::Author::human;
+    message.kind = InboundKind::echo;
+    message.text = inbound.text;
+    message.event_id = inbound.event_id;
+    message.appended = appended;
+    conversation.messages.push_back(message);
+    tenant.messages[id] = {conversation.id, message.seq};
+    silence_agent(tenant, conversation, appended);
+    return {conversation.id, id, message.seq, true};
+}
+
+void SimDatabase::rename_contact(const Account& account, const Alias& from, const Alias& to) {
+    SimTenant& tenant = tenants[account.tenant];
+    const auto found = tenant.aliases.find({from.kind, from.value});
+    if (found == tenant.aliases.end()) return;
+    const ContactId contact = found->second;
+    tenant.aliases.try_emplace({to.kind, to.value}, contact);
+    const auto id = conversation_id(account.tenant, contact, account.id);
+    const auto conversation = tenant.conversations.find(id);
+    if (conversation != tenant.conversations.end() && conversation->second.to == from)
+        conversation->second.to = to;
+}
+
+void SimDatabase::silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now) {
+    conversation.human = true;
+    ++conversation.epoch;
+    conversation.handled_seq = conversation.last_seq;
+    conversation.taken_over.push_back(now);
+    for (const auto& id : conversation.turns) {
+        SimTurn& turn = tenant.turns.at(id);
+        if (turn.status == SimTurn::Status::open) close_turn(tenant, turn, SimTurn::Status::dropped, "human");
+    }
+    drop_unsent(tenant, conversation, std::nullopt, "human");
+}
+
+void SimDatabase::close_turn(SimTenant& tenant, SimTurn& turn, SimTurn::Status status, std::string reason) {
+    turn.status = status;
+    turn.reason = std::move(reason);
+    tenant.open.erase(turn.id);
+}
+
+// Of one turn, or of all of them. One in flight stays as it is.
+void SimDatabase::drop_unsent(SimTenant& tenant, const SimConversation& conversation,
+                              std::optional<TurnId> turn, const std::string& reason) {
+    for (const auto& id : conversation.replies) {
+        SimReply& reply = tenant.replies.at(id);
+        if (reply.status != SimReply::Status::pending || !reply.turn || reply.in_flight()) continue;
+        if (turn && *reply.turn != *turn) continue;
+        reply.status = SimReply::Status::dropped;
+        reply.reason = reason;
+    }
+}
+
+bool SimDatabase::take_over(TenantId tenant_id, ConversationId id, SysTime now) {
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.conversations.find(id);
+    if (found == tenant.conversations.end()) return false;
+    if (!found->second.human) silence_agent(tenant, found->second, now);
+    return true;
+}
+
+void SimDatabase::give_back(TenantId tenant_id, ConversationId id) {
+    SimConversation& conversation = tenants.at(tenant_id).conversations.at(id);
+    if (!conversation.human) return;
+    conversation.human = false;
+    ++conversation.epoch;
+    conversation.handled_seq = conversation.last_seq;
+}
+
+ReplyId SimDatabase::request_reply(TenantId tenant_id, ConversationId id, const std::string& client_id,
+                                   const std::string& text, SysTime now) {
+    SimTenant& tenant = tenants.at(tenant_id);
+    SimConversation& conversation = tenant.conversations.at(id);
+    const ReplyId reply_id = requested_reply_id(id, client_id);
+    if (tenant.replies.contains(reply_id)) return reply_id;
+    int place = 999;
+    for (const auto& other : conversation.replies) {
+        const SimReply& it = tenant.replies.at(other);
+        if (it.order.first == conversation.last_seq) place = std::max(place, it.order.second);
+    }
+    SimReply reply;
+    reply.id = reply_id;
+    reply.conversation = id;
+    reply.by_agent = false;
+    reply.text = text;
+    reply.epoch = conversation.epoch;
+    reply.order = {conversation.last_seq, place + 1};
+    reply.created = now;
+    tenant.replies[reply_id] = std::move(reply);
+    conversation.replies.push_back(reply_id);
+    return reply_id;
+}
+
+}  // namespace relevo

@@ -1,0 +1,171 @@
+#include "tests/simulation/sim_log.hpp"
+
+#include <algorithm>
+
+namespace relevo {
+namespace {
+
+// Stable everywhere, unlike std::hash.
+std::uint64_t fnv1a(std::string_view text) {
+    std::uint64_t hash = 14695981039346656037ull;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+    return hash;
+}
+
+}  // namespace
+
+SimLog::SimLog(SimClock& clock, const std::vector<TopicSpec>& topics) : clock_(clock) {
+    for (const auto& topic : topics) topics_[topic.name].resize(static_cast<std::size_t>(topic.partitions));
+}
+
+void SimLog::append(Record record) {
+    auto& partitions = topics_.at(record.topic);
+    const auto place = fnv1a(record.key) % partitions.size();
+    auto& partition = partitions[place];
+    LoggedRecord logged{std::move(record), static_cast<std::int32_t>(place),
+                        Offset{static_cast<std::int64_t>(partition.size())},
+                        clock_.now() - (skew ? skew() : Millis{0})};
+    const std::string topic = logged.record.topic;
+    partition.push_back(std::make_shared<const LoggedRecord>(std::move(logged)));
+    for (auto& [name, group] : groups_) {
+        if (group.topic != topic) continue;
+        const auto owner = group.members.find(group.owner[place]);
+        if (owner != group.members.end()) owner->second->alarm_.ring();
+    }
+}
+
+std::vector<std::shared_ptr<const LoggedRecord>> SimLog::all(const std::string& topic) const {
+    std::vector<std::shared_ptr<const LoggedRecord>> out;
+    for (const auto& partition : topics_.at(topic)) out.insert(out.end(), partition.begin(), partition.end());
+    return out;
+}
+
+bool SimLog::is_done(const std::string& group, const std::string& topic) const {
+    return !oldest_open(group, topic);
+}
+
+std::optional<SysTime> SimLog::oldest_open(const std::string& name, const std::string& topic) const {
+    std::optional<SysTime> oldest;
+    const auto group = groups_.find(name);
+    const auto& partitions = topics_.at(topic);
+    for (std::size_t p = 0; p < partitions.size(); ++p) {
+        const auto next = group == groups_.end() ? 0 : static_cast<std::size_t>(group->second.committed[p]);
+        if (next >= partitions[p].size()) continue;
+        const SysTime appended = partitions[p][next]->appended;
+        oldest = oldest ? std::min(*oldest, appended) : appended;
+    }
+    return oldest;
+}
+
+SimLog::Group& SimLog::group(const std::string& name, const std::string& topic) {
+    Group& group = groups_[name];
+    if (group.topic.empty()) {
+        group.topic = topic;
+        group.committed.resize(topics_.at(topic).size());
+        group.owner.resize(topics_.at(topic).size());
+    }
+    return group;
+}
+
+std::size_t SimLog::members(const std::string& group) const {
+    const auto found = groups_.find(group);
+    return found == groups_.end() ? 0 : found->second.members.size();
+}
+
+int SimLog::join(Group& group, SimSource& source) {
+    group.members[++last_member_] = &source;
+    const int member = last_member_;
+    source.member_ = member;
+    rebalance(group);
+    return member;
+}
+
+void SimLog::leave(Group& group, int member) {
+    group.members.erase(member);
+    for (int& owner : group.owner) {
+        if (owner == member) owner = 0;
+    }
+    rebalance(group);
+}
+
+void SimLog::die(const std::string& name, int member) {
+    groups_.at(name).members.erase(member);
+    clock_.after(session_timeout, [this, name, member] { leave(groups_.at(name), member); });
+}
+
+void SimLog::expel(const std::string& name, std::size_t nth_member, Millis delay) {
+    Group& group = groups_.at(name);
+    if (group.members.empty()) return;
+    const auto found =
+        std::next(group.members.begin(), static_cast<std::ptrdiff_t>(nth_member % group.members.size()));
+    SimSource& source = *found->second;
+    const int member = found->first;
+    source.member_ = 0;
+    source.events_.clear();
+    leave(group, member);
+    // found again by its group's silence: a source that died meanwhile is in nobody's list
+    clock_.after(delay, [alive = std::weak_ptr<SimSource*>(source.self_)] {
+        const auto self = alive.lock();
+        if (!self) return;
+        Revoked lost{{}, true};
+        for (const auto& [partition, position] : (*self)->positions_) lost.partitions.push_back(partition);
+        (*self)->positions_.clear();
+        (*self)->events_.push_back(std::move(lost));
+        (*self)->alarm_.ring();
+    });
+}
+
+// Cooperative: who has too much gives it up first, the others go on.
+void SimLog::rebalance(Group& group) {
+    if (group.members.empty()) return;
+    std::map<int, std::vector<std::int32_t>> assigned;
+    std::map<int, std::vector<std::int32_t>> revoked;
+    for (std::size_t p = 0; p < group.owner.size(); ++p) {
+        const auto partition = static_cast<std::int32_t>(p);
+        const auto place = static_cast<std::ptrdiff_t>(p % group.members.size());
+        const int target = std::next(group.members.begin(), place)->first;
+        int& owner = group.owner[p];
+        if (owner == 0) {
+            owner = target;
+            assigned[target].push_back(partition);
+        } else if (owner != target && group.members.contains(owner) &&
+                   group.members[owner]->revoking_.insert(partition).second) {
+            revoked[owner].push_back(partition);
+        }
+    }
+    for (auto& [member, partitions] : assigned) {
+        group.members[member]->events_.push_back(Assigned{std::move(partitions)});
+        group.members[member]->alarm_.ring();
+    }
+    for (auto& [member, partitions] : revoked) {
+        group.members[member]->events_.push_back(Revoked{std::move(partitions), false});
+        group.members[member]->alarm_.ring();
+    }
+}
+
+bool SimLog::commit(Group& group, int member, const Commit& commit) {
+    const auto place = static_cast<std::size_t>(commit.partition);
+    if (member == 0 || group.owner[place] != member) return false;  // the broker fences who is no member
+    std::int64_t& committed = group.committed[place];
+    if (commit.next.value < committed) {
+        problems_.push_back("group of " + group.topic + " rewound from " + std::to_string(committed) +
+                            " to " + commit.next.to_string());
+    }
+    committed = commit.next.value;
+    return true;
+}
+
+Task<void> SimSink::publish(std::vector<Record> records) {
+    co_await faults_.point("publish.before:" + stage_);
+    co_await faults_.latency(faults_.rates().longest_call);
+    const Failure away({Fault::transient, "kafka.unavailable", "the simulated broker is away"});
+    if (faults_.happens(faults_.rates().sink_refuses)) throw away;
+    const bool half = faults_.happens(faults_.rates().sink_writes_half);
+    const std::size_t count = half ? records.size() / 2 : records.size();
+    for (std::size_t i = 0; i < count; ++i) log_.append(records[i]);
+    if (half) throw away;
+    co_await faults_.point("publish.after:" + stage_);
+    co_await faults_.latency(faults_.rates().longest_call);
+}
+
+}  // namespace relevo

@@ -1,11 +1,14 @@
 -- Who speaks with a shop, and every bubble in or out in its order.
+--
+-- Keys begin with what tells rows apart and end with the tenant: where a table has no statistics yet, the planner takes
+-- any index that begins with tenant_id for as good as the right one, and a cached plan then reads a whole tenant.
 
 CREATE TABLE contacts (
     tenant_id bigint NOT NULL REFERENCES tenants,
     id uuid NOT NULL,
     name text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (id, tenant_id)
 );
 SELECT protect_tenant_rows('contacts');
 
@@ -16,10 +19,10 @@ CREATE TABLE aliases (
     value text NOT NULL,
     contact_id uuid NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant_id, kind, value),
-    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts
+    PRIMARY KEY (value, kind, tenant_id),
+    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id)
 );
-CREATE INDEX ON aliases (tenant_id, contact_id);
+CREATE INDEX ON aliases (contact_id, tenant_id);
 SELECT protect_tenant_rows('aliases');
 
 CREATE TABLE conversations (
@@ -40,12 +43,11 @@ CREATE TABLE conversations (
     next_send_at timestamptz NOT NULL DEFAULT '-infinity',  -- no agent's bubble before: the channel's spacing
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, contact_id, account_id),
-    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts,
+    PRIMARY KEY (id, tenant_id),
+    UNIQUE (contact_id, account_id, tenant_id),
+    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id),
     FOREIGN KEY (tenant_id, account_id) REFERENCES accounts
 ) WITH (fillfactor = 70);  -- updated with each message: room for it on the same page
-CREATE INDEX ON conversations (tenant_id, account_id);
 SELECT protect_tenant_rows('conversations');
 
 CREATE TABLE messages (
@@ -67,14 +69,14 @@ CREATE TABLE messages (
     reply_id uuid,
     metadata jsonb,
     trace text NOT NULL DEFAULT '',
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, account_id, event_id),
-    UNIQUE (tenant_id, conversation_id, seq),
-    FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations
+    PRIMARY KEY (id, tenant_id),
+    UNIQUE (event_id, account_id, tenant_id),
+    UNIQUE (conversation_id, seq, tenant_id),
+    FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id)
 );
-CREATE INDEX messages_unclaimed ON messages (tenant_id, conversation_id, seq)
+CREATE INDEX messages_unclaimed ON messages (conversation_id, seq, tenant_id)
     WHERE turn_id IS NULL AND direction = 'in' AND kind = 'message';
-CREATE INDEX messages_of_turn ON messages (tenant_id, turn_id) WHERE turn_id IS NOT NULL;
+CREATE INDEX messages_of_turn ON messages (turn_id, tenant_id) WHERE turn_id IS NOT NULL;
 SELECT protect_tenant_rows('messages');
 
 -- Parts of webhooks that have no known shape, as they came: maybe not even storable as jsonb.
@@ -85,7 +87,7 @@ CREATE TABLE archive (
     type text NOT NULL,
     raw text NOT NULL,
     appended_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, account_id, event_id),
+    PRIMARY KEY (event_id, account_id, tenant_id),
     FOREIGN KEY (tenant_id, account_id) REFERENCES accounts
 );
 SELECT protect_tenant_rows('archive');

@@ -16,10 +16,10 @@ CREATE TABLE turns (
     reason text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL,
     closed_at timestamptz,
-    PRIMARY KEY (tenant_id, id),
-    FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations
+    PRIMARY KEY (id, tenant_id),
+    UNIQUE (conversation_id, last_seq, tenant_id),
+    FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id)
 );
-CREATE UNIQUE INDEX ON turns (tenant_id, conversation_id, last_seq);
 CREATE INDEX turns_open ON turns (tenant_id, conversation_id) WHERE status = 'open';
 SELECT protect_tenant_rows('turns');
 
@@ -33,8 +33,8 @@ CREATE TABLE steps (
     response jsonb,  -- {text, finish_reason, model, response_id, usage}
     created_at timestamptz NOT NULL,
     answered_at timestamptz,
-    PRIMARY KEY (tenant_id, turn_id, step),
-    FOREIGN KEY (tenant_id, turn_id) REFERENCES turns
+    PRIMARY KEY (turn_id, step, tenant_id),
+    FOREIGN KEY (tenant_id, turn_id) REFERENCES turns (tenant_id, id)
 );
 SELECT protect_tenant_rows('steps');
 
@@ -52,9 +52,9 @@ CREATE TABLE tool_calls (
     result jsonb,
     started_at timestamptz NOT NULL,
     ended_at timestamptz,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, turn_id, step, index),
-    FOREIGN KEY (tenant_id, turn_id, step) REFERENCES steps
+    PRIMARY KEY (id, tenant_id),
+    UNIQUE (turn_id, step, index, tenant_id),
+    FOREIGN KEY (tenant_id, turn_id, step) REFERENCES steps (tenant_id, turn_id, step)
 );
 SELECT protect_tenant_rows('tool_calls');
 
@@ -64,8 +64,8 @@ CREATE TABLE answers (
     step integer NOT NULL,
     bubbles integer NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, turn_id),
-    FOREIGN KEY (tenant_id, turn_id) REFERENCES turns
+    PRIMARY KEY (turn_id, tenant_id),
+    FOREIGN KEY (tenant_id, turn_id) REFERENCES turns (tenant_id, id)
 );
 SELECT protect_tenant_rows('answers');
 
@@ -86,13 +86,13 @@ CREATE TABLE replies (
     order_index integer NOT NULL,
     due_at timestamptz,  -- a provider asked for a pause
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, conversation_id, order_seq, order_index),
-    FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations,
-    FOREIGN KEY (tenant_id, turn_id) REFERENCES turns
+    PRIMARY KEY (id, tenant_id),
+    UNIQUE (conversation_id, order_seq, order_index, tenant_id),
+    FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id),
+    FOREIGN KEY (tenant_id, turn_id) REFERENCES turns (tenant_id, id)
 );
-CREATE INDEX replies_of_turn ON replies (tenant_id, turn_id, index) WHERE turn_id IS NOT NULL;
-CREATE INDEX replies_open ON replies (tenant_id, conversation_id, order_seq, order_index)
+CREATE INDEX replies_of_turn ON replies (turn_id, index, tenant_id) WHERE turn_id IS NOT NULL;
+CREATE INDEX replies_open ON replies (conversation_id, order_seq, order_index, tenant_id)
     WHERE status IN ('pending', 'unknown');
 SELECT protect_tenant_rows('replies');
 
@@ -110,10 +110,10 @@ CREATE TABLE deliveries (
     text text NOT NULL DEFAULT '',
     at timestamptz NOT NULL,
     due_at timestamptz,  -- unknown: from then on it counts as closed for what follows
-    PRIMARY KEY (tenant_id, reply_id, attempt),
-    FOREIGN KEY (tenant_id, reply_id) REFERENCES replies
+    PRIMARY KEY (reply_id, attempt, tenant_id),
+    FOREIGN KEY (tenant_id, reply_id) REFERENCES replies (tenant_id, id)
 );
-CREATE INDEX deliveries_by_provider ON deliveries (tenant_id, account_id, provider_id) WHERE provider_id <> '';
+CREATE INDEX deliveries_by_provider ON deliveries (provider_id, account_id, tenant_id) WHERE provider_id <> '';
 SELECT protect_tenant_rows('deliveries');
 
 GRANT SELECT, INSERT, UPDATE ON turns, steps, tool_calls, answers, replies, deliveries TO relevo_app;

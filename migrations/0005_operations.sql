@@ -58,10 +58,10 @@ CREATE FUNCTION lease_timers(moment timestamptz, lease interval, most integer)
 RETURNS TABLE (tenant_id bigint, id uuid)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     UPDATE timers AS t SET leased_until = moment + lease
-    FROM (SELECT d.id FROM timers AS d
-          WHERE d.due_at <= moment AND (d.leased_until IS NULL OR d.leased_until <= moment)
-          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED) AS due
-    WHERE t.id = due.id
+    WHERE t.id = ANY (ARRAY(
+        SELECT d.id FROM timers AS d
+        WHERE d.due_at <= moment AND (d.leased_until IS NULL OR d.leased_until <= moment)
+        ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED))
     RETURNING t.tenant_id, t.id
 $$;
 GRANT CREATE ON SCHEMA public TO relevo_router;

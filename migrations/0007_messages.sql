@@ -18,36 +18,49 @@ BEGIN
         'max_messages', agent.max_messages);
 END $$;
 
--- The oldest contact that has one of the aliases [{"kind", "value"}, …].
-CREATE FUNCTION contact_by_alias(wanted jsonb) RETURNS uuid LANGUAGE sql STABLE AS $$
-    SELECT c.id
-    FROM jsonb_array_elements(wanted) AS w
-    JOIN aliases AS a ON a.tenant_id = app_tenant() AND a.kind = w ->> 'kind' AND a.value = w ->> 'value'
-    JOIN contacts AS c ON c.tenant_id = app_tenant() AND c.id = a.contact_id
-    ORDER BY c.created_at, c.id
-    LIMIT 1
-$$;
+-- The contact that has one of the aliases [{"kind", "value"}, …], the oldest where several have; `missing` says whether
+-- some are nobody's yet. One look-up each: there are one or two.
+CREATE FUNCTION contact_by_alias(wanted jsonb, OUT contact uuid, OUT missing boolean) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    alias jsonb;
+    known uuid;
+    candidates uuid[] := '{}';
+BEGIN
+    missing := false;
+    FOR alias IN SELECT jsonb_array_elements(wanted) LOOP
+        SELECT a.contact_id INTO known FROM aliases AS a
+        WHERE a.tenant_id = app_tenant() AND a.kind = alias ->> 'kind' AND a.value = alias ->> 'value';
+        IF known IS NULL THEN
+            missing := true;
+        ELSIF known <> ALL (candidates) THEN
+            candidates := candidates || known;
+        END IF;
+    END LOOP;
+    contact := candidates[1];
+    IF cardinality(candidates) > 1 THEN
+        SELECT c.id INTO contact FROM contacts AS c
+        WHERE c.tenant_id = app_tenant() AND c.id = ANY (candidates) ORDER BY c.created_at, c.id LIMIT 1;
+    END IF;
+END $$;
 
 -- The contact of a request, made where none has any of its aliases; aliases that are missing are added.
 CREATE FUNCTION ensure_contact(req jsonb) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
-    contact uuid := contact_by_alias(req -> 'aliases');
-    missing boolean;
+    known record;
+    contact uuid;
 BEGIN
-    SELECT EXISTS (SELECT FROM jsonb_array_elements(req -> 'aliases') AS w
-                   WHERE NOT EXISTS (SELECT FROM aliases AS a WHERE a.tenant_id = tenant AND a.kind = w ->> 'kind'
-                                                                AND a.value = w ->> 'value'))
-    INTO missing;
-    IF contact IS NOT NULL AND NOT missing THEN
-        RETURN contact;
+    SELECT * INTO known FROM contact_by_alias(req -> 'aliases');
+    IF NOT known.missing THEN
+        RETURN known.contact;
     END IF;
     -- Somebody new: whoever meets the same alias at the same time waits here, then finds the contact. Otherwise two
     -- messages of one person could make two.
     PERFORM pg_advisory_xact_lock(lock.key)
     FROM (SELECT DISTINCT hashtextextended(format('%s/%s/%s', tenant, w ->> 'kind', w ->> 'value'), 0) AS key
           FROM jsonb_array_elements(req -> 'aliases') AS w ORDER BY 1) AS lock;
-    contact := contact_by_alias(req -> 'aliases');
+    SELECT * INTO known FROM contact_by_alias(req -> 'aliases');
+    contact := known.contact;
     IF contact IS NULL THEN
         contact := (req ->> 'contact')::uuid;
         INSERT INTO contacts (tenant_id, id, name) VALUES (tenant, contact, req ->> 'name') ON CONFLICT DO NOTHING;
@@ -174,7 +187,7 @@ END $$;
 CREATE FUNCTION op_rename_contact(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
-    contact uuid := contact_by_alias(jsonb_build_array(req -> 'from'));
+    contact uuid := (contact_by_alias(jsonb_build_array(req -> 'from'))).contact;
 BEGIN
     IF contact IS NULL THEN
         RETURN 'null';

@@ -27,14 +27,18 @@ CREATE FUNCTION op_read_timers(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $
         'headers', t.headers) ORDER BY t.due_at, t.id), '[]')
     FROM timers AS t
     WHERE t.tenant_id IS NOT DISTINCT FROM app_tenant()
-      AND t.id IN (SELECT jsonb_array_elements_text(req -> 'ids')::uuid)
+      AND t.id = ANY (ARRAY(SELECT jsonb_array_elements_text(req -> 'ids')::uuid))
 $$;
 
 CREATE FUNCTION op_settle_timers(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    woken jsonb;
 BEGIN
-    DELETE FROM timers AS t USING jsonb_array_elements(req -> 'woken') AS w
-    WHERE t.tenant_id IS NOT DISTINCT FROM app_tenant()
-      AND t.id = (w ->> 'id')::uuid AND t.parks = (w ->> 'parks')::integer;
+    FOR woken IN SELECT jsonb_array_elements(req -> 'woken') LOOP
+        DELETE FROM timers AS t
+        WHERE t.tenant_id IS NOT DISTINCT FROM app_tenant()
+          AND t.id = (woken ->> 'id')::uuid AND t.parks = (woken ->> 'parks')::integer;
+    END LOOP;
     RETURN 'null';
 END $$;
 

@@ -157,6 +157,9 @@ class InferStore {
 
 // ---- relay
 
+/// The reason of a ReplyClaim that waits for what goes before it in the conversation.
+inline constexpr std::string_view waits_for_earlier = "earlier bubble";
+
 /// May this bubble be sent now?
 struct ReplyClaim {
     /// send      `intent` is committed: send once, then `finish`

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <thread>
 
 #include "kafka/client.hpp"
 #include "kafka/source.hpp"
@@ -24,10 +26,21 @@ struct GroupOffset {
     std::string metadata;
 };
 
+// A broker that is away, or has not heard yet of a topic that was just made.
+bool is_passing(rd_kafka_resp_err_t code) {
+    static const std::set<rd_kafka_resp_err_t> passing{
+        RD_KAFKA_RESP_ERR__TIMED_OUT,           RD_KAFKA_RESP_ERR__TRANSPORT,
+        RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,    RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,   RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,      RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE};
+    return passing.contains(code);
+}
+
 void check(rd_kafka_resp_err_t code, const std::string& what) {
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    const bool away = code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
-                      code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    const bool away = is_passing(code);
     throw Failure({away ? Fault::transient : Fault::permanent, away ? "kafka.unavailable" : "kafka.refused",
                    fmt::format("{}: {}", what, rd_kafka_err2str(code))});
 }
@@ -190,6 +203,25 @@ std::vector<TopicState> KafkaAdmin::topics(const PipelineSpec& pipeline) {
     return out;
 }
 
+namespace {
+
+// A new topic takes the cluster a moment: what fails in passing is tried again until `deadline` is over.
+template <class Action>
+void patiently(Millis deadline, const Action& action) {
+    constexpr Millis pause{200};
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    for (;;) {
+        try {
+            return action();
+        } catch (const Failure& failure) {
+            if (failure.error().fault == Fault::permanent || std::chrono::steady_clock::now() > end) throw;
+        }
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+}  // namespace
+
 void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
                        const std::function<void(std::string)>& progress) {
     for (const auto& state : topics(pipeline)) {
@@ -209,12 +241,14 @@ void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
     for (const auto& stage : pipeline.stages) {
         const auto* topic = pipeline.find_topic(stage.input);
         if (!topic) continue;  // the table of timers has no offsets
-        const auto known = impl_->group_offsets(stage.group, topic->name, topic->partitions);
-        auto missing = impl_->log_offsets(topic->name, topic->partitions, RD_KAFKA_OFFSET_SPEC_EARLIEST);
-        std::erase_if(missing, [&](const auto& entry) { return known.contains(entry.first); });
-        if (missing.empty()) continue;
-        impl_->set_group_offsets(stage.group, topic->name, missing);
-        progress(fmt::format("group {}: starts with the oldest record of {}", stage.group, topic->name));
+        patiently(impl_->deadline, [&] {
+            const auto known = impl_->group_offsets(stage.group, topic->name, topic->partitions);
+            auto missing = impl_->log_offsets(topic->name, topic->partitions, RD_KAFKA_OFFSET_SPEC_EARLIEST);
+            std::erase_if(missing, [&](const auto& entry) { return known.contains(entry.first); });
+            if (missing.empty()) return;
+            impl_->set_group_offsets(stage.group, topic->name, missing);
+            progress(fmt::format("group {}: starts with the oldest record of {}", stage.group, topic->name));
+        });
     }
 }
 

@@ -17,23 +17,24 @@ constexpr std::string_view thanks[] = {"gracias",  "chau",    "genial", "buenisi
 constexpr std::string_view thanks_around[] = {"muchas", "mil",   "muchisimas", "ok",     "dale", "listo",
                                               "hasta",  "luego", "pronto",     "por",    "todo", "la",
                                               "ayuda",  "info",  "muy",        "amable", "y"};
-// Words that say nothing about what is sought. "q" and "xq" are how people type.
+// Words that say nothing about what is sought.
 constexpr std::string_view empty_words[] = {
-    "a",        "al",       "algo",        "algun",    "alguna",   "ando",      "asi",      "aca",
-    "con",      "cual",     "cuales",      "como",     "cuando",   "de",        "del",      "desde",
-    "donde",    "el",       "ella",        "en",       "es",       "esa",       "ese",      "eso",
-    "esta",     "estan",    "estas",       "este",     "estoy",    "favor",     "gracias",  "gustaria",
-    "haber",    "hay",      "hola",        "buenas",   "buenos",   "buen",      "dia",      "dias",
-    "tarde",    "tardes",   "noche",       "noches",   "la",       "las",       "le",       "les",
-    "lo",       "los",      "mas",         "me",       "mi",       "mis",       "mostrame", "muy",
-    "necesito", "necesita", "no",          "nos",      "o",        "para",      "pero",     "podes",
-    "podria",   "por",      "pasame",      "que",      "q",        "queria",    "quiero",   "quisiera",
-    "saber",    "se",       "ser",         "si",       "sobre",    "son",       "su",       "sus",
-    "te",       "tenes",    "tienen",      "tiene",    "tendran",  "tenen",     "tengo",    "tipo",
-    "tu",       "un",       "una",         "unas",     "uno",      "unos",      "ustedes",  "vende",
-    "venden",   "vendes",   "y",           "ya",       "yo",       "busco",     "buscaba",  "buscando",
-    "ver",      "hacen",    "hace",        "puede",    "puedo",    "contame",   "consulta", "consultar",
-    "decime",   "info",     "informacion", "interesa", "producto", "productos", "cosa",     "cosas"};
+    "a",          "al",          "algo",        "algun",    "alguna",   "ando",      "asi",      "aca",
+    "con",        "cual",        "cuales",      "como",     "cuando",   "de",        "del",      "desde",
+    "donde",      "el",          "ella",        "en",       "es",       "esa",       "ese",      "eso",
+    "esta",       "estan",       "estas",       "este",     "estoy",    "favor",     "gracias",  "gustaria",
+    "haber",      "hay",         "hola",        "buenas",   "buenos",   "buen",      "dia",      "dias",
+    "tarde",      "tardes",      "noche",       "noches",   "la",       "las",       "le",       "les",
+    "lo",         "los",         "mas",         "me",       "mi",       "mis",       "mostrame", "muy",
+    "necesito",   "necesita",    "no",          "nos",      "o",        "para",      "pero",     "podes",
+    "podria",     "por",         "pasame",      "que",      "q",        "queria",    "quiero",   "quisiera",
+    "saber",      "se",          "ser",         "si",       "sobre",    "son",       "su",       "sus",
+    "te",         "tenes",       "tienen",      "tiene",    "tendran",  "tenen",     "tengo",    "tipo",
+    "tu",         "un",          "una",         "unas",     "uno",      "unos",      "ustedes",  "vende",
+    "venden",     "vendes",      "y",           "ya",       "yo",       "busco",     "buscaba",  "buscando",
+    "ver",        "hacen",       "hace",        "puede",    "puedo",    "contame",   "consulta", "consultar",
+    "decime",     "info",        "informacion", "interesa", "producto", "productos", "cosa",     "cosas",
+    "recomendas", "recomendame", "recomiendan", "sirve",    "conviene"};
 constexpr std::string_view attribute_words[] = {
     "precio",    "precios",    "cuanto",      "cuanta",   "cuantos", "cuantas", "sale",     "salen",
     "cuesta",    "cuestan",    "vale",        "valen",    "valor",   "costo",   "barato",   "barata",

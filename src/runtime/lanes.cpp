@@ -1,6 +1,7 @@
 #include "runtime/lanes.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace relevo {
 
@@ -16,6 +17,14 @@ struct Lane : intrusive::list_base_hook<> {
     bool running = false;
 };
 
+// The window that closes first; of one moment the order of their keys, so that a history repeats itself.
+struct ClosesFirst {
+    using Entry = std::pair<SysTime, Lane*>;
+    bool operator()(const Entry& left, const Entry& right) const {
+        return std::tie(left.first, left.second->key) < std::tie(right.first, right.second->key);
+    }
+};
+
 using LaneList = intrusive::list<Lane, intrusive::constant_time_size<false>>;
 
 // One partition during one assignment. Work holds it alive, so that a late completion finds it revoked.
@@ -26,7 +35,7 @@ struct Assignment {
     bool at_end = false;
     bool revoked = false;
     std::unordered_map<std::string_view, std::unique_ptr<Lane>> lanes;
-    std::set<std::pair<SysTime, Lane*>> closing;
+    std::set<ClosesFirst::Entry, ClosesFirst> closing;
 };
 
 struct Lanes::Tenant : intrusive::list_base_hook<> {
@@ -200,7 +209,7 @@ bool Lanes::close_oldest() {
     Assignment* oldest = nullptr;
     for (auto& [partition, assignment] : assignments_) {
         if (assignment->closing.empty()) continue;
-        if (!oldest || *assignment->closing.begin() < *oldest->closing.begin()) oldest = assignment.get();
+        if (!oldest || assignment->closing.begin()->first < oldest->closing.begin()->first) oldest = assignment.get();
     }
     if (oldest) close(*oldest, *oldest->closing.begin()->second);
     return oldest != nullptr;

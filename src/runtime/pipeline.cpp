@@ -132,12 +132,20 @@ PipelineSpec read_pipeline(const YAML::Node& root) {
           {"topics",
            [&](const auto& n) {
                if (!n.IsMap()) refuse(n, "expected a map of topics");
-               for (const auto& entry : n) spec.topics.push_back(read_topic(text(entry.first), entry.second));
+               for (const auto& entry : n) {
+                   const std::string name = text(entry.first);
+                   if (spec.find_topic(name)) refuse(entry.first, fmt::format("topic '{}' is there twice", name));
+                   spec.topics.push_back(read_topic(name, entry.second));
+               }
            }},
           {"stages",
            [&](const auto& n) {
                if (!n.IsMap()) refuse(n, "expected a map of stages");
-               for (const auto& entry : n) spec.stages.push_back(read_stage(text(entry.first), entry.second));
+               for (const auto& entry : n) {
+                   const std::string name = text(entry.first);
+                   if (spec.find_stage(name)) refuse(entry.first, fmt::format("stage '{}' is there twice", name));
+                   spec.stages.push_back(read_stage(name, entry.second));
+               }
            }},
           {"cycles", read_cycles}},
          {"pipeline", "topics", "stages"});

@@ -14,7 +14,12 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
         case Inference::State::live: break;
         case Inference::State::answered:
             co_return Emit{to_records(step.tenant, step.conversation, step.turn, inference.replies)};
-        case Inference::State::over: co_return Drop{inference.reason};
+        case Inference::State::over: {
+            // A crash may have come between the decision to fall back and its publication.
+            const auto replies = co_await store_.fail_turn(step.tenant, step.turn, "turn.over", clock_.now());
+            if (replies.empty()) co_return Drop{inference.reason};
+            co_return Emit{to_records(step.tenant, step.conversation, step.turn, replies)};
+        }
         case Inference::State::erased: co_return Drop{"erased"};
     }
     Channel* channel = channels_.find(inference.channel);

@@ -45,7 +45,9 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
                 co_return Drop{"delivered before"};
             case ReplyClaim::State::wait:
             case ReplyClaim::State::held:
-                if (claim.until - started > longest_lane_wait) {
+                // What goes before this one was parked, or it would be over: it comes back behind us in this very
+                // lane, so let it pass.
+                if (claim.until - started > longest_lane_wait || claim.reason == waits_for_earlier) {
                     Record again = to_record(ready);
                     again.headers = record.headers;
                     co_return Park{{claim.until, std::move(again)},

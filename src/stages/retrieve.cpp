@@ -13,7 +13,12 @@ Task<Outcome> Retrieve::handle(std::span<const Envelope> records) {
     const TurnStep ready = decode_turn_step(records.front().value).value();
     TurnText turn = co_await store_.turn_text(ready.tenant, ready.turn);
     if (turn.state == TurnText::State::erased) co_return Drop{"erased"};
-    if (turn.state == TurnText::State::over) co_return Drop{"turn is over"};
+    if (turn.state == TurnText::State::over) {
+        // A crash may have come between the decision to fall back and its publication.
+        const auto replies = co_await store_.fail_turn(ready.tenant, ready.turn, "turn.over", clock_.now());
+        if (replies.empty()) co_return Drop{"turn is over"};
+        co_return Emit{to_records(ready.tenant, ready.conversation, ready.turn, replies)};
+    }
     std::vector<Passage> passages =
         co_await store_.search(ready.tenant, std::move(turn.text), passages_per_turn);
     co_await store_.freeze_step(ready.tenant, ready.turn, std::move(passages), clock_.now());

@@ -156,3 +156,15 @@ TEST_CASE("views that could read as their owner do not exist") {
                      "AND relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_depend AS d "
                      "WHERE d.objid = pg_class.oid AND d.deptype = 'e')") == "");
 }
+
+TEST_CASE("keys of the tables under traffic begin with what tells rows apart, not with the tenant") {
+    TestDatabase test;
+    // without statistics an index on (tenant_id, …) looks as good as the right one: a plan cached then read
+    // all rows
+    CHECK(
+        test.query(
+            "SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_attribute AS a "
+            "ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE a.attname = 'tenant_id' "
+            "AND i.indrelid::regclass::text IN ('contacts', 'aliases', 'conversations', 'messages', 'turns', "
+            "'steps', 'answers', 'replies', 'deliveries', 'tool_calls') ORDER BY 1") == "turns_open");
+}

@@ -46,11 +46,12 @@ void check_messages(const SimWorld& world, const SimTenant& tenant, const SimCon
         if (last.status == SimTurn::Status::open || last.status == SimTurn::Status::superseded) {
             out.push_back("its turn never ended: " + message.text);
         }
-        const auto answers =
-            std::count_if(world.provider.bubbles.begin(), world.provider.bubbles.end(), [&](const auto& it) {
-                return it.account == conversation.account.external_id &&
-                       has_line(it.text, "re " + message.text);
-            });
+        const auto& sent = world.provider.bubbles;
+        const auto answers = std::count_if(sent.begin(), sent.end(), [&](const SimBubble& bubble) {
+            const SimReply* reply = find_reply(tenant, bubble.reply);
+            return reply && reply->conversation == conversation.id &&
+                   has_line(bubble.text, "re " + message.text);
+        });
         if (answers > static_cast<std::ptrdiff_t>(turns.size())) {
             out.push_back(
                 fmt::format("answered {} times in {} turns: {}", answers, turns.size(), message.text));

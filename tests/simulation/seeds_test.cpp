@@ -24,7 +24,8 @@ class Storm {
 
     bool run() {
         for (int n = 0; n < 6; ++n) plan_customer();
-        for (auto n = upto(3); n > 0; --n) at([this] { world_.kill(static_cast<std::size_t>(upto(1))); });
+        for (auto n = upto(3); n > 0; --n)
+            at([this] { world_.kill(static_cast<std::size_t>(upto(world_.settings.processes - 1))); });
         for (auto n = upto(3); n > 0; --n)
             at([this] { world_.expel(any(stages), Millis{500 + upto(4'000)}); });
         for (auto n = upto(2); n > 0; --n) {

@@ -185,8 +185,7 @@ TEST_CASE("incident 2: tenants whose customers have the same sender id never mix
                                      it.world.add_shop(1, "second", window)};
     for (int n = 0; n < 4; ++n) {
         for (const auto& shop : shops) {
-            it.world.write(shop, "5491155550000",
-                           shop.external_id + "/5491155550000: m" + std::to_string(n));
+            it.world.write(shop, "5491155550000", shop.external_id + "/5491155550000: m" + std::to_string(n));
         }
         it.world.run_for(Millis{3'000});
     }
@@ -202,6 +201,7 @@ TEST_CASE("incident 20: a contact who comes under a new name is still the same c
     Inbound first = SimWorld::inbound("549115555", "hola", "1");
     first.aliases.push_back({"sim_other", "54115555"});
     it.world.tell(it.shop, first);
+    it.world.run_for(Millis{1'000});
     Inbound second = SimWorld::inbound("54115555", "soy yo", "2");
     second.aliases.front().kind = "sim_other";
     it.world.tell(it.shop, second);

@@ -1,0 +1,214 @@
+// Assignments, caps, stuck handlers and the end of a worker.
+
+#include <doctest/doctest.h>
+
+#include "tests/runtime/worker_bench.hpp"
+
+namespace relevo {
+namespace {
+
+// A stage whose handlers each take `time`.
+struct Slow {
+    explicit Slow(Millis time, StageSpec spec = {})
+        : bench([this, time](std::vector<std::string> values,
+                             int) { return handle(this, std::move(values), time); },
+                std::move(spec)) {}
+
+    static Task<Outcome> handle(Slow* self, std::vector<std::string> values, Millis time) {
+        co_await self->bench.clock.sleep_until(self->bench.clock.now() + time);
+        std::vector<Record> out;
+        out.push_back({"output", "key", values.front(), {}});
+        co_return Emit{std::move(out)};
+    }
+
+    WorkerBench bench;
+};
+
+}  // namespace
+
+TEST_CASE("a revocation waits for running handlers, commits, then gives the partition up") {
+    Slow slow(Millis{2'000});
+    WorkerBench& it = slow.bench;
+    it.fetch({{"1:a", "x"}, {"1:a", "y"}});
+    it.run_for(Millis{500});
+    it.source.push(Revoked{{0}, false});
+    it.run_for(Millis{1'000});
+    CHECK_FALSE(it.has("release 0:1"));
+    it.run_for(Millis{1'000});
+    CHECK(it.has("release 0:1"));
+    CHECK(it.place("publish x") < it.place("release 0:1"));
+    it.run_for(Millis{60'000});
+    CHECK(it.calls == 1);  // what waited is the new owner's
+}
+
+TEST_CASE("a handler that outlasts the grace of a revocation is cancelled and settles nothing") {
+    Slow slow(Millis{20'000});
+    WorkerBench& it = slow.bench;
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{500});
+    it.source.push(Revoked{{0}, false});
+    it.run_for(Millis{4'900});
+    CHECK_FALSE(it.has("release"));
+    it.run_for(Millis{2'000});
+    CHECK(it.has("release"));
+    it.run_for(Millis{60'000});
+    CHECK(it.published.empty());
+    CHECK_FALSE(it.has("commit 0:1"));
+}
+
+TEST_CASE("a handler that only waits for its next attempt does not delay a revocation") {
+    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> {
+        throw Failure({Fault::transient, "postgres.unavailable", "away", Millis{50'000}});
+        co_return Emit{};
+    });
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{500});
+    it.source.push(Revoked{{0}, false});
+    it.run_for(Millis{500});
+    CHECK(it.has("release"));
+}
+
+TEST_CASE("incident 17: a completion of an old assignment does nothing") {
+    Slow slow(Millis{10'000});
+    WorkerBench& it = slow.bench;
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{500});
+    it.source.push(Revoked{{0}, true});  // lost: somebody else has it already
+    it.run_for(Millis{500});
+    CHECK(it.has("release"));
+    it.source.push(Assigned{{0}});
+    it.next_offset = 0;
+    it.run_for(Millis{6'000});
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{9'000});
+    CHECK_FALSE(it.has("commit 0:1"));
+    CHECK(it.published.empty());
+    it.run_for(Millis{2'000});
+    CHECK(it.has("commit 0:1"));
+    CHECK(it.count("publish x") == 1);
+}
+
+TEST_CASE("other partitions go on while one is revoked") {
+    Slow slow(Millis{1'000});
+    WorkerBench& it = slow.bench;
+    it.source.push(Assigned{{1}});
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{500});
+    it.source.push(Revoked{{0}, false});
+    it.next_offset = 0;
+    it.fetch({{"1:b", "y"}}, 1);
+    it.run_for(Millis{3'000});
+    CHECK(it.has("release 0:1"));
+    CHECK(it.has("commit 1:1"));
+    CHECK_FALSE(it.has("release 1:1"));
+}
+
+TEST_CASE("incident 18: at the cap no more records are taken until some are settled") {
+    StageSpec spec;
+    spec.max_records = 10;
+    Slow slow(Millis{5'000}, spec);
+    WorkerBench& it = slow.bench;
+    for (int n = 0; n < 30; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
+    it.run_for(Millis{1'000});
+    CHECK(it.calls == 10);
+    CHECK(it.source.waiting() == 20);
+    it.run_for(Millis{5'000});
+    CHECK(it.calls == 20);
+    it.run_for(Millis{20'000});
+    CHECK(it.published.size() == 30);
+    CHECK(it.has("commit 0:30"));
+}
+
+TEST_CASE("incident 18: the size of what was taken is capped as well") {
+    StageSpec spec;
+    spec.max_bytes = 1'000;
+    Slow slow(Millis{5'000}, spec);
+    WorkerBench& it = slow.bench;
+    for (int n = 0; n < 10; ++n) it.fetch({{"1:" + std::to_string(n), std::string(400, 'x')}});
+    it.run_for(Millis{1'000});
+    CHECK(it.calls == 3);
+}
+
+TEST_CASE("incident 18: windows that fill the cap are closed, the oldest first, so that the log moves on") {
+    StageSpec spec;
+    spec.lane = Lanes::Policy::burst;
+    spec.max_records = 10;
+    Slow slow(Millis{10}, spec);
+    WorkerBench& it = slow.bench;
+    for (int n = 0; n < 30; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
+    it.run_for(Millis{15'000});  // less than any window lasts
+    CHECK(it.calls >= 20);
+    CHECK(it.source.waiting() == 0);
+    CHECK(it.journal[it.place("handle 0")] == "handle 0");
+    CHECK(it.place("handle 0") < it.place("handle 5"));
+}
+
+TEST_CASE("incident 16: a handler that hangs is cancelled and tried again") {
+    StageSpec spec;
+    spec.stuck_after = Millis{100'000};
+    WorkerBench it(
+        [&it](std::vector<std::string> values, int call) -> Task<Outcome> {
+            if (call == 1) co_await it.clock.sleep_until(it.clock.now() + Millis{1'000'000'000});
+            std::vector<Record> out;
+            out.push_back({"output", "key", values.front(), {}});
+            co_return Emit{std::move(out)};
+        },
+        spec);
+    it.fetch({{"1:a", "x"}, {"1:b", "y"}});
+    it.run_for(Millis{99'000});
+    CHECK(it.has("publish y"));
+    CHECK_FALSE(it.has("publish x"));
+    it.run_for(Millis{40'000});
+    CHECK(it.count("handle x") >= 1);
+    const bool handled = it.has("publish x") || !it.parked.empty();
+    CHECK(handled);
+    CHECK(it.has("commit 0:2"));
+    CHECK(it.metrics.text().find(R"(relevo_stuck_total{stage="test"} 1)") != std::string::npos);
+    CHECK(it.metrics.text().find(R"(relevo_errors_total{code="stage.stuck",stage="test"} 1)") !=
+          std::string::npos);
+}
+
+TEST_CASE("a worker that stops lets its handlers end and commits them") {
+    Slow slow(Millis{3'000});
+    WorkerBench& it = slow.bench;
+    it.fetch({{"1:a", "x"}, {"1:a", "y"}});
+    it.run_for(Millis{500});
+    it.stop();
+    it.run_for(Millis{1'000});
+    CHECK_FALSE(it.ended);
+    it.run_for(Millis{2'000});
+    CHECK(it.ended);
+    CHECK(it.has("close 0:1"));
+    CHECK(it.calls == 1);
+}
+
+TEST_CASE("a worker that stops does not wait longer than its grace") {
+    Slow slow(Millis{60'000});
+    WorkerBench& it = slow.bench;
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{500});
+    it.stop();
+    it.run_for(Millis{5'900});
+    CHECK_FALSE(it.ended);
+    it.run_for(Millis{2'000});
+    CHECK(it.ended);
+    CHECK(it.published.empty());
+    CHECK_FALSE(it.has("close 0:1"));
+}
+
+TEST_CASE("an idle worker stops at once") {
+    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> { co_return Emit{}; });
+    it.run_for(Millis{500});
+    it.stop();
+    it.run_for(Millis{1});
+    CHECK(it.ended);
+    CHECK(it.has("close"));
+}
+
+TEST_CASE("a worker that dies in the middle of everything leaves nothing behind") {
+    Slow slow(Millis{3'000});
+    slow.bench.fetch({{"1:a", "x"}, {"1:b", "y"}});
+    slow.bench.run_for(Millis{500});
+}
+
+}  // namespace relevo

@@ -1,0 +1,282 @@
+#include "runtime/worker.hpp"
+
+#include <doctest/doctest.h>
+
+#include "tests/runtime/worker_bench.hpp"
+
+namespace relevo {
+namespace {
+
+Outcome echo(const std::vector<std::string>& values) {
+    std::vector<Record> out;
+    for (const auto& value : values) out.push_back({"output", "key", value, {}});
+    return Emit{std::move(out)};
+}
+
+Task<Outcome> forward(std::vector<std::string> values, int) {
+    co_return echo(values);
+}
+
+Failure transient(std::optional<Millis> retry_after = std::nullopt) {
+    return Failure({Fault::transient, "postgres.unavailable", "away", retry_after});
+}
+Failure permanent() {
+    return Failure({Fault::permanent, "record.malformed", "no such field"});
+}
+
+}  // namespace
+
+TEST_CASE("a record is published before it is committed") {
+    WorkerBench it(forward);
+    it.before_publish = [&]() -> Task<void> {
+        co_await it.clock.sleep_until(it.clock.now() + Millis{1'000});
+    };
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{900});
+    CHECK(it.has("handle x"));
+    CHECK_FALSE(it.has("commit 0:1"));
+    it.run_for(Millis{500});
+    REQUIRE(it.has("commit 0:1"));
+    CHECK(it.place("publish x") < it.place("commit 0:1"));
+    CHECK(it.settlements == Journal{"emit "});
+}
+
+TEST_CASE("what a stage emits carries who made it, why, for whom and until when") {
+    WorkerBench it(forward);
+    Fetched fetched;
+    fetched.records.push_back(make_envelope("1:a", it.next_offset++, it.clock.now(), "x", "id"));
+    fetched.records.back().headers.traceparent = "00-11111111111111111111111111111111-2222222222222222-01";
+    it.source.push(std::move(fetched));
+    it.run_for(Millis{100});
+    REQUIRE(it.published.size() == 1);
+    const Headers& headers = it.published.front().headers;
+    CHECK(headers.type == "relevo.output.v1");
+    CHECK(headers.source == "/relevo/test");
+    CHECK(headers.subject == "key");
+    CHECK(headers.installation == "here");
+    CHECK(headers.traceparent.substr(0, 36) == "00-11111111111111111111111111111111-");
+    CHECK(headers.traceparent.find("2222222222222222") == std::string::npos);
+    REQUIRE(headers.expires);
+    CHECK(*headers.expires - *headers.time == Millis{3'600'000});
+}
+
+TEST_CASE("a record of another installation makes records of that installation, with its expiry") {
+    WorkerBench it(forward);
+    const SysTime expires = it.clock.now() + Millis{5'000};
+    Fetched fetched;
+    fetched.records.push_back(make_envelope("1:a", it.next_offset++, it.clock.now(), "x", "id"));
+    fetched.records.back().headers.installation = "there";
+    fetched.records.back().headers.expires = expires;
+    it.source.push(std::move(fetched));
+    it.run_for(Millis{100});
+    REQUIRE(it.published.size() == 1);
+    CHECK(it.published.front().headers.installation == "there");
+    CHECK(it.published.front().headers.expires == expires);
+}
+
+TEST_CASE(
+    "a transient fault is tried again in its lane, later and later, and nothing is committed meanwhile") {
+    WorkerBench it([](std::vector<std::string> values, int call) -> Task<Outcome> {
+        if (call < 5) throw transient();
+        co_return echo(values);
+    });
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{600});
+    CHECK(it.calls < 5);
+    CHECK_FALSE(it.has("commit 0:1"));
+    it.run_for(Millis{2'000});
+    CHECK(it.calls == 5);
+    CHECK(it.count("publish x") == 1);
+    CHECK(it.has("commit 0:1"));
+    CHECK(it.letters.empty());
+}
+
+TEST_CASE("an error that says when it is worth trying is believed") {
+    WorkerBench it([](std::vector<std::string> values, int call) -> Task<Outcome> {
+        if (call == 1) throw transient(Millis{30'000});
+        co_return echo(values);
+    });
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{29'900});
+    CHECK(it.calls == 1);
+    it.run_for(Millis{400});
+    CHECK(it.calls == 2);
+}
+
+TEST_CASE("a fault that lasts parks the record as it came, and settles it") {
+    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> {
+        throw transient();
+        co_return Emit{};
+    });
+    const SysTime began = it.clock.now();
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{50'000});
+    CHECK(it.parked.empty());
+    it.run_for(Millis{15'000});
+    REQUIRE(it.parked.size() == 1);
+    CHECK(it.parked.front().record.topic == "input");
+    CHECK(it.parked.front().record.key == "1:a");
+    CHECK(it.parked.front().record.headers.id == "id-x");
+    CHECK(it.parked.front().due - began >= Millis{60'000});
+    CHECK(it.has("commit 0:1"));
+    CHECK(it.settlements == Journal{"park postgres.unavailable"});
+}
+
+TEST_CASE("while even parking fails the record stays where it is") {
+    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> {
+        throw transient();
+        co_return Emit{};
+    });
+    it.before_park = []() -> Task<void> {
+        throw transient();
+        co_return;
+    };
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{300'000});
+    CHECK_FALSE(it.has("commit 0:1"));
+    CHECK(it.calls > 20);  // every 10 s at the latest
+    it.before_park = []() -> Task<void> { co_return; };
+    it.run_for(Millis{15'000});
+    CHECK(it.has("commit 0:1"));
+}
+
+TEST_CASE("a timer is a parked record already: it is not parked again") {
+    StageSpec spec;
+    spec.input = timers_input;
+    WorkerBench it(
+        [](std::vector<std::string>, int) -> Task<Outcome> {
+            throw transient();
+            co_return Emit{};
+        },
+        spec);
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{200'000});
+    CHECK(it.parked.empty());
+    CHECK_FALSE(it.has("commit 0:1"));
+}
+
+TEST_CASE("a permanent fault lets the stage give up, then leaves a dead letter, then settles") {
+    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> {
+        throw permanent();
+        co_return Emit{};
+    });
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{1'000});
+    REQUIRE(it.letters.size() == 1);
+    const DeadLetter& letter = it.letters.front();
+    CHECK(letter.stage == "test");
+    CHECK(letter.topic == "input");
+    CHECK(letter.key == "1:a");
+    CHECK(letter.value == "x");
+    CHECK(letter.code == "record.malformed");
+    CHECK(letter.attempts == 1);
+    CHECK(letter.headers == R"({"ce_id":"id-x"})");
+    CHECK(it.place("give up record.malformed") < it.place("publish sorry"));
+    CHECK(it.place("publish sorry") < it.place("bury x"));
+    CHECK(it.place("bury x") < it.place("commit 0:1"));
+    CHECK(it.has("commit 0:1"));
+    CHECK(it.settlements == Journal{"dead record.malformed"});
+}
+
+TEST_CASE("incident 19: a malformed record becomes a dead letter and the next of its lane goes on") {
+    WorkerBench it([](std::vector<std::string> values, int) -> Task<Outcome> {
+        if (values.front() == "bad") throw permanent();
+        co_return echo(values);
+    });
+    it.before_bury = [&]() -> Task<void> { co_await it.clock.sleep_until(it.clock.now() + Millis{2'000}); };
+    it.fetch({{"1:a", "bad"}, {"1:a", "good"}});
+    it.run_for(Millis{1'500});
+    CHECK_FALSE(it.has("commit 0:1"));
+    CHECK_FALSE(it.has("handle good"));
+    it.run_for(Millis{1'500});
+    CHECK(it.letters.size() == 1);
+    CHECK(it.has("publish good"));
+    CHECK(it.has("commit 0:2"));
+}
+
+TEST_CASE("incident 19: while no dead letter can be written nothing is committed") {
+    bool away = true;
+    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> {
+        throw permanent();
+        co_return Emit{};
+    });
+    it.before_bury = [&]() -> Task<void> {
+        if (away) throw transient();
+        co_return;
+    };
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{200'000});
+    CHECK(it.calls == 1);
+    CHECK_FALSE(it.has("commit 0:1"));
+    CHECK(it.parked.empty());
+    away = false;
+    it.run_for(Millis{15'000});
+    CHECK(it.letters.size() == 1);
+    CHECK(it.has("commit 0:1"));
+}
+
+TEST_CASE("a defect in a stage is a dead letter, not the end of the worker") {
+    WorkerBench it([](std::vector<std::string> values, int) -> Task<Outcome> {
+        if (values.front() == "bad") throw std::out_of_range("at");
+        co_return echo(values);
+    });
+    it.fetch({{"1:a", "bad"}, {"1:a", "good"}});
+    it.run_for(Millis{1'000});
+    REQUIRE(it.letters.size() == 1);
+    CHECK(it.letters.front().code == "stage.bug");
+    CHECK(it.has("publish good"));
+    CHECK_FALSE(it.ended);
+}
+
+TEST_CASE("a drop is settled, counted and has its reason") {
+    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> { co_return Drop{"erased"}; });
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{1'000});
+    CHECK(it.has("commit 0:1"));
+    CHECK(it.metrics.text().find(R"(relevo_drops_total{reason="erased",stage="test"} 1)") !=
+          std::string::npos);
+    CHECK(it.settlements == Journal{"drop erased"});
+}
+
+TEST_CASE("a stage may park what must wait, and the record is settled") {
+    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> {
+        co_return Park{{from_millis(9'000'000'000'000), {"input", "1:a", "later", {}}}, "not yet"};
+    });
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{1'000});
+    REQUIRE(it.parked.size() == 1);
+    CHECK(it.parked.front().due == from_millis(9'000'000'000'000));
+    CHECK(it.parked.front().record.headers.installation == "here");
+    CHECK(it.place("park later") < it.place("commit 0:1"));
+}
+
+TEST_CASE("a broker that is away makes the stage run again, and its records come once") {
+    int failures = 3;
+    WorkerBench it(forward);
+    it.before_publish = [&]() -> Task<void> {
+        if (failures-- > 0) throw Failure({Fault::transient, "kafka.unavailable", "away"});
+        co_return;
+    };
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{5'000});
+    CHECK(it.calls == 4);
+    CHECK(it.count("publish x") == 1);
+    CHECK(it.has("commit 0:1"));
+}
+
+TEST_CASE("a burst is handled as one and settled together") {
+    StageSpec spec;
+    spec.lane = Lanes::Policy::burst;
+    WorkerBench it(forward, spec);
+    it.window = {Millis{16'000}, Millis{60'000}, 20};
+    it.fetch({{"1:a", "x"}, {"1:a", "y"}, {"1:a", "z"}});
+    it.source.push(ReachedEnd{0});
+    it.run_for(Millis{15'900});
+    CHECK(it.calls == 0);
+    it.run_for(Millis{500});
+    CHECK(it.calls == 1);
+    CHECK(it.published.size() == 3);
+    CHECK(it.has("commit 0:3"));
+}
+
+}  // namespace relevo

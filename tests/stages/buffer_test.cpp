@@ -1,0 +1,87 @@
+#include "stages/buffer.hpp"
+
+#include <doctest/doctest.h>
+
+#include "domain/records.hpp"
+#include "tests/stages/fakes.hpp"
+
+namespace relevo {
+namespace {
+
+struct ScriptedStore final : BufferStore {
+    Task<TurnClaim> claim_turn(TenantId tenant, ConversationId, std::vector<MessageId> messages, SysTime,
+                               int max_open_turns) override {
+        asked_tenant = tenant;
+        asked = std::move(messages);
+        most = max_open_turns;
+        co_return claim;
+    }
+    TurnClaim claim;
+    TenantId asked_tenant;
+    std::vector<MessageId> asked;
+    int most = 0;
+};
+
+struct Fixture {
+    Envelope message(std::uint8_t n) {
+        MessageResolved resolved{{7}, {}, {}, n, {Millis{2'500}, Millis{10'000}, 5}};
+        resolved.message.bytes[0] = n;
+        Record record = to_record(resolved);
+        record.headers.installation = "here";
+        return envelope_of(record);
+    }
+    SimClock clock;
+    ScriptedStore store;
+    Buffer buffer{store, clock, 500};
+};
+
+}  // namespace
+
+TEST_CASE("a burst becomes the turn that the ledger says") {
+    Fixture it;
+    it.store.claim = {TurnClaim::State::claimed, turn_id({}, {})};
+    const Outcome outcome = run_stage(it.buffer, {it.message(1), it.message(2), it.message(3)}, it.clock);
+    CHECK(it.store.asked.size() == 3);
+    CHECK(it.store.asked_tenant == TenantId{7});
+    CHECK(it.store.most == 500);
+    const auto& emit = std::get<Emit>(outcome);
+    REQUIRE(emit.records.size() == 1);
+    CHECK(emit.records.front().topic == topics::turns_ready);
+    const auto step = decode_turn_step(emit.records.front().value).value();
+    CHECK(step.turn == it.store.claim.turn);
+    CHECK(step.step == 0);
+}
+
+TEST_CASE("the window is that of the agent who answers") {
+    Fixture it;
+    const BurstPolicy window = it.buffer.window(it.message(1));
+    CHECK(window.quiet == Millis{2'500});
+    CHECK(window.max_wait == Millis{10'000});
+    CHECK(window.max_count == 5);
+}
+
+TEST_CASE("a record that cannot be read has some window, and fails when it is handled") {
+    Fixture it;
+    const Envelope bad = envelope_of({"messages.resolved", "7:x", "nonsense", {}});
+    CHECK(it.buffer.window(bad).quiet == BurstPolicy{}.quiet);
+    CHECK_THROWS_AS(run_stage(it.buffer, {bad}, it.clock), Failure);
+}
+
+TEST_CASE("messages that a human has are dropped with that reason") {
+    Fixture it;
+    it.store.claim = {TurnClaim::State::none, {}};
+    CHECK(std::get<Drop>(run_stage(it.buffer, {it.message(1)}, it.clock)).reason == "nothing left to answer");
+}
+
+TEST_CASE("a tenant with too many open turns waits as a timer, not as an unsettled record") {
+    Fixture it;
+    it.store.claim = {TurnClaim::State::too_many, {}};
+    const Outcome outcome = run_stage(it.buffer, {it.message(1), it.message(2)}, it.clock);
+    const auto& park = std::get<Park>(outcome);
+    CHECK(park.timer.due > it.clock.now());
+    CHECK(park.timer.record.topic == topics::messages_resolved);
+    CHECK(park.timer.record.headers.installation == "here");
+    CHECK(decode_message_resolved(park.timer.record.value).value().seq == 2);
+}
+
+}  // namespace relevo

@@ -1,0 +1,135 @@
+#include "stages/resolve.hpp"
+
+#include <doctest/doctest.h>
+
+#include "domain/records.hpp"
+#include "tests/stages/fakes.hpp"
+
+namespace relevo {
+namespace {
+
+struct ScriptedStore final : ResolveStore {
+    Task<std::optional<Account>> find_account(std::string, std::string, EndpointId) override {
+        co_return account;
+    }
+    Task<StoredMessage> store_message(Account its_account, Inbound, SysTime appended,
+                                      std::string its_trace) override {
+        calls.push_back("message");
+        CHECK(its_account.tenant == account->tenant);
+        at = appended;
+        trace = std::move(its_trace);
+        co_return stored;
+    }
+    Task<StoredMessage> store_echo(Account, Inbound, SysTime, std::string) override {
+        calls.push_back("echo");
+        co_return stored;
+    }
+    Task<void> rename_contact(Account, Alias from, Alias to) override {
+        calls.push_back("rename " + from.value + " " + to.value);
+        co_return;
+    }
+    Task<void> archive(Account, Inbound, SysTime) override {
+        calls.push_back("archive");
+        co_return;
+    }
+    std::optional<Account> account;
+    StoredMessage stored;
+    std::vector<std::string> calls;
+    SysTime at;
+    std::string trace;
+};
+
+struct Fixture {
+    Fixture() {
+        store.account = Account{{7}, {}, "whatsapp", "1065", {3}, {Millis{2'500}, Millis{9'000}, 4}};
+        store.stored.seq = 12;
+        received.channel = "whatsapp";
+        received.scope = {3};
+        received.inbound.kind = InboundKind::message;
+        received.inbound.event_id = "wamid.1";
+        received.inbound.aliases = {{"wa_id", "549"}};
+    }
+    Outcome run() {
+        Record record = to_record(received);
+        record.headers.traceparent = "00-11111111111111111111111111111111-2222222222222222-01";
+        return run_stage(resolve, {envelope_of(record, from_millis(42))}, clock);
+    }
+    std::string failure() {
+        try {
+            run();
+        } catch (const Failure& failed) {
+            CHECK(failed.error().fault == Fault::permanent);
+            return failed.error().code;
+        }
+        return "none";
+    }
+    SimClock clock;
+    ScriptedStore store;
+    RecordingLive live;
+    Resolve resolve{store, live};
+    MessageReceived received;
+};
+
+}  // namespace
+
+TEST_CASE("a message is stored with the log's time and goes on with its place and the agent's window") {
+    Fixture it;
+    const Outcome outcome = it.run();
+    CHECK(it.store.calls == std::vector<std::string>{"message"});
+    CHECK(it.store.at == from_millis(42));
+    CHECK(it.store.trace == "11111111111111111111111111111111");
+    const auto& emit = std::get<Emit>(outcome);
+    REQUIRE(emit.records.size() == 1);
+    const auto resolved = decode_message_resolved(emit.records.front().value).value();
+    CHECK(resolved.tenant == TenantId{7});
+    CHECK(resolved.seq == 12);
+    CHECK(resolved.window.quiet == Millis{2'500});
+    CHECK(emit.records.front().key == conversation_key({7}, {}));
+    CHECK(it.live.told.size() == 1);
+}
+
+TEST_CASE("what opens no turn ends here, with its reason") {
+    Fixture reaction;
+    reaction.received.inbound.kind = InboundKind::reaction;
+    CHECK(std::get<Drop>(reaction.run()).reason == "reaction");
+    CHECK(reaction.store.calls == std::vector<std::string>{"message"});
+
+    Fixture echo;
+    echo.received.inbound.kind = InboundKind::echo;
+    CHECK(std::get<Drop>(echo.run()).reason == "owner's echo");
+    CHECK(echo.store.calls == std::vector<std::string>{"echo"});
+
+    Fixture human;
+    human.store.stored.human = true;
+    CHECK(std::get<Drop>(human.run()).reason == "human has the conversation");
+
+    Fixture unknown;
+    unknown.received.inbound.kind = InboundKind::archived;
+    CHECK(std::get<Drop>(unknown.run()).reason == "archived");
+    CHECK(unknown.store.calls == std::vector<std::string>{"archive"});
+}
+
+TEST_CASE("incident 20: a contact's new name is noted") {
+    Fixture it;
+    it.received.inbound.kind = InboundKind::renamed;
+    it.received.inbound.aliases = {{"wa_id", "549"}, {"wa_id", "54"}};
+    CHECK(std::get<Drop>(it.run()).reason == "contact renamed");
+    CHECK(it.store.calls == std::vector<std::string>{"rename 549 54"});
+    it.received.inbound.aliases.pop_back();
+    CHECK(it.failure() == "record.malformed");
+}
+
+TEST_CASE("an account that nobody registered is a dead letter that names it") {
+    Fixture it;
+    it.store.account.reset();
+    CHECK(it.failure() == "resolve.unknown_account");
+}
+
+TEST_CASE("incident 13: a record speaks for the accounts of the address that verified it, and no other") {
+    Fixture it;
+    it.received.scope = {4};
+    CHECK(it.failure() == "resolve.foreign_account");
+    CHECK(it.store.calls.empty());
+}
+
+}  // namespace relevo

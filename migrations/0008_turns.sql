@@ -75,8 +75,11 @@ BEGIN
     SELECT * INTO previous FROM turns AS t
     WHERE t.tenant_id = tenant AND t.conversation_id = c.id AND t.last_seq < made.first_seq
       AND (t.status = 'open'
-           OR t.status = 'answered' AND EXISTS (SELECT FROM replies AS r WHERE r.tenant_id = tenant
-                                                AND r.turn_id = t.id AND r.status = 'pending'))
+           OR t.status = 'answered'
+              AND EXISTS (SELECT FROM replies AS r WHERE r.tenant_id = tenant AND r.turn_id = t.id
+                          AND r.status = 'pending'
+                          AND NOT EXISTS (SELECT FROM deliveries AS d WHERE d.tenant_id = tenant
+                                          AND d.reply_id = r.id AND d.status = 'intent')))
     ORDER BY t.last_seq DESC LIMIT 1;
     -- A turn of this very burst that nobody has looked at yet: its claimer may have died before it told anyone,
     -- and then only this turn can answer its messages.

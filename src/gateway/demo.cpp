@@ -110,6 +110,7 @@ Task<HttpResponse> Demo::hand_over(PathParams params, bool to_human) {
                                 : co_await handoff_.give_back(place->tenant, place->conversation, now);
     if (!found) co_return not_found();
     live_.publish(conversation_channel(place->tenant, place->conversation), live_changed());
+    changed(place->tenant.value, place->conversation.to_string());
     co_return json(to_human ? R"({"mode":"human"})" : R"({"mode":"agent"})");
 }
 
@@ -131,6 +132,7 @@ Task<HttpResponse> Demo::reply(HttpRequest request, PathParams params) {
     if (!reply) co_return not_found();
     co_await intake_.request(ReplyReady{place->tenant, place->conversation, *reply, std::nullopt});
     live_.publish(conversation_channel(place->tenant, place->conversation), live_changed());
+    changed(place->tenant.value, place->conversation.to_string());
     co_return json(fmt::format(R"({{"id":"{}"}})", reply->to_string()));
 }
 
@@ -154,6 +156,15 @@ void Demo::tell(std::string_view payload) {
     recent_.emplace_back(payload);
     if (recent_.size() > max_recent) recent_.pop_front();
     for (const auto& socket : std::set(sockets_)) socket->emit("stage", payload);
+    rapidjson::Document event;
+    event.Parse(payload.data(), payload.size());
+    const std::string conversation = text_of(event, "conversation");
+    if (!conversation.empty() && event["tenant"].IsInt64()) changed(event["tenant"].GetInt64(), conversation);
+}
+
+void Demo::changed(std::int64_t tenant, const std::string& conversation) {
+    const std::string which = fmt::format(R"({{"tenant":{},"conversation":"{}"}})", tenant, conversation);
+    for (const auto& socket : std::set(sockets_)) socket->emit("changed", which);
 }
 
 }  // namespace relevo

@@ -28,6 +28,7 @@ class Demo {
     Task<HttpResponse> hand_over(PathParams params, bool to_human);
     Task<HttpResponse> reply(HttpRequest request, PathParams params);
     void tell(std::string_view payload);
+    void changed(std::int64_t tenant, const std::string& conversation);
 
     DemoStore& store_;
     HandoffStore& handoff_;

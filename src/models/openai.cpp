@@ -4,6 +4,8 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <utility>
+
 #include "core/utf8.hpp"
 #include "models/openai_answer.hpp"
 #include "models/openai_errors.hpp"

@@ -1,7 +1,7 @@
 #include "models/sse.hpp"
 
-#include <utility>
 #include <algorithm>
+#include <utility>
 
 namespace relevo {
 

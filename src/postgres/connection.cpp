@@ -75,23 +75,24 @@ Millis Connection::busy_for() const {
 
 Batch Connection::run(const Batch& batch) {
     Error error;
-    // A lost race is worth another try; PostgreSQL chose us because the others go on.
-    constexpr int tries = 4;
-    Ended ended = Ended::conflict;
-    for (int i = 0; i < tries && ended == Ended::conflict; ++i) ended = try_run(batch, error);
+    Ended ended = try_run(batch, error);
     if (ended == Ended::ok) return {};
-    if (ended != Ended::lost && batch.size() == 1) {
-        WaitingCall::finish(batch.front(), error);
-        return {};
-    }
+    if (ended == Ended::lost) return batch;
+    // One after the other: a bad call fails alone. A call alone takes its locks in one order, so that a lost
+    // race is worth another try: PostgreSQL chose us because the others go on.
+    constexpr int tries = 5;
     Batch lost;
-    for (auto call = batch.begin(); call != batch.end(); ++call) {
-        if ((*call)->abandoned()) continue;
-        if (ended != Ended::lost) ended = try_run(std::span(&*call, 1), error);
+    for (const auto& call : batch) {
+        if (call->abandoned()) continue;
+        if (ended != Ended::lost && (batch.size() > 1 || ended == Ended::conflict)) {
+            ended = Ended::conflict;
+            for (int i = 0; i < tries && ended == Ended::conflict; ++i)
+                ended = try_run(std::span(&call, 1), error);
+        }
         if (ended == Ended::lost) {
-            lost.push_back(*call);
+            lost.push_back(call);
         } else if (ended != Ended::ok) {
-            WaitingCall::finish(*call, error);
+            WaitingCall::finish(call, error);
         }
     }
     return lost;

@@ -21,7 +21,8 @@ class PostgresEndpointStore final : public EndpointStore {
         const std::string result =
             co_await database_.call("list_endpoints", TenantId{}, JsonObject().number("limit", 10'000).str());
         std::vector<std::pair<std::string, std::string>> keys;
-        for (const auto& row : Json::parse(result).items()) keys.emplace_back(row.text("channel"), row.text("key"));
+        for (const auto& row : Json::parse(result).items())
+            keys.emplace_back(row.text("channel"), row.text("key"));
         co_return keys;
     }
 

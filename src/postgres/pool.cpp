@@ -122,17 +122,6 @@ Batch Database::Pool::take_batch() {
     return batch;
 }
 
-void Database::Pool::put_back(Batch batch) {
-    {
-        const std::lock_guard lock(mutex_);
-        for (auto call = batch.rbegin(); call != batch.rend(); ++call) {
-            ++waiting_;
-            queues_[(*call)->op()].push_front(std::move(*call));
-        }
-    }
-    changed_.notify_one();
-}
-
 void Database::Pool::pause(Millis wait) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, wait, [this] { return stopping_; });
@@ -152,28 +141,25 @@ void Database::Pool::run(Connection& connection) {
                 return;
             }
         }
-        if (batch.empty()) continue;
-        if (const auto refused = connection.open()) {
-            for (auto& call : batch) WaitingCall::finish(call, *refused);
-            if (away == Millis{0}) log_warn("postgres.unavailable", {{"text", refused->text}});
-            away = std::min(std::max(away * 2, Millis{100}), Millis{2'000});
-            pause(away);
+        // Operations are idempotent, so a call whose connection broke runs once more, on a new one: after a
+        // restart of the server each thread has a dead connection, which no caller should notice.
+        std::optional<Error> refused;
+        for (int tries = 0; tries < 2 && !batch.empty() && !refused; ++tries) {
+            refused = connection.open();
+            if (!refused) batch = connection.run(batch);
+        }
+        for (auto& call : batch) {
+            WaitingCall::finish(call,
+                                refused.value_or(Error{Fault::transient, "postgres.unavailable",
+                                                       call->op() + ": the connection was lost twice"}));
+        }
+        if (!refused) {
+            away = Millis{0};
             continue;
         }
-        away = Millis{0};
-        Batch lost = connection.run(batch);
-        // Operations are idempotent, so a call whose connection broke may run once more: a server that was
-        // restarted leaves one dead connection a thread, which no caller should notice.
-        Batch again;
-        for (auto& call : lost) {
-            if (call->attempts++ == 0) {
-                again.push_back(std::move(call));
-            } else {
-                WaitingCall::finish(call, Error{Fault::transient, "postgres.unavailable",
-                                                call->op() + ": the connection was lost"});
-            }
-        }
-        if (!again.empty()) put_back(std::move(again));
+        if (away == Millis{0}) log_warn("postgres.unavailable", {{"text", refused->text}});
+        away = std::min(std::max(away * 2, Millis{100}), Millis{2'000});
+        pause(away);
     }
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -42,7 +41,6 @@ class WaitingCall {
     bool abandoned() const;
     static void finish(const std::shared_ptr<WaitingCall>& call, Result<std::string> result);
 
-    int attempts = 0;         ///< on lost connections; used by the thread that holds the call
     std::uint64_t place = 0;  ///< in the order of arrival
 
   private:
@@ -73,7 +71,6 @@ class Database::Pool {
   private:
     void run(Connection& connection);
     Batch take_batch();
-    void put_back(Batch batch);
     void pause(Millis wait);
     void cut_hung_connections();
 

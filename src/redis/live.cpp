@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <unordered_map>
+#include <utility>
 
 namespace relevo {
 

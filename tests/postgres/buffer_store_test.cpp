@@ -67,6 +67,16 @@ TEST_CASE("superseding drops unsent bubbles and leaves the sent one and the one 
     CHECK(fixture.reply_status(replies[1]) == "sent");
 }
 
+TEST_CASE("a turn whose last bubble is in flight is answered, not superseded") {
+    Fixture fixture;
+    const TurnId turn = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
+    const auto replies = fixture.answer(turn, {"uno"}, at(17));
+    CHECK(fixture.ask(replies[0], at(18)).state == ReplyClaim::State::send);
+    const TurnId next = fixture.claim(fixture.store("2", "gracias", at(19)), at(35));
+    CHECK(fixture.turn_status(turn) == "answered");
+    CHECK(run(fixture.retrieve->turn_text(fixture.ballet, next)).text == "gracias");
+}
+
 TEST_CASE("a turn is superseded at most twice in a row") {
     Fixture fixture;
     std::vector<TurnId> turns;

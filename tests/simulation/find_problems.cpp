@@ -139,6 +139,8 @@ void check_tenants(const SimWorld& world, Problems& out) {
 std::vector<std::string> find_problems(SimWorld& world) {
     Problems out = world.log.problems();
     if (!world.quiet()) out.push_back("work is left over");
+    for (const auto& stage : world.late())
+        out.push_back(stage + " left a record unsettled for more than two minutes");
     // a process that died in the middle of a send leaves the time of its intent, not that of the bubble
     const Millis spacing =
         world.database.spacing - world.settings.rates.longest_send - world.settings.rates.longest_call;

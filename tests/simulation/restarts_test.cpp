@@ -199,4 +199,25 @@ TEST_CASE("a database that is away for 90 s delays answers and loses none of the
     CHECK(world.provider.bubbles.back().at - back < Millis{150'000});
 }
 
+TEST_CASE("bubbles that were parked do not wait for each other in their lane") {
+    SimWorld world({});
+    const Account shop = world.add_shop(1, "shop", window);
+    world.start();
+    for (int n = 0; n < 10; ++n) world.write(shop, "ana", "m" + std::to_string(n));
+    world.run_for(Millis{8'000});
+    REQUIRE_FALSE(world.provider.bubbles.empty());
+    world.settings.rates.provider_refuses = 1;
+    world.run_for(Millis{100'000});  // until the pause is too long for the lane
+    const auto before = world.provider.bubbles.size();
+    world.settings.rates.provider_refuses = 0;
+    check_well(world);
+    const auto bubbles = world.bubbles(shop, "ana");
+    CHECK(bubbles.size() == 12);
+    // from then on one bubble every 4 s or little more
+    REQUIRE(before + 2 < bubbles.size());
+    for (std::size_t n = before + 1; n < bubbles.size(); ++n) {
+        CHECK(bubbles[n].at - bubbles[n - 1].at < Millis{12'000});
+    }
+}
+
 }  // namespace relevo

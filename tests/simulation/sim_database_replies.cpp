@@ -155,32 +155,30 @@ void SimDatabase::finish_reply(TenantId tenant_id, ReplyId id, int attempt, cons
 
 Settled SimDatabase::settle(const Account& account, const Receipt& receipt, SysTime now) {
     SimTenant& tenant = tenants[account.tenant];
-    for (auto& [id, reply] : tenant.replies) {
-        const bool ours = tenant.conversations.at(reply.conversation).account.id == account.id;
-        for (auto& delivery : reply.deliveries) {
-            const bool named =
-                receipt.reply.empty()
-                    ? !delivery.provider_id.empty() && delivery.provider_id == receipt.provider_id
-                    : id.to_string() == receipt.reply && &delivery == &reply.deliveries.back();
-            if (!ours || !named) continue;
-            const bool failed = receipt.status == ReceiptStatus::failed;
-            const bool stale =
-                delivery.receipt == ReceiptStatus::failed ||
-                (failed ? delivery.receipt >= ReceiptStatus::delivered : delivery.receipt >= receipt.status);
-            if (delivery.receipt && stale) return {Settled::State::stale, {}};
-            delivery.receipt = receipt.status;
-            if (delivery.provider_id.empty()) delivery.provider_id = receipt.provider_id;
-            delivery.status = failed ? SimDelivery::Status::failed : SimDelivery::Status::confirmed;
-            if (failed) {
-                reply.status = SimReply::Status::failed;
-                reply.reason = receipt.code;
-            } else {
-                confirm(tenant, reply, now);
-            }
-            return {Settled::State::moved, reply.conversation};
-        }
+    const auto id = ReplyId::parse(receipt.reply);  // the simulated provider always brings it back
+    const auto found = id ? tenant.replies.find(*id) : tenant.replies.end();
+    if (found == tenant.replies.end() || found->second.deliveries.empty())
+        return {Settled::State::not_ours, {}};
+    SimReply& reply = found->second;
+    SimDelivery& delivery = reply.deliveries.back();
+    if (tenant.conversations.at(reply.conversation).account.id != account.id)
+        return {Settled::State::not_ours, {}};
+    const bool failed = receipt.status == ReceiptStatus::failed;
+    const bool stale =
+        delivery.receipt &&
+        (*delivery.receipt == ReceiptStatus::failed ||
+         (failed ? *delivery.receipt >= ReceiptStatus::delivered : *delivery.receipt >= receipt.status));
+    if (stale) return {Settled::State::stale, {}};
+    delivery.receipt = receipt.status;
+    if (delivery.provider_id.empty()) delivery.provider_id = receipt.provider_id;
+    delivery.status = failed ? SimDelivery::Status::failed : SimDelivery::Status::confirmed;
+    if (failed) {
+        reply.status = SimReply::Status::failed;
+        reply.reason = receipt.code;
+    } else {
+        confirm(tenant, reply, now);
     }
-    return {Settled::State::not_ours, {}};
+    return {Settled::State::moved, reply.conversation};
 }
 
 }  // namespace relevo

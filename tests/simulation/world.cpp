@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::string_view installation = "sim";
 
+// Nothing stays unsettled for longer than two minutes; a member that died is missed after its session's
+// timeout.
+constexpr Millis longest_unsettled{120'000 + SimLog::session_timeout.count()};
+
 PipelineSpec load_conversation() {
     return load_pipeline(std::string(RELEVO_SOURCE_DIR) + "/pipelines/conversation.yaml").value();
 }
@@ -188,8 +192,19 @@ void SimWorld::run_for(Millis time) {
     while (clock.next() && *clock.next() <= until) {
         clock.advance();
         poll();
+        look_for_late();
     }
     clock.set(until);
+}
+
+void SimWorld::look_for_late() {
+    if (clock.now() < looked_at_ + Millis{1'000}) return;
+    looked_at_ = clock.now();
+    for (const auto& stage : pipeline.stages) {
+        if (stage.input == timers_input) continue;
+        const auto oldest = log.oldest_open(stage.group, stage.input);
+        if (oldest && clock.now() - *oldest > longest_unsettled) late_.insert(stage.name);
+    }
 }
 
 bool SimWorld::settle(Millis limit) {

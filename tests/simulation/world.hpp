@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,8 @@ class SimWorld {
     /// Until nothing is left to do; false where that takes longer than `limit`.
     bool settle(Millis limit = Millis{900'000});
     bool quiet() const;
+    /// The stages that left a record unsettled for longer than the log can bear.
+    const std::set<std::string>& late() const { return late_; }
 
   private:
     friend class SimProcess;
@@ -83,12 +86,15 @@ class SimWorld {
     void start_one(std::size_t place);
     void bury(std::size_t place);
     void poll();
+    void look_for_late();
     void send_receipt(const SimBubble& bubble, const std::string& provider_id);
     const Account* find_account(const std::string& external_id) const;
 
     std::map<std::string, std::unique_ptr<StageMetrics>> stage_metrics_;
     std::vector<std::unique_ptr<SimProcess>> processes_;
     std::map<std::string, int> crash_points_;
+    std::set<std::string> late_;
+    SysTime looked_at_{};
     int crashes_ = 0;
     int last_process_ = 0;
     int last_event_ = 0;

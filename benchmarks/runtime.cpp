@@ -12,10 +12,12 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <prometheus/registry.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/log.hpp"
@@ -82,8 +84,10 @@ void prepare(const KafkaSettings& kafka, const std::vector<StageSpec>& stages, c
 class Forward final : public Stage {
   public:
     explicit Forward(std::string topic) : topic_(std::move(topic)) {}
+    std::function<void()> first;  // called once, with the first record
     std::string_view name() const override { return "forward"; }
     Task<Outcome> handle(std::span<const Envelope> records) override {
+        if (first) std::exchange(first, nullptr)();
         const Envelope& in = records.front();
         Record out;
         out.topic = topic_;
@@ -104,6 +108,33 @@ struct Unused final : Timers, DeadLetters {
     Task<void> bury(std::vector<DeadLetter>) override { co_return; }
 };
 
+// Says when every record is settled, from the commits.
+class UntilCommitted final : public Source {
+  public:
+    UntilCommitted(Source& inner, std::int64_t records) : inner_(inner), missing_(records) {}
+    std::function<void()> done;
+    Task<SourceEvent> next(bool want_records, Millis wait) override { return inner_.next(want_records, wait); }
+    void wake() override { inner_.wake(); }
+    void commit(std::span<const Commit> commits) override {
+        for (const auto& commit : commits) {
+            auto& before = committed_[commit.partition];
+            missing_ -= commit.next.value - std::exchange(before, commit.next.value);
+        }
+        inner_.commit(commits);
+        if (missing_ == 0) done();
+    }
+    Task<void> release(Revoked revoked, std::vector<Commit> commits) override {
+        return inner_.release(std::move(revoked), std::move(commits));
+    }
+    Task<void> close(std::vector<Commit> commits) override { return inner_.close(std::move(commits)); }
+    std::int64_t behind() const override { return inner_.behind(); }
+
+  private:
+    Source& inner_;
+    std::int64_t missing_;
+    std::map<std::int32_t, std::int64_t> committed_;
+};
+
 Run run_ours(const KafkaSettings& kafka, const StageSpec& spec, std::int64_t records) {
     boost::asio::io_context io(1);
     SystemClock clock;
@@ -112,21 +143,17 @@ Run run_ours(const KafkaSettings& kafka, const StageSpec& spec, std::int64_t rec
     StageMetrics stage_metrics(metrics.registry(), spec.name);
     Forward stage(spec.outputs.front());
     Unused unused;
-    KafkaSource source(io.get_executor(), kafka, spec.group, spec.input, {});
-    KafkaSink sink(io.get_executor(), kafka, {});
     std::optional<Stopwatch> watch;
+    KafkaSource kafka_source(io.get_executor(), kafka, spec.group, spec.input, {});
+    UntilCommitted source(kafka_source, records);
+    KafkaSink sink(io.get_executor(), kafka, {});
     std::optional<Run> run;
-    std::int64_t settled = 0;
-    Worker* self = nullptr;
-    Observer observer = [&](const Settlement&) {
-        if (!watch) watch.emplace();
-        if (++settled != records) return;
+    Worker worker(spec, 0, WorkerParts{stage, source, sink, unused, unused, clock, random, stage_metrics, "benchmark"});
+    stage.first = [&watch] { watch.emplace(); };
+    source.done = [&] {
         run = watch->read();
-        self->stop();
+        worker.stop();
     };
-    Worker worker(spec, 0, WorkerParts{stage, source, sink, unused, unused, clock, random, stage_metrics, "benchmark",
-                                       Millis{60'000}, std::move(observer)});
-    self = &worker;
     boost::asio::co_spawn(io, worker.run(), [&](std::exception_ptr problem) {
         io.stop();
         if (problem) std::rethrow_exception(problem);
@@ -168,7 +195,7 @@ Run run_bare(const KafkaSettings& kafka, const StageSpec& spec, std::int64_t rec
     conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", kafka.brokers.c_str());
     set(conf, "enable.idempotence", "true");
-    set(conf, "linger.ms", "0");
+    set(conf, "linger.ms", "1");
     set(conf, "compression.type", "lz4");
     set(conf, "partitioner", "murmur2_random");
     rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void*) {

@@ -1,0 +1,160 @@
+// The running system as a test sees it from outside: ./dev starts and stops it, fakes stand for the providers, psql
+// reads what it noted. Under `./dev test` it is that run's profile, by hand the profile `e2e` with the release build.
+import { execFile, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { startFakes } from './fakes/index.mjs';
+
+const run = promisify(execFile);
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const pollMs = 50;
+
+/** Resolves with the first value of `condition` that is neither false nor empty; what it throws counts as "not yet". */
+export async function until(condition, { deadlineMs = 20_000, what = String(condition) } = {}) {
+  const end = Date.now() + deadlineMs;
+  let error;
+  do {
+    try {
+      error = undefined;
+      const value = await condition();
+      if (value) return value;
+    } catch (thrown) {
+      error = thrown;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  } while (Date.now() < end);
+  throw new Error(`not within ${deadlineMs} ms: ${what}`, { cause: error });
+}
+
+/** A TCP port that nobody has at the moment. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address();
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+function profile() {
+  if (!process.env.RELEVO_E2E_ENV) return process.env.RELEVO_E2E_PROFILE ?? 'e2e';
+  return basename(dirname(JSON.parse(process.env.RELEVO_E2E_ENV).config));
+}
+
+async function dev(...args) {
+  // Under `./dev test` the parent has built everything and holds the profile's lock.
+  const env = { ...process.env, RELEVO_DEV_NESTED: 'yes' };
+  const { stdout } = await run(join(repository, 'dev'), ['--profile', profile(), ...args], { env, timeout: 180_000 });
+  return stdout;
+}
+
+/**
+ * Brings the system up with fake providers on a port of their own. `quietMs`: the agents' window. `model`: whether the
+ * fake OpenAI server answers for the agents, rather than the offline provider. `fakes`: options of startFakes.
+ */
+export async function up({ quietMs = 800, model = true, fakes: fakeOptions = {} } = {}) {
+  const fakes = await startFakes(fakeOptions);
+  const options = ['--quiet-ms', String(quietMs), '--providers', fakes.url];
+  if (model) options.push('--model-url', `${fakes.url}/openai/v1`, '--model', 'fake-model', '--model-key', 'fake-key');
+  try {
+    const lines = (await dev('up', '--json', ...options)).trim().split('\n');
+    return new System(JSON.parse(lines.at(-1)), fakes);
+  } catch (error) {
+    await fakes.close();
+    throw error;
+  }
+}
+
+class System {
+  #others = [];
+
+  constructor(env, fakes) {
+    Object.assign(this, env, { fakes });
+  }
+
+  /** The rows of a SELECT as objects, with the superuser's eyes: no policy hides any. */
+  async sql(query) {
+    const statement = `SELECT coalesce(json_agg(q), '[]') FROM (${query}) AS q`;
+    const { stdout } = await run('psql', [this.postgres, '-XAtqc', statement], {
+      env: { ...process.env, PGCONNECT_TIMEOUT: '3' },
+      maxBuffer: 64 << 20,
+    });
+    return JSON.parse(stdout);
+  }
+
+  async metrics(http = this.http) {
+    return (await fetch(`${http}/metrics`)).text();
+  }
+
+  /** The sum of a metric's series that have all of `labels`. */
+  async metric(name, labels = {}) {
+    let sum = 0;
+    for (const line of (await this.metrics()).split('\n')) {
+      const [, found, series, value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
+      if (found !== name) continue;
+      const all = Object.entries(labels).every(([label, wanted]) => series?.includes(`${label}="${wanted}"`));
+      if (all) sum += Number(value);
+    }
+    return sum;
+  }
+
+  /** Whether all that was taken is settled and nothing waits in the log. */
+  async idle() {
+    const { stdout } = await run(this.relevo, ['--config', this.config, 'lag', '--json'], { maxBuffer: 16 << 20 });
+    return JSON.parse(stdout).every(({ behind, held }) => behind === 0 && held === 0);
+  }
+
+  untilIdle(deadlineMs = 30_000) {
+    return until(() => this.idle(), { deadlineMs, what: 'all records are settled' });
+  }
+
+  async pid() {
+    return Number((await readFile(join(dirname(this.config), 'run', 'relevo.pid'), 'utf8')).split(' ')[0]);
+  }
+
+  /** kill -9 of the whole process. */
+  async kill() {
+    process.kill(await this.pid(), 'SIGKILL');
+  }
+
+  /** `name` is relevo, kafka, postgres or redis; returns when it serves. */
+  start(name = 'relevo') {
+    return dev('start', name);
+  }
+
+  stop(name = 'relevo') {
+    return dev('stop', name);
+  }
+
+  async log() {
+    return readFile(join(dirname(this.config), 'log', 'relevo.log'), 'utf8');
+  }
+
+  /** A second process that runs all stages; resolves when it is ready: {process, http, ended}. */
+  async runAnother() {
+    const port = await freePort();
+    const child = spawn(this.relevo, ['--config', this.config, 'run', '--http-port', String(port)], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    const other = { process: child, http: `http://127.0.0.1:${port}`, ended };
+    this.#others.push(other);
+    await until(async () => (await fetch(`${other.http}/readyz`)).ok, { what: 'the second process is ready' });
+    return other;
+  }
+
+  /** Leaves the system to the next file: what a test stopped runs again, what it started in addition does not. */
+  async leave() {
+    for (const { process: child, ended } of this.#others) {
+      child.kill('SIGKILL');
+      await ended;
+    }
+    for (const name of ['kafka', 'postgres', 'redis', 'relevo']) await this.start(name);
+    await this.fakes.close();
+  }
+}
+
+/** A telephone number that no other test has. */
+export const newNumber = () => `54911${randomInt(10_000_000, 100_000_000)}`;

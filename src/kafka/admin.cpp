@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "kafka/client.hpp"
 #include "kafka/source.hpp"
@@ -61,7 +62,10 @@ struct KafkaAdmin::Impl {
     }
 
     rdkafka::Event answer(const std::string& what) {
-        rdkafka::Event event(rd_kafka_queue_poll(queue.get(), millis()));
+        // The library answers by itself when the time is over. Whoever went away before that would leave its answer
+        // to the next question.
+        constexpr int grace_ms = 5'000;
+        rdkafka::Event event(rd_kafka_queue_poll(queue.get(), millis() + grace_ms));
         if (!event) check(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
         check(rd_kafka_event_error(event.get()), what);
         return event;
@@ -205,11 +209,12 @@ std::vector<TopicState> KafkaAdmin::topics(const PipelineSpec& pipeline) {
 
 namespace {
 
-// A new topic takes the cluster a moment: what fails in passing is tried again until `deadline` is over.
+// A new topic, and a cluster's first group, take it a moment: what fails in passing is tried again.
 template <class Action>
-void patiently(Millis deadline, const Action& action) {
+void patiently(const Action& action) {
     constexpr Millis pause{200};
-    const auto end = std::chrono::steady_clock::now() + deadline;
+    constexpr Millis patience{30'000};
+    const auto end = std::chrono::steady_clock::now() + patience;
     for (;;) {
         try {
             return action();
@@ -238,10 +243,12 @@ void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
             progress(fmt::format("topic {}: there, {} partitions", state.name, state.actual));
         }
     }
+    // The first question to a new cluster's coordinator can get lost while it comes up: asking again is quicker.
+    const Millis deadline = std::exchange(impl_->deadline, std::min(impl_->deadline, Millis{2'000}));
     for (const auto& stage : pipeline.stages) {
         const auto* topic = pipeline.find_topic(stage.input);
         if (!topic) continue;  // the table of timers has no offsets
-        patiently(impl_->deadline, [&] {
+        patiently([&] {
             const auto known = impl_->group_offsets(stage.group, topic->name, topic->partitions);
             auto missing = impl_->log_offsets(topic->name, topic->partitions, RD_KAFKA_OFFSET_SPEC_EARLIEST);
             std::erase_if(missing, [&](const auto& entry) { return known.contains(entry.first); });
@@ -250,6 +257,7 @@ void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
             progress(fmt::format("group {}: starts with the oldest record of {}", stage.group, topic->name));
         });
     }
+    impl_->deadline = deadline;
 }
 
 std::vector<PartitionLag> KafkaAdmin::lag(const PipelineSpec& pipeline) {

@@ -10,7 +10,7 @@ namespace relevo {
 /// The cluster through librdkafka's admin API; each call waits at most for `deadline` per request.
 class KafkaAdmin final : public Cluster {
   public:
-    explicit KafkaAdmin(const KafkaSettings& settings, Millis deadline = Millis{15'000});
+    explicit KafkaAdmin(const KafkaSettings& settings, Millis deadline = Millis{5'000});
     ~KafkaAdmin() override;
 
     std::vector<TopicState> topics(const PipelineSpec& pipeline) override;

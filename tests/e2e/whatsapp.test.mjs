@@ -26,7 +26,7 @@ before(async () => {
   system = await up({ quietMs: 800, fakes: { openai: { answer } } });
   hook = system.shops[0].webhooks.whatsapp;
 });
-after(() => system.leave());
+after(() => system?.leave());
 
 async function post(url, body, headers = {}) {
   const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });

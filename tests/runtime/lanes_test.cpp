@@ -43,7 +43,7 @@ using Offsets = std::vector<std::int64_t>;
 
 }  // namespace
 
-TEST_CASE("one record of a key runs at a time, in order; other keys go on") {
+TEST_CASE("one record of a key runs at a time, in order, while other keys go on") {
     Fixture it(Lanes::Policy::one);
     for (const auto* key : {"1:a", "1:a", "1:b"}) it.add(key);
     const auto first = it.lanes.take();

@@ -134,7 +134,53 @@ void check_tenants(const SimWorld& world, Problems& out) {
     }
 }
 
+std::string lines(const SimTenant& tenant, const SimConversation& conversation) {
+    std::string out =
+        fmt::format("conversation {} of {}: {}, epoch {}, handled {} of {}\n", conversation.id.to_string(),
+                    conversation.account.external_id, conversation.human ? "human" : "agent",
+                    conversation.epoch, conversation.handled_seq, conversation.last_seq);
+    for (const auto& it : conversation.messages) {
+        out += fmt::format("  {} message {} {} '{}' turn {}\n", to_iso8601(it.appended), it.seq,
+                           it.id.to_string(), it.text, it.turn ? it.turn->to_string() : "none");
+    }
+    for (const auto& id : conversation.turns) {
+        const SimTurn& it = tenant.turns.at(id);
+        out += fmt::format("  turn {} messages {} to {} status {} {} supersedes {}\n", id.to_string(),
+                           it.first_seq, it.last_seq, static_cast<int>(it.status), it.reason,
+                           it.supersedes ? it.supersedes->to_string() : "none");
+    }
+    for (const auto& id : conversation.replies) {
+        const SimReply& it = tenant.replies.at(id);
+        out += fmt::format("  reply {} '{}' of {} order {}.{} epoch {} status {} {} attempts {}\n",
+                           id.to_string(), it.text, it.turn ? it.turn->to_string() : "a human",
+                           it.order.first, it.order.second, it.epoch, static_cast<int>(it.status), it.reason,
+                           it.deliveries.size());
+    }
+    return out;
+}
+
 }  // namespace
+
+std::string tell_story(const SimWorld& world) {
+    std::string out;
+    for (const auto& [id, tenant] : world.database.tenants) {
+        for (const auto& [conversation_id, conversation] : tenant.conversations)
+            out += lines(tenant, conversation);
+    }
+    for (const auto& stage : world.pipeline.stages) {
+        if (stage.input == timers_input) continue;
+        out += stage.input + "\n";
+        for (const auto& it : world.log.all(stage.input)) {
+            out += fmt::format("  {} {}:{} {} {}\n", to_iso8601(it->appended), it->partition,
+                               it->offset.value, it->record.headers.id, it->record.value);
+        }
+    }
+    for (const auto& bubble : world.provider.bubbles) {
+        out += fmt::format("sent {} to {} '{}' {}\n", to_iso8601(bubble.at), bubble.to, bubble.text,
+                           bubble.reply.to_string());
+    }
+    return out;
+}
 
 std::vector<std::string> find_problems(SimWorld& world) {
     Problems out = world.log.problems();

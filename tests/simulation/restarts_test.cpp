@@ -84,7 +84,7 @@ TEST_CASE("a process may die at any point of a message's way: the customer gets 
 }
 
 TEST_CASE(
-    "incident 8: a bubble in flight when the process died is never sent again; without a receipt it is "
+    "incident 8: a bubble in flight when the process died is never sent again: without a receipt it is "
     "unknown") {
     // the second bubble of three: it is claimed for the third time after the spacing
     for (const auto& [point, nth] : std::vector<std::pair<std::string, int>>{{"claim_reply.committed", 3},

@@ -104,4 +104,7 @@ class SimWorld {
 /// everything is settled.
 std::vector<std::string> find_problems(SimWorld& world);
 
+/// Everything that happened, for whoever looks into a seed.
+std::string tell_story(const SimWorld& world);
+
 }  // namespace relevo

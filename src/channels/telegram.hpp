@@ -16,6 +16,7 @@ class Telegram final : public Channel {
     ChannelLimits limits() const override;
     std::string_view credentials() const override { return "telegram"; }
     std::string_view verification_secret() const override { return "SECRET_TOKEN"; }
+    std::string_view sending_secret() const override { return "BOT_TOKEN"; }
     Result<void> verify(const HttpRequest& request, const Secret& secret) const override;
     Result<Parsed> parse(const HttpRequest& request) const override;
     Task<Sent> send(Outbound bubble, DeliveryPermit permit) override;

@@ -18,6 +18,7 @@ class WhatsApp final : public Channel {
     std::string_view credentials() const override { return "whatsapp_cloud"; }
     std::string_view verification_secret() const override { return "APP_SECRET"; }
     std::string_view challenge_secret() const override { return "VERIFY_TOKEN"; }
+    std::string_view sending_secret() const override { return "ACCESS_TOKEN"; }
     HttpResponse challenge(const HttpRequest& request, const Secret& verify_token) const override;
     Result<void> verify(const HttpRequest& request, const Secret& secret) const override;
     Result<Parsed> parse(const HttpRequest& request) const override;

@@ -31,8 +31,9 @@ class CommandLine {
         add_migrate();
         add_shops();
         add_check();
-        auto* lag = command(app_, "lag", "How far each group is: behind (in the log) and held (taken, not settled)",
-                            [this] { return show_lag(*cluster(), pipelines(), arguments_.json); });
+        auto* lag =
+            command(app_, "lag", "How far each group is: behind (in the log) and held (taken, not settled)",
+                    [this] { return show_lag(*cluster(), pipelines(), arguments_.json); });
         json_flag(lag);
         command(app_, "version", "Print the version", [this] {
             fmt::print("relevo {}\n", backend_.version);
@@ -66,11 +67,14 @@ class CommandLine {
     void json_flag(CLI::App* sub) { sub->add_flag("--json", arguments_.json, "Print JSON"); }
 
     void add_run() {
-        auto* run = command(app_, "run",
-                            "Run stages until SIGTERM; more processes share the work. Without names: all of them",
-                            [this] { return backend_.run(config(), pipelines(), arguments_.run); });
-        run->add_option("stage", arguments_.run.stages, "Which stages; 'ingress' serves webhooks and sockets");
-        run->add_option("--workers", arguments_.run.workers, "Threads a stage, instead of the pipeline file's")
+        auto* run =
+            command(app_, "run",
+                    "Run stages until SIGTERM; more processes share the work. Without names: all of them",
+                    [this] { return backend_.run(config(), pipelines(), arguments_.run); });
+        run->add_option("stage", arguments_.run.stages,
+                        "Which stages; 'ingress' serves webhooks and sockets");
+        run->add_option("--workers", arguments_.run.workers,
+                        "Threads a stage, instead of the pipeline file's")
             ->check(CLI::Range(1, 64));
         run->add_option("--http-port", arguments_.run.http_port,
                         "Instead of the configured one; without it a taken port is replaced by a free one");
@@ -79,7 +83,8 @@ class CommandLine {
 
     void add_topics() {
         auto* topics = group("topics", "The pipelines' topics in the cluster");
-        json_flag(command(*topics, "list", "Compare the cluster with the pipeline files; exit code 1: they differ",
+        json_flag(command(*topics, "list",
+                          "Compare the cluster with the pipeline files; exit code 1: they differ",
                           [this] { return list_topics(*cluster(), pipelines(), arguments_.json); }));
         command(*topics, "apply", "Create what is missing and give new groups their first offsets",
                 [this] { return apply_topics(*cluster(), pipelines(), config().replication); });
@@ -89,25 +94,29 @@ class CommandLine {
         auto* migrate = group("migrate", "The database's tables");
         json_flag(command(*migrate, "status", "Which migrations are applied; exit code 1: some are not",
                           [this] { return show_migrations(*backend_.schema(config()), arguments_.json); }));
-        command(*migrate, "up", "Apply what is missing", [this] { return apply_migrations(*backend_.schema(config())); });
+        command(*migrate, "up", "Apply what is missing",
+                [this] { return apply_migrations(*backend_.schema(config())); });
     }
 
     void add_shops() {
         auto* shops = group("shops", "Tenants with their accounts, agent, secrets and catalogue");
-        auto* apply = command(*shops, "apply", "Make the shops of these files, or what changed of them", [this] {
-            arguments_.shops.json = arguments_.json;
-            return apply_shops(*backend_.shops(config()), config(), arguments_.shops);
-        });
+        auto* apply =
+            command(*shops, "apply", "Make the shops of these files, or what changed of them", [this] {
+                arguments_.shops.json = arguments_.json;
+                return apply_shops(*backend_.shops(config()), config(), arguments_.shops);
+            });
         ShopOptions& options = arguments_.shops;
         apply->add_option("file", options.files, "YAML, one shop each")->required()->check(CLI::ExistingFile);
         apply->add_option("--quiet-ms", options.quiet_ms, "Every agent's window of silence")
             ->check(CLI::Range(0, 120'000));
-        apply->add_option("--model-url", options.model_url, "An OpenAI-compatible server answers for the agents");
+        apply->add_option("--model-url", options.model_url,
+                          "An OpenAI-compatible server answers for the agents");
         apply->add_option("--model", options.model, "The model's name there");
         apply->add_option("--model-key-file", options.model_key_file, "A file whose first line is its key");
         json_flag(apply);
-        json_flag(command(*shops, "list", "Addresses and keys; with --json also the secrets that verify webhooks",
-                          [this] { return list_shops(*backend_.shops(config()), config(), arguments_.json); }));
+        json_flag(
+            command(*shops, "list", "Addresses and keys; with --json also the secrets that verify webhooks",
+                    [this] { return list_shops(*backend_.shops(config()), config(), arguments_.json); }));
     }
 
     void add_check() {
@@ -135,7 +144,8 @@ std::vector<PipelineSpec> load_pipelines(const std::filesystem::path& folder) {
         if (entry.path().extension() == ".yaml") files.push_back(entry.path());
     }
     if (files.empty()) {
-        throw Failure({Fault::permanent, "pipeline.invalid", folder.string() + ": no pipeline files (*.yaml) here"});
+        throw Failure(
+            {Fault::permanent, "pipeline.invalid", folder.string() + ": no pipeline files (*.yaml) here"});
     }
     std::sort(files.begin(), files.end());
     std::vector<PipelineSpec> out;

@@ -13,28 +13,38 @@ Config read_config(const YAML::Node& root) {
     const auto string = [](std::string& out) { return [&out](const auto& n) { out = any_text(n); }; };
     const auto secret = [](Secret& out) { return [&out](const auto& n) { out = Secret(text(n)); }; };
     read(root,
-         {{"http", [&](const auto& n) {
+         {{"http",
+           [&](const auto& n) {
                read(n, {{"address", string(config.http.address)},
-                        {"port", [&](const auto& p) { config.http.port = number<std::uint16_t>(p, 1, 65'535); }}});
+                        {"port",
+                         [&](const auto& p) { config.http.port = number<std::uint16_t>(p, 1, 65'535); }}});
            }},
           {"public_url", string(config.public_url)},
-          {"kafka", [&](const auto& n) {
-               read(n, {{"brokers", string(config.kafka_brokers)},
-                        {"replication", [&](const auto& p) { config.replication = number<int>(p, 1, 9); }}},
+          {"kafka",
+           [&](const auto& n) {
+               read(n,
+                    {{"brokers", string(config.kafka_brokers)},
+                     {"replication", [&](const auto& p) { config.replication = number<int>(p, 1, 9); }}},
                     {"brokers"});
            }},
-          {"postgres", [&](const auto& n) {
-               read(n, {{"url", secret(config.postgres_url)}, {"owner_url", secret(config.postgres_owner_url)}},
+          {"postgres",
+           [&](const auto& n) {
+               read(n,
+                    {{"url", secret(config.postgres_url)}, {"owner_url", secret(config.postgres_owner_url)}},
                     {"url"});
            }},
-          {"redis", [&](const auto& n) { read(n, {{"url", string(config.redis_url)}}, {"url"}); }},
+          {"redis",
+           [&](const auto& n) {
+               read(n, {{"url", string(config.redis_url)}}, {"url"});
+           }},
           {"master_key_file", path(config.master_key_file)},
           {"admin_token_file", path(config.admin_token_file)},
           {"pipelines", path(config.pipelines)},
           {"migrations", path(config.migrations)},
           {"console", path(config.console)},
           {"socketio_js", path(config.socketio_js)},
-          {"providers", [&](const auto& n) {
+          {"providers",
+           [&](const auto& n) {
                read(n, {{"openai", string(config.providers.openai)},
                         {"whatsapp", string(config.providers.whatsapp)},
                         {"telegram", string(config.providers.telegram)}});

@@ -9,7 +9,8 @@
 
 namespace relevo {
 
-/// The installation's settings: one YAML file, given with --config. Agent logic reads nothing from the environment.
+/// The installation's settings: one YAML file, given with --config. Agent logic reads nothing from the
+/// environment.
 struct Config {
     struct Http {
         std::string address = "127.0.0.1";
@@ -17,17 +18,17 @@ struct Config {
     } http;
     std::string public_url;  ///< how the world reaches `http`; the default is made from it
     std::string kafka_brokers;
-    int replication = 1;  ///< copies of each topic's partitions; 3 in production
+    int replication = 1;        ///< copies of each topic's partitions; 3 in production
     Secret postgres_url;        ///< as relevo_app
     Secret postgres_owner_url;  ///< as relevo_owner; only `relevo migrate` needs it
     std::string redis_url;
     std::filesystem::path master_key_file;
     std::filesystem::path admin_token_file;
-    std::filesystem::path pipelines;   ///< folder
-    std::filesystem::path migrations;  ///< folder
-    std::filesystem::path console;     ///< folder with the pages
+    std::filesystem::path pipelines;    ///< folder
+    std::filesystem::path migrations;   ///< folder
+    std::filesystem::path console;      ///< folder with the pages
     std::filesystem::path socketio_js;  ///< the stock browser client
-    struct Providers {  ///< base addresses; empty: the provider's own
+    struct Providers {                  ///< base addresses; empty: the provider's own
         std::string openai;
         std::string whatsapp;
         std::string telegram;

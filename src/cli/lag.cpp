@@ -36,12 +36,12 @@ void print_json(const std::vector<PartitionLag>& rows) {
 }
 
 void print_table(const std::vector<PartitionLag>& rows) {
-    fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n", "group", "topic", "partition", "end", "committed",
-               "behind", "held");
+    fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n", "group", "topic", "partition", "end",
+               "committed", "behind", "held");
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto& row = rows[i];
-        fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n", row.group, row.topic, row.partition, row.end,
-                   row.committed < 0 ? "none" : std::to_string(row.committed), row.behind, row.held);
+        fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n", row.group, row.topic, row.partition,
+                   row.end, row.committed < 0 ? "none" : std::to_string(row.committed), row.behind, row.held);
         if (i + 1 < rows.size() && rows[i + 1].group == row.group) continue;
         std::int64_t behind = 0;
         std::int64_t held = 0;
@@ -50,7 +50,8 @@ void print_table(const std::vector<PartitionLag>& rows) {
             behind += other.behind;
             held += other.held;
         }
-        fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n\n", row.group, "", "all", "", "", behind, held);
+        fmt::print("{:<18} {:<22} {:>9} {:>10} {:>10} {:>8} {:>6}\n\n", row.group, "", "all", "", "", behind,
+                   held);
     }
 }
 

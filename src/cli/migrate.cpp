@@ -14,7 +14,8 @@ int show_migrations(Schema& schema, bool json) {
     bool complete = true;
     for (const auto& state : states) {
         complete = complete && state.applied;
-        if (!json) fmt::print("{:04} {:<32} {}\n", state.version, state.name, state.applied ? "applied" : "pending");
+        if (!json)
+            fmt::print("{:04} {:<32} {}\n", state.version, state.name, state.applied ? "applied" : "pending");
         out.StartObject();
         out.Key("version");
         out.Int(state.version);

@@ -116,28 +116,34 @@ ShopSpec read_shop(const YAML::Node& root) {
           {"fallback_text", string(shop.fallback_text)},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"agent", [&](const auto& n) { shop.agent = read_agent(n); }},
-          {"web", [&](const auto& n) {
+          {"web",
+           [&](const auto& n) {
                shop.web.emplace();
                read_optional(n, {{"key", string(shop.web->key)}});
            }},
-          {"whatsapp", [&](const auto& n) {
+          {"whatsapp",
+           [&](const auto& n) {
                auto& it = shop.whatsapp.emplace();
-               read(n, {{"phone_number_id", string(it.phone_number_id)},
-                        {"display", string(it.display)},
-                        {"app_secret", secret(it.app_secret)},
-                        {"verify_token", secret(it.verify_token)},
-                        {"access_token", secret(it.access_token)}},
+               read(n,
+                    {{"phone_number_id", string(it.phone_number_id)},
+                     {"display", string(it.display)},
+                     {"app_secret", secret(it.app_secret)},
+                     {"verify_token", secret(it.verify_token)},
+                     {"access_token", secret(it.access_token)}},
                     {"phone_number_id"});
            }},
-          {"telegram", [&](const auto& n) {
+          {"telegram",
+           [&](const auto& n) {
                auto& it = shop.telegram.emplace();
-               read(n, {{"bot_id", string(it.bot_id)},
-                        {"secret_token", secret(it.secret_token)},
-                        {"bot_token", secret(it.bot_token)}},
+               read(n,
+                    {{"bot_id", string(it.bot_id)},
+                     {"secret_token", secret(it.secret_token)},
+                     {"bot_token", secret(it.bot_token)}},
                     {"bot_id"});
            }},
           {"credentials", [&](const auto& n) { read_credentials(n, shop); }},
-          {"catalogue", [&](const auto& n) {
+          {"catalogue",
+           [&](const auto& n) {
                if (!n.IsSequence()) refuse(n, "expected a list of products");
                for (const auto& product : n) shop.catalogue.push_back(read_product(product));
            }}},

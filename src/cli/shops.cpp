@@ -17,7 +17,8 @@ void put(Writer& out, const char* name, const std::string& value) {
     out.String(value.c_str(), static_cast<rapidjson::SizeType>(value.size()));
 }
 
-void put_webhook(Writer& out, const char* channel, const Config& config, const ShopListing::Address& address) {
+void put_webhook(Writer& out, const char* channel, const Config& config,
+                 const ShopListing::Address& address) {
     out.Key(channel);
     out.StartObject();
     put(out, "url", fmt::format("{}/webhooks/{}/{}", config.public_url, channel, address.key));
@@ -61,8 +62,8 @@ void print_list(const std::vector<ShopListing>& shops, const Config& config) {
         if (shop.web) fmt::print("  web       key {}\n", shop.web->key);
         const auto webhook = [&](const char* channel, const std::optional<ShopListing::Address>& address) {
             if (!address) return;
-            fmt::print("  {:<9} account {}, {}/webhooks/{}/{}\n", channel, address->account, config.public_url, channel,
-                       address->key);
+            fmt::print("  {:<9} account {}, {}/webhooks/{}/{}\n", channel, address->account,
+                       config.public_url, channel, address->key);
         };
         webhook("whatsapp", shop.whatsapp);
         webhook("telegram", shop.telegram);
@@ -73,7 +74,8 @@ Secret read_key(const std::string& file) {
     std::ifstream in(file);
     std::string key;
     if (!std::getline(in, key) || key.empty()) {
-        throw Failure({Fault::permanent, "shop.invalid", "--model-key-file " + file + ": no key on its first line"});
+        throw Failure(
+            {Fault::permanent, "shop.invalid", "--model-key-file " + file + ": no key on its first line"});
     }
     return Secret(key);
 }

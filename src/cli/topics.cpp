@@ -15,7 +15,7 @@ int list_topics(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bo
         for (const auto& topic : cluster.topics(pipeline)) {
             right = right && topic.actual == topic.declared;
             if (!json) {
-                const char* state = topic.actual == 0                ? "missing: relevo topics apply creates it"
+                const char* state = topic.actual == 0 ? "missing: relevo topics apply creates it"
                                     : topic.actual == topic.declared ? "as declared"
                                                                      : "differs from the pipeline file";
                 fmt::print("{:<24} {:>4} partitions  {}\n", topic.name, topic.actual, state);

@@ -84,8 +84,9 @@ void Demo::add_routes(Router& router, const StaticFiles& pages) {
     route(router, "GET", "/demo/{name...}", page);
     route(router, "GET", "/demo/api/shops",
           [this](HttpRequest, PathParams) -> Task<HttpResponse> { co_return json(co_await store_.shops()); });
-    route(router, "GET", "/demo/api/conversations",
-          [this](HttpRequest, PathParams) -> Task<HttpResponse> { co_return json(co_await store_.conversations()); });
+    route(router, "GET", "/demo/api/conversations", [this](HttpRequest, PathParams) -> Task<HttpResponse> {
+        co_return json(co_await store_.conversations());
+    });
     const std::string one = "/demo/api/conversations/{tenant}/{conversation}";
     route(router, "GET", one, [this](HttpRequest, PathParams params) -> Task<HttpResponse> {
         const auto place = parse_place(params);
@@ -122,9 +123,10 @@ Task<HttpResponse> Demo::reply(HttpRequest request, PathParams params) {
     const std::string client_id = text_of(body, "client_id");
     const std::string text = text_of(body, "text");
     if (client_id.empty() || text.empty() || count_code_points(text) > max_reply) {
-        co_return error_response(400, "reply.invalid",
-                                 "send {client_id, text}: a text of 1 to 4,096 characters, and for each reply an id "
-                                 "of its own");
+        co_return error_response(
+            400, "reply.invalid",
+            "send {client_id, text}: a text of 1 to 4,096 characters, and for each reply an id "
+            "of its own");
     }
     const SysTime now = intake_.clock.now();
     const auto reply =

@@ -13,8 +13,8 @@
 
 namespace relevo {
 
-/// The page /demo, its data and the shop's side of each conversation; namespace /demo tells each settled record.
-/// Answers requests of this machine only: it has no login.
+/// The page /demo, its data and the shop's side of each conversation; namespace /demo tells each settled
+/// record. Answers requests of this machine only: it has no login.
 class Demo {
   public:
     Demo(DemoStore& store, HandoffStore& handoff, Live& live, Intake& intake, std::string public_url);

@@ -10,9 +10,9 @@
 namespace relevo {
 namespace {
 
-constexpr Millis fresh{30'000};         // how long a rotated secret may take to count
-constexpr Millis unknown_for{2'000};    // a key that was just registered works soon
-constexpr Millis longest_lookup{1'000};  // of the four seconds that a webhook has
+constexpr Millis fresh{30'000};               // how long a rotated secret may take to count
+constexpr Millis unknown_for{2'000};          // a key that was just registered works soon
+constexpr Millis longest_lookup{1'000};       // of the four seconds that a webhook has
 constexpr std::size_t max_entries = 100'000;  // guessed keys must not fill the memory
 
 }  // namespace
@@ -25,14 +25,16 @@ Task<std::optional<KnownEndpoint>> EndpointCache::find(std::string channel, std:
         Entry& entry = found->second;
         if (now - entry.read >= fresh && !entry.refreshing) {
             entry.refreshing = true;
-            boost::asio::co_spawn(co_await boost::asio::this_coro::executor, refresh(name), boost::asio::detached);
+            boost::asio::co_spawn(co_await boost::asio::this_coro::executor, refresh(name),
+                                  boost::asio::detached);
         }
         co_return entry.known;
     }
     using namespace boost::asio::experimental::awaitable_operators;
     auto result = co_await (read(name) || clock_.sleep_until(now + longest_lookup));
     if (result.index() == 1) {
-        throw Failure({Fault::transient, "postgres.unavailable", "the webhook's address could not be looked up"});
+        throw Failure(
+            {Fault::transient, "postgres.unavailable", "the webhook's address could not be looked up"});
     }
     if (entries_.size() >= max_entries) {
         std::erase_if(entries_, [](const auto& entry) { return !entry.second.known; });
@@ -48,11 +50,11 @@ Task<std::optional<KnownEndpoint>> EndpointCache::read(Key key) {
     const Channel* channel = channels_.find(known.endpoint.channel);
     if (channel && !channel->verification_secret().empty()) {
         const std::string category(channel->credentials());
-        known.verification =
-            co_await vault_.find(known.endpoint.tenant, category, std::string(channel->verification_secret()));
+        known.verification = co_await vault_.find(known.endpoint.tenant, category,
+                                                  std::string(channel->verification_secret()));
         if (!channel->challenge_secret().empty()) {
-            known.challenge =
-                co_await vault_.find(known.endpoint.tenant, category, std::string(channel->challenge_secret()));
+            known.challenge = co_await vault_.find(known.endpoint.tenant, category,
+                                                   std::string(channel->challenge_secret()));
         }
     }
     co_return known;

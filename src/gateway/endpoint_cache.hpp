@@ -20,15 +20,15 @@ struct KnownEndpoint {
     Secret challenge;
 };
 
-/// Who an unguessable key belongs to, from memory: webhooks are answered while PostgreSQL is away. What is old is
-/// used once more and read again in the background. Used from the gateway's io_context only.
+/// Who an unguessable key belongs to, from memory: webhooks are answered while PostgreSQL is away. What is
+/// old is used once more and read again in the background. Used from the gateway's io_context only.
 class EndpointCache {
   public:
     EndpointCache(EndpointStore& store, Vault& vault, Channels& channels, Clock& clock)
         : store_(store), vault_(vault), channels_(channels), clock_(clock) {}
 
-    /// Nothing for a key that nobody has. Throws Failure "postgres.unavailable" where it is not known here and
-    /// cannot be asked within a second.
+    /// Nothing for a key that nobody has. Throws Failure "postgres.unavailable" where it is not known here
+    /// and cannot be asked within a second.
     Task<std::optional<KnownEndpoint>> find(std::string channel, std::string key);
     /// Reads every address of the installation, so that the first webhook of each needs no database.
     Task<void> preload();

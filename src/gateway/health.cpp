@@ -26,7 +26,8 @@ HttpResponse report(int status, const std::vector<std::pair<std::string, std::st
 }  // namespace
 
 void Health::add_routes(Router& router) {
-    router.add("GET", "/healthz", [this](HttpRequest, PathParams) -> Task<HttpResponse> { co_return alive(); });
+    router.add("GET", "/healthz",
+               [this](HttpRequest, PathParams) -> Task<HttpResponse> { co_return alive(); });
     router.add("GET", "/readyz", [this](HttpRequest, PathParams) { return ready(); });
     router.add("GET", "/metrics", [this](HttpRequest, PathParams) -> Task<HttpResponse> {
         HttpResponse response;

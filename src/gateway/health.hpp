@@ -22,12 +22,15 @@ struct Heartbeat {
     std::function<SysTime()> last_turn;
 };
 
-/// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one is away).
-/// /metrics: what Prometheus reads.
+/// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one is
+/// away). /metrics: what Prometheus reads.
 class Health {
   public:
-    Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats, Metrics& metrics, Clock& clock)
-        : dependencies_(std::move(dependencies)), heartbeats_(std::move(heartbeats)), metrics_(metrics),
+    Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats, Metrics& metrics,
+           Clock& clock)
+        : dependencies_(std::move(dependencies)),
+          heartbeats_(std::move(heartbeats)),
+          metrics_(metrics),
           clock_(clock) {}
 
     void add_routes(Router& router);

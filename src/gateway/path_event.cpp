@@ -43,8 +43,8 @@ struct Place {
     std::int64_t offset = -1;
 };
 
-std::string write(const Place& place, std::string_view traceparent, const std::vector<std::string_view>& values,
-                  SysTime started, SysTime ended) {
+std::string write(const Place& place, std::string_view traceparent,
+                  const std::vector<std::string_view>& values, SysTime started, SysTime ended) {
     rapidjson::StringBuffer buffer;
     Writer out(buffer);
     out.StartObject();
@@ -79,13 +79,15 @@ std::string path_event(const Settlement& settlement) {
     for (const auto& emitted : settlement.emitted) values.push_back(emitted.value);
     values.push_back(record.value);
     const bool burst = settlement.stage.lane == Lanes::Policy::burst;
-    return write({settlement.stage.name, settlement.outcome, settlement.reason, record.topic, record.partition,
-                  record.offset.value},
-                 record.headers.traceparent, values, burst ? record.appended : settlement.started, settlement.ended);
+    return write({settlement.stage.name, settlement.outcome, settlement.reason, record.topic,
+                  record.partition, record.offset.value},
+                 record.headers.traceparent, values, burst ? record.appended : settlement.started,
+                 settlement.ended);
 }
 
 std::string ingress_event(const Record& record, SysTime started, SysTime ended) {
-    return write({"ingress", "emit", {}, record.topic, -1, -1}, record.headers.traceparent, {}, started, ended);
+    return write({"ingress", "emit", {}, record.topic, -1, -1}, record.headers.traceparent, {}, started,
+                 ended);
 }
 
 }  // namespace relevo

@@ -90,7 +90,8 @@ Result<WebInput> parse_web_input(std::string_view args) {
         return bad("client_id must have 1 to 64 characters, another one for each message");
     }
     if (input.text.find_first_not_of(" \t\r\n") == std::string::npos) return bad("el mensaje está vacío");
-    if (count_code_points(input.text) > max_text) return bad("el mensaje tiene más de 4096 caracteres: acortalo");
+    if (count_code_points(input.text) > max_text)
+        return bad("el mensaje tiene más de 4096 caracteres: acortalo");
     return input;
 }
 

@@ -11,8 +11,8 @@
 
 namespace relevo {
 
-// What the web channel's sockets say, as JSON. Texts of refusals are shown to the shop's customers, so they are in
-// their language.
+// What the web channel's sockets say, as JSON. Texts of refusals are shown to the shop's customers, so they
+// are in their language.
 
 struct WebAuth {
     std::string key;
@@ -25,8 +25,8 @@ struct WebInput {
     std::string client_id;
     std::string text;
 };
-/// From the event's arguments, an array. "web.bad_message" names what is wrong: a client id of 1 to 64 characters, a
-/// text of 1 to 4,096.
+/// From the event's arguments, an array. "web.bad_message" names what is wrong: a client id of 1 to 64
+/// characters, a text of 1 to 4,096.
 Result<WebInput> parse_web_input(std::string_view args);
 
 /// A conversation's live event; nothing where it is unreadable.

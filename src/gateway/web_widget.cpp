@@ -47,7 +47,9 @@ struct WebWidget::Visit {
 
 Namespace WebWidget::name_space() {
     Namespace space;
-    space.on_connect = [this](Sockets socket, std::string auth) { return connect(std::move(socket), std::move(auth)); };
+    space.on_connect = [this](Sockets socket, std::string auth) {
+        return connect(std::move(socket), std::move(auth));
+    };
     space.on_event = [this](Sockets socket, std::string name, std::string args,
                             std::function<void(std::string)> ack) {
         return event(std::move(socket), std::move(name), std::move(args), std::move(ack));
@@ -105,7 +107,8 @@ void WebWidget::nudge(const std::shared_ptr<Visit>& visit, WebStore& store, std:
     boost::asio::co_spawn(visit->executor, follow(visit, store), boost::asio::detached);
 }
 
-// Reads the rows after the last one shown, until no nudge came meanwhile. While PostgreSQL is away it tries again.
+// Reads the rows after the last one shown, until no nudge came meanwhile. While PostgreSQL is away it tries
+// again.
 Task<void> WebWidget::follow(std::weak_ptr<Visit> weak, WebStore& store) {
     for (auto visit = weak.lock(); visit && visit->more; visit = weak.lock()) {
         visit->more = false;
@@ -165,7 +168,8 @@ Task<void> WebWidget::event(Sockets socket, std::string name, std::string args,
     if (failed) log_error("ingress.unavailable", {{"channel", channel_name}, {"code", failed->code}});
     if (!ack) co_return;
     if (failed) {
-        ack(web_refused({Fault::transient, failed->code, "no pudimos recibir el mensaje; lo enviamos de nuevo enseguida"}));
+        ack(web_refused({Fault::transient, failed->code,
+                         "no pudimos recibir el mensaje; lo enviamos de nuevo enseguida"}));
     } else {
         ack(web_accepted(id.to_string()));
     }

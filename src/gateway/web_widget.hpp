@@ -12,10 +12,10 @@
 
 namespace relevo {
 
-/// The web channel's sockets, namespace /web. A visitor connects with the shop's public key and, coming back, with
-/// the unguessable name that `session` gave them. What they write goes to the log as any webhook does; what they see
-/// is read from the rows whenever a nudge says that there is more. Drafts (`delta`) pass through while an agent has
-/// the conversation.
+/// The web channel's sockets, namespace /web. A visitor connects with the shop's public key and, coming back,
+/// with the unguessable name that `session` gave them. What they write goes to the log as any webhook does;
+/// what they see is read from the rows whenever a nudge says that there is more. Drafts (`delta`) pass
+/// through while an agent has the conversation.
 class WebWidget {
   public:
     WebWidget(EndpointCache& endpoints, WebStore& store, Live& live, Intake& intake, Random& random)
@@ -28,7 +28,8 @@ class WebWidget {
     using Sockets = std::shared_ptr<Socket>;
 
     Task<Result<void>> connect(Sockets socket, std::string auth);
-    Task<void> event(Sockets socket, std::string name, std::string args, std::function<void(std::string)> ack);
+    Task<void> event(Sockets socket, std::string name, std::string args,
+                     std::function<void(std::string)> ack);
     static Task<void> follow(std::weak_ptr<Visit> visit, WebStore& store);
     static void nudge(const std::shared_ptr<Visit>& visit, WebStore& store, std::string_view payload);
 

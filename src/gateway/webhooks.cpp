@@ -16,13 +16,16 @@ void Webhooks::add_routes(Router& router) {
         check);
     router.add(
         "POST", "/webhooks/{channel}/{key}",
-        [this](HttpRequest request, PathParams params) { return receive(std::move(request), std::move(params)); },
+        [this](HttpRequest request, PathParams params) {
+            return receive(std::move(request), std::move(params));
+        },
         check);
 }
 
 HttpResponse Webhooks::refuse(const HttpRequest& request, const std::string& channel, int status,
                               const std::string& code, const std::string& text) {
-    log_warn("webhook.refused", {{"channel", channel}, {"status", status}, {"code", code}, {"peer", request.peer}});
+    log_warn("webhook.refused",
+             {{"channel", channel}, {"status", status}, {"code", code}, {"peer", request.peer}});
     intake_.metrics.count("webhooks", "Webhooks, by answer", "status", std::to_string(status));
     return error_response(status, code, text);
 }
@@ -31,13 +34,15 @@ Task<std::optional<HttpResponse>> Webhooks::check_key(HttpRequest head, PathPara
     const std::string channel = params["channel"];
     std::optional<Error> failed;
     try {
-        const bool webhooks = channels_.find(channel) && !channels_.find(channel)->verification_secret().empty();
+        const bool webhooks =
+            channels_.find(channel) && !channels_.find(channel)->verification_secret().empty();
         if (webhooks && co_await endpoints_.find(channel, params["key"])) co_return std::nullopt;
     } catch (const Failure& failure) {
         failed = failure.error();
     }
     if (failed) {
-        co_return refuse(head, channel, 503, failed->code, "this address cannot be looked up now; send it again");
+        co_return refuse(head, channel, 503, failed->code,
+                         "this address cannot be looked up now; send it again");
     }
     co_return refuse(head, channel, 404, "webhook.unknown_key",
                      "no account has this webhook address; relevo shops list shows the addresses");
@@ -48,7 +53,8 @@ Task<HttpResponse> Webhooks::challenge(HttpRequest request, PathParams params) {
     Channel* channel = channels_.find(name);
     const auto known = co_await endpoints_.find(name, params["key"]);
     if (!channel || !known || channel->challenge_secret().empty()) {
-        co_return refuse(request, name, 405, "webhook.no_challenge", "this channel sends its webhooks with POST");
+        co_return refuse(request, name, 405, "webhook.no_challenge",
+                         "this channel sends its webhooks with POST");
     }
     HttpResponse response = channel->challenge(request, known->challenge);
     intake_.metrics.count("webhooks", "Webhooks, by answer", "status", std::to_string(response.status));
@@ -62,7 +68,8 @@ Task<HttpResponse> Webhooks::receive(HttpRequest request, PathParams params) {
     const std::string name = params["channel"];
     Channel* channel = channels_.find(name);
     const auto known = co_await endpoints_.find(name, params["key"]);
-    if (!channel || !known) co_return refuse(request, name, 404, "webhook.unknown_key", "no such webhook address");
+    if (!channel || !known)
+        co_return refuse(request, name, 404, "webhook.unknown_key", "no such webhook address");
     if (const auto verified = channel->verify(request, known->verification); !verified) {
         co_return refuse(request, name, 401, verified.error().code, verified.error().text);
     }

@@ -8,8 +8,8 @@
 
 namespace relevo {
 
-/// /webhooks/{channel}/{key}, checked in this order: unknown key 404, above 3 MiB 413 (by the server), signature 401,
-/// not JSON 400; then 200 when the log has it, or 503 within 4 s.
+/// /webhooks/{channel}/{key}, checked in this order: unknown key 404, above 3 MiB 413 (by the server),
+/// signature 401, not JSON 400; then 200 when the log has it, or 503 within 4 s.
 class Webhooks {
   public:
     Webhooks(Channels& channels, EndpointCache& endpoints, Intake& intake)
@@ -21,8 +21,8 @@ class Webhooks {
     Task<std::optional<HttpResponse>> check_key(HttpRequest head, PathParams params);
     Task<HttpResponse> challenge(HttpRequest request, PathParams params);
     Task<HttpResponse> receive(HttpRequest request, PathParams params);
-    HttpResponse refuse(const HttpRequest& request, const std::string& channel, int status, const std::string& code,
-                        const std::string& text);
+    HttpResponse refuse(const HttpRequest& request, const std::string& channel, int status,
+                        const std::string& code, const std::string& text);
 
     Channels& channels_;
     EndpointCache& endpoints_;

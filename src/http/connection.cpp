@@ -81,6 +81,12 @@ HttpResponse body_too_large(std::size_t limit) {
                           "the body may have " + std::to_string(limit) + " bytes");
 }
 
+/// The path's first two parts, for the log: what follows may be somebody's key.
+std::string_view log_path(std::string_view path) {
+    const auto second = path.find('/', 1);
+    return path.substr(0, second == path.npos ? second : path.find('/', second + 1));
+}
+
 /// Whether the client sent what is no HTTP, rather than nothing (more).
 bool malformed(boost::system::error_code error) {
     return error && error.category() == make_error_code(http::error::bad_method).category() &&
@@ -157,6 +163,8 @@ class ServerConnection {
         if (body) {
             const bool closed = body->status == 0;
             if (closed) co_return false;
+            log_warn("http.refused",
+                     {{"path", log_path(request.path)}, {"status", body->status}, {"peer", request.peer}});
             co_return co_await finish(std::move(*body), parser, head_only, true);
         }
         auto response = co_await guarded_handle(std::move(request), mount);

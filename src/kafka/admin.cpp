@@ -17,8 +17,8 @@ namespace {
 using rdkafka::Destroy;
 using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_destroy>>;
 using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, Destroy<rd_kafka_AdminOptions_destroy>>;
-using AlterOffsets =
-    std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t, Destroy<rd_kafka_AlterConsumerGroupOffsets_destroy>>;
+using AlterOffsets = std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t,
+                                     Destroy<rd_kafka_AlterConsumerGroupOffsets_destroy>>;
 using ListOffsetsOf =
     std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, Destroy<rd_kafka_ListConsumerGroupOffsets_destroy>>;
 
@@ -29,13 +29,17 @@ struct GroupOffset {
 
 // A broker that is away, or has not heard yet of a topic that was just made.
 bool is_passing(rd_kafka_resp_err_t code) {
-    static const std::set<rd_kafka_resp_err_t> passing{
-        RD_KAFKA_RESP_ERR__TIMED_OUT,           RD_KAFKA_RESP_ERR__TRANSPORT,
-        RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,    RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-        RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,   RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
-        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,      RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
-        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE};
+    static const std::set<rd_kafka_resp_err_t> passing{RD_KAFKA_RESP_ERR__TIMED_OUT,
+                                                       RD_KAFKA_RESP_ERR__TRANSPORT,
+                                                       RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+                                                       RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                                                       RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+                                                       RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                                                       RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+                                                       RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+                                                       RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+                                                       RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+                                                       RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE};
     return passing.contains(code);
 }
 
@@ -51,7 +55,8 @@ void check(rd_kafka_resp_err_t code, const std::string& what) {
 struct KafkaAdmin::Impl {
     Impl(const KafkaSettings& settings, Millis given)
         : client(rdkafka::make_client(RD_KAFKA_PRODUCER, rdkafka::make_conf(settings, {}))),
-          queue(rd_kafka_queue_new(client.get())), deadline(given) {}
+          queue(rd_kafka_queue_new(client.get())),
+          deadline(given) {}
 
     int millis() const { return static_cast<int>(deadline.count()); }
 
@@ -62,8 +67,8 @@ struct KafkaAdmin::Impl {
     }
 
     rdkafka::Event answer(const std::string& what) {
-        // The library answers by itself when the time is over. Whoever went away before that would leave its answer
-        // to the next question.
+        // The library answers by itself when the time is over. Whoever went away before that would leave its
+        // answer to the next question.
         constexpr int grace_ms = 5'000;
         rdkafka::Event event(rd_kafka_queue_poll(queue.get(), millis() + grace_ms));
         if (!event) check(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
@@ -74,7 +79,8 @@ struct KafkaAdmin::Impl {
     // Partitions by topic.
     std::map<std::string, int> partitions() {
         const rd_kafka_metadata_t* metadata = nullptr;
-        check(rd_kafka_metadata(client.get(), 1, nullptr, &metadata, millis()), "asking for the cluster's topics");
+        check(rd_kafka_metadata(client.get(), 1, nullptr, &metadata, millis()),
+              "asking for the cluster's topics");
         std::map<std::string, int> out;
         for (int i = 0; i < metadata->topic_cnt; ++i) {
             out[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
@@ -112,7 +118,8 @@ struct KafkaAdmin::Impl {
     // `edge` is RD_KAFKA_OFFSET_SPEC_EARLIEST or _LATEST.
     std::map<std::int32_t, std::int64_t> log_offsets(const std::string& topic, int count, std::int64_t edge) {
         rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
-        for (int i = 0; i < count; ++i) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i)->offset = edge;
+        for (int i = 0; i < count; ++i)
+            rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i)->offset = edge;
         const auto given = options(RD_KAFKA_ADMIN_OP_LISTOFFSETS);
         rd_kafka_ListOffsets(client.get(), list.get(), given.get(), queue.get());
         const auto event = answer("asking for the offsets of " + topic);
@@ -128,7 +135,8 @@ struct KafkaAdmin::Impl {
         return out;
     }
 
-    std::map<std::int32_t, GroupOffset> group_offsets(const std::string& group, const std::string& topic, int count) {
+    std::map<std::int32_t, GroupOffset> group_offsets(const std::string& group, const std::string& topic,
+                                                      int count) {
         rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
         for (int i = 0; i < count; ++i) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i);
         ListOffsetsOf request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
@@ -150,8 +158,8 @@ struct KafkaAdmin::Impl {
         for (int i = 0; offsets && i < offsets->cnt; ++i) {
             const auto& entry = offsets->elems[i];
             if (entry.offset < 0) continue;
-            out[entry.partition] = {entry.offset,
-                                    std::string(static_cast<const char*>(entry.metadata), entry.metadata_size)};
+            out[entry.partition] = {
+                entry.offset, std::string(static_cast<const char*>(entry.metadata), entry.metadata_size)};
         }
         return out;
     }
@@ -234,16 +242,18 @@ void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
             impl_->create(*pipeline.find_topic(state.name), replication);
             progress(fmt::format("topic {}: created, {} partitions", state.name, state.declared));
         } else if (state.actual != state.declared) {
-            throw Failure({Fault::permanent, "kafka.refused",
-                           fmt::format("topic {} has {} partitions, {} declares {}: keys would move. Declare {}, or "
-                                       "make a topic of another name",
-                                       state.name, state.actual, pipeline.file.string(), state.declared,
-                                       state.actual)});
+            throw Failure(
+                {Fault::permanent, "kafka.refused",
+                 fmt::format("topic {} has {} partitions, {} declares {}: keys would move. Declare {}, or "
+                             "make a topic of another name",
+                             state.name, state.actual, pipeline.file.string(), state.declared,
+                             state.actual)});
         } else {
             progress(fmt::format("topic {}: there, {} partitions", state.name, state.actual));
         }
     }
-    // The first question to a new cluster's coordinator can get lost while it comes up: asking again is quicker.
+    // The first question to a new cluster's coordinator can get lost while it comes up: asking again is
+    // quicker.
     const Millis deadline = std::exchange(impl_->deadline, std::min(impl_->deadline, Millis{2'000}));
     for (const auto& stage : pipeline.stages) {
         const auto* topic = pipeline.find_topic(stage.input);

@@ -23,8 +23,8 @@ void set(rd_kafka_conf_t* conf, const char* name, const std::string& value) {
     }
 }
 
-// Whether a line of this kind was not logged within the last ten seconds. librdkafka's clients live on several
-// threads of ours.
+// Whether a line of this kind was not logged within the last ten seconds. librdkafka's clients live on
+// several threads of ours.
 bool first_in_a_while(const std::string& kind) {
     static std::mutex mutex;
     static std::map<std::string, std::chrono::steady_clock::time_point> last;
@@ -78,13 +78,15 @@ void log_event(rd_kafka_event_t* event) {
             }
             break;
         }
-        default: break;
+        default:
+            break;
     }
 }
 
 struct Wakeups::State {
     explicit State(asio::any_io_executor executor, std::function<void()> callback)
-        : descriptor(std::move(executor), ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), ready(std::move(callback)) {}
+        : descriptor(std::move(executor), ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+          ready(std::move(callback)) {}
     asio::posix::stream_descriptor descriptor;
     std::function<void()> ready;
 };

@@ -28,19 +28,20 @@ using Client = std::unique_ptr<rd_kafka_t, Destroy<rd_kafka_destroy>>;
 using Conf = std::unique_ptr<rd_kafka_conf_t, Destroy<rd_kafka_conf_destroy>>;
 using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;
 using Event = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>;
-using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, Destroy<rd_kafka_topic_partition_list_destroy>>;
+using Partitions =
+    std::unique_ptr<rd_kafka_topic_partition_list_t, Destroy<rd_kafka_topic_partition_list_destroy>>;
 using KafkaError = std::unique_ptr<rd_kafka_error_t, Destroy<rd_kafka_error_destroy>>;
 
 using Options = std::vector<std::pair<const char*, std::string>>;
 
-/// A configuration with what every client of ours has, and `options`. A setting that librdkafka does not take is
-/// a mistake of ours: throws std::logic_error.
+/// A configuration with what every client of ours has, and `options`. A setting that librdkafka does not take
+/// is a mistake of ours: throws std::logic_error.
 Conf make_conf(const KafkaSettings& settings, const Options& options);
 /// Throws Failure "kafka.bad_settings" where librdkafka refuses.
 Client make_client(rd_kafka_type_t type, Conf conf);
 
-/// Logs librdkafka's own lines and errors, at most one of a kind in ten seconds: a broker that is away logs every
-/// 50 ms.
+/// Logs librdkafka's own lines and errors, at most one of a kind in ten seconds: a broker that is away logs
+/// every 50 ms.
 void log_event(rd_kafka_event_t* event);
 
 /// Calls `ready` on the executor when a queue goes from empty to not empty. Queues are polled until empty.

@@ -9,6 +9,18 @@ void add(rd_kafka_headers_t* headers, std::string_view name, std::string_view va
                         static_cast<ssize_t>(value.size()));
 }
 
+// Records of the same millisecond say the same: a stage writes hundreds of them.
+const std::string& format_time(SysTime time) {
+    struct Formatted {
+        SysTime time{};
+        std::string text;
+    };
+    thread_local Formatted recent[4];
+    Formatted& slot = recent[static_cast<std::size_t>(to_millis(time)) % 4];
+    if (slot.time != time || slot.text.empty()) slot = {time, to_iso8601(time)};
+    return slot.text;
+}
+
 }  // namespace
 
 Headers read_headers(const rd_kafka_message_t* message) {
@@ -54,8 +66,8 @@ rd_kafka_headers_t* write_headers(const Headers& headers) {
     add(out, "ce_subject", headers.subject);
     add(out, "traceparent", headers.traceparent);
     add(out, "installation", headers.installation);
-    if (headers.time) add(out, "ce_time", to_iso8601(*headers.time));
-    if (headers.expires) add(out, "expires", to_iso8601(*headers.expires));
+    if (headers.time) add(out, "ce_time", format_time(*headers.time));
+    if (headers.expires) add(out, "expires", format_time(*headers.expires));
     return out;
 }
 

@@ -1,7 +1,7 @@
 #include "kafka/sink.hpp"
 
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <array>
@@ -21,11 +21,13 @@ Error to_error(rd_kafka_resp_err_t code) {
         case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
         case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
             return {Fault::permanent, "kafka.too_large", text};
-        case RD_KAFKA_RESP_ERR__QUEUE_FULL: return {Fault::transient, "kafka.queue_full", text};
+        case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+            return {Fault::transient, "kafka.queue_full", text};
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
             return {Fault::transient, "kafka.unknown_topic", text + "; run: relevo topics apply"};
-        default: return {Fault::transient, "kafka.unavailable", text};
+        default:
+            return {Fault::transient, "kafka.unavailable", text};
     }
 }
 
@@ -45,7 +47,8 @@ struct Pending {
 }  // namespace
 
 struct KafkaSink::Impl {
-    Impl(asio::any_io_executor given, const KafkaSettings& settings, Limits limits) : executor(std::move(given)) {
+    Impl(asio::any_io_executor given, const KafkaSettings& settings, Limits limits)
+        : executor(std::move(given)) {
         rdkafka::Conf conf = rdkafka::make_conf(
             settings, {{"enable.idempotence", "true"},
                        {"acks", "all"},
@@ -140,8 +143,9 @@ Task<void> KafkaSink::publish(std::vector<Record> records) {
             [&pending](auto handler) {
                 auto shared = std::make_shared<decltype(handler)>(std::move(handler));
                 pending->resume = [shared] {
+                    // Reports are taken on this io_context: going on at once saves a turn of its queue.
                     auto executor = asio::get_associated_executor(*shared);
-                    asio::post(executor, [shared] { std::move (*shared)(); });
+                    asio::dispatch(executor, [shared] { std::move (*shared)(); });
                 };
             },
             asio::use_awaitable);

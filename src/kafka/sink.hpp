@@ -13,8 +13,8 @@ class KafkaSink final : public Sink {
   public:
     struct Limits {
         Millis delivery_timeout{30'000};  ///< then publish fails, and may be tried again
-        Millis linger{1};                 ///< how long a record waits for company: a request costs more than a record
-        int max_queued = 100'000;         ///< records; beyond, publish fails at once
+        Millis linger{1};  ///< how long a record waits for company: a request costs more than a record
+        int max_queued = 100'000;  ///< records; beyond, publish fails at once
     };
 
     KafkaSink(boost::asio::any_io_executor executor, const KafkaSettings& settings, Limits limits);

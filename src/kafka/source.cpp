@@ -43,8 +43,8 @@ rdkafka::Partitions to_list(const std::string& topic, std::span<const Commit> co
 }  // namespace
 
 struct KafkaSource::Impl {
-    Impl(asio::any_io_executor executor, const KafkaSettings& settings, const std::string& group, std::string name,
-         Limits given)
+    Impl(asio::any_io_executor executor, const KafkaSettings& settings, const std::string& group,
+         std::string name, Limits given)
         : topic(std::move(name)), limits(given), timer(executor) {
         rdkafka::Conf conf = rdkafka::make_conf(
             settings, {{"group.id", group},
@@ -110,11 +110,20 @@ struct KafkaSource::Impl {
 
     void take(rdkafka::Event event) {
         switch (rd_kafka_event_type(event.get())) {
-            case RD_KAFKA_EVENT_FETCH: take_record(std::move(event)); break;
-            case RD_KAFKA_EVENT_REBALANCE: take_rebalance(event.get()); break;
-            case RD_KAFKA_EVENT_OFFSET_COMMIT: take_commit(event.get()); break;
-            case RD_KAFKA_EVENT_ERROR: take_error(event.get()); break;
-            default: rdkafka::log_event(event.get());
+            case RD_KAFKA_EVENT_FETCH:
+                take_record(std::move(event));
+                break;
+            case RD_KAFKA_EVENT_REBALANCE:
+                take_rebalance(event.get());
+                break;
+            case RD_KAFKA_EVENT_OFFSET_COMMIT:
+                take_commit(event.get());
+                break;
+            case RD_KAFKA_EVENT_ERROR:
+                take_error(event.get());
+                break;
+            default:
+                rdkafka::log_event(event.get());
         }
     }
 
@@ -173,10 +182,12 @@ struct KafkaSource::Impl {
                 rd_kafka_topic_partition_destroy(partition);
             }
         } else if (error == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-            log_error("kafka.no_offset",
-                      {{"topic", topic},
-                       {"text", rd_kafka_event_error_string(event)},
-                       {"do", "relevo topics apply sets first offsets; offsets behind the retention mean lost records"}});
+            log_error(
+                "kafka.no_offset",
+                {{"topic", topic},
+                 {"text", rd_kafka_event_error_string(event)},
+                 {"do",
+                  "relevo topics apply sets first offsets; offsets behind the retention mean lost records"}});
         } else if (error == RD_KAFKA_RESP_ERR__FATAL) {
             throw Failure({Fault::permanent, "kafka.fatal", rd_kafka_event_error_string(event)});
         } else {
@@ -220,7 +231,8 @@ struct KafkaSource::Impl {
 
 KafkaSource::KafkaSource(asio::any_io_executor executor, const KafkaSettings& settings, std::string group,
                          std::string topic, Limits limits)
-    : impl_(std::make_unique<Impl>(std::move(executor), settings, std::move(group), std::move(topic), limits)) {}
+    : impl_(std::make_unique<Impl>(std::move(executor), settings, std::move(group), std::move(topic),
+                                   limits)) {}
 
 KafkaSource::~KafkaSource() = default;
 
@@ -276,7 +288,8 @@ Task<void> KafkaSource::close(std::vector<Commit> commits) {
     co_await self.commit_now(std::move(commits));
     const rdkafka::KafkaError error(rd_kafka_consumer_close_queue(self.client.get(), self.control.get()));
     const auto deadline = std::chrono::steady_clock::now() + self.limits.commit_timeout;
-    while (!error && !rd_kafka_consumer_closed(self.client.get()) && std::chrono::steady_clock::now() < deadline) {
+    while (!error && !rd_kafka_consumer_closed(self.client.get()) &&
+           std::chrono::steady_clock::now() < deadline) {
         self.poll(self.control.get(), self.limits.batch);
         while (!self.rebalances.empty()) {
             const SourceEvent event = std::move(self.rebalances.front());

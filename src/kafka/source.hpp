@@ -9,15 +9,15 @@
 
 namespace relevo {
 
-/// A member of a consumer group (KIP-848) that reads one topic. Assigned partitions change one by one; records
-/// that are not asked for stay in librdkafka's bounded queue, then in the log.
+/// A member of a consumer group (KIP-848) that reads one topic. Assigned partitions change one by one;
+/// records that are not asked for stay in librdkafka's bounded queue, then in the log.
 class KafkaSource final : public Source {
   public:
     struct Limits {
-        int queued_records = 20'000;     ///< prefetched, for all partitions
+        int queued_records = 20'000;  ///< prefetched, for all partitions
         int queued_kbytes = 32'768;
-        std::size_t batch = 500;         ///< records of one Fetched
-        Millis commit_timeout{3'000};    ///< of the last commit before partitions are given up
+        std::size_t batch = 500;       ///< records of one Fetched
+        Millis commit_timeout{3'000};  ///< of the last commit before partitions are given up
     };
 
     KafkaSource(boost::asio::any_io_executor executor, const KafkaSettings& settings, std::string group,
@@ -36,8 +36,8 @@ class KafkaSource final : public Source {
     std::unique_ptr<Impl> impl_;
 };
 
-/// What is kept beside a committed offset: one past the last record handed to a lane. From it `relevo lag` tells
-/// behind from held.
+/// What is kept beside a committed offset: one past the last record handed to a lane. From it `relevo lag`
+/// tells behind from held.
 std::string encode_dispatched(Offset dispatched);
 Offset decode_dispatched(std::string_view metadata, Offset committed);
 

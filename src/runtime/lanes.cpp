@@ -162,9 +162,10 @@ void Lanes::add(Envelope record, const BurstPolicy& policy) {
         assignment.closing.erase({it.window->closes_at(), &it});
     }
     // A redelivered webhook is one message: it neither fills nor prolongs the window.
-    const bool again = !record.headers.id.empty() &&
-                       std::any_of(it.open.begin(), it.open.end(),
-                                   [&](const Envelope& other) { return other.headers.id == record.headers.id; });
+    const bool again =
+        !record.headers.id.empty() && std::any_of(it.open.begin(), it.open.end(), [&](const Envelope& other) {
+            return other.headers.id == record.headers.id;
+        });
     it.open.push_back(std::move(record));
     if (!again) it.window->add(time, policy);
     if (it.window->full()) {
@@ -209,7 +210,8 @@ bool Lanes::close_oldest() {
     Assignment* oldest = nullptr;
     for (auto& [partition, assignment] : assignments_) {
         if (assignment->closing.empty()) continue;
-        if (!oldest || assignment->closing.begin()->first < oldest->closing.begin()->first) oldest = assignment.get();
+        if (!oldest || assignment->closing.begin()->first < oldest->closing.begin()->first)
+            oldest = assignment.get();
     }
     if (oldest) close(*oldest, *oldest->closing.begin()->second);
     return oldest != nullptr;
@@ -237,7 +239,8 @@ std::optional<Work> Lanes::take() {
         lane.running = true;
         ++tenant.running;
         ++running_;
-        Work work{assignments_.at(lane.waiting.front().front().partition), &lane, std::move(lane.waiting.front())};
+        Work work{assignments_.at(lane.waiting.front().front().partition), &lane,
+                  std::move(lane.waiting.front())};
         lane.waiting.pop_front();
         return work;
     }

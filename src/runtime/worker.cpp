@@ -18,9 +18,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr Millis commit_every{200};   // what a crash makes us read again
+constexpr Millis commit_every{200};  // what a crash makes us read again
 constexpr Millis report_every{1'000};
-constexpr Millis park_for{30'000};    // how long a record rests whose in-lane retries were in vain
+constexpr Millis park_for{30'000};  // how long a record rests whose in-lane retries were in vain
 
 // Runs `effect` and gives its failure as a value, so that the caller may await what follows from it.
 Task<std::optional<Error>> guarded(Task<void> effect) {
@@ -56,7 +56,11 @@ struct Worker::Job {
 };
 
 Worker::Worker(const StageSpec& spec, int number, WorkerParts parts, Grace grace)
-    : spec_(spec), number_(number), parts_(std::move(parts)), grace_(grace), lanes_(spec.lane, spec.running) {}
+    : spec_(spec),
+      number_(number),
+      parts_(std::move(parts)),
+      grace_(grace),
+      lanes_(spec.lane, spec.running) {}
 
 Worker::~Worker() = default;
 
@@ -130,7 +134,8 @@ Task<void> Worker::revoke(Revoked revoked) {
     co_await parts_.source.release(std::move(revoked), std::move(last));
 }
 
-// Lets running handlers end; cancels those that only wait for their next attempt at once, the others after `grace`.
+// Lets running handlers end; cancels those that only wait for their next attempt at once, the others after
+// `grace`.
 Task<void> Worker::end_jobs(Millis grace, std::function<bool(const Job&)> concerned) {
     constexpr Millis look_every{10};
     constexpr Millis unwind{1'000};  // a cancelled handler needs a turn or two of the loop
@@ -186,12 +191,16 @@ Task<void> Worker::run_job(std::shared_ptr<Job> job) {
         if (job->stuck) {
             co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
             job->stuck = false;
-            error = Error{Fault::transient, "stage.stuck", "the handler ran past stuck_after and was cancelled"};
+            error =
+                Error{Fault::transient, "stage.stuck", "the handler ran past stuck_after and was cancelled"};
         }
         parts_.metrics.failed(error->code);
         parts_.metrics.settled(StageMetrics::Outcome::retry, job->work.records.size());
-        log_warn("attempt.failed", {{"stage", spec_.name}, {"code", error->code}, {"text", error->text},
-                                    {"attempt", attempt}, {"partition", job->work.records.front().partition},
+        log_warn("attempt.failed", {{"stage", spec_.name},
+                                    {"code", error->code},
+                                    {"text", error->text},
+                                    {"attempt", attempt},
+                                    {"partition", job->work.records.front().partition},
                                     {"offset", job->work.records.front().offset.value},
                                     {"trace", trace_id(job->work.records.front().headers.traceparent)}});
         if (error->fault == Fault::permanent) {
@@ -240,7 +249,9 @@ Task<void> Worker::surrender(Job& job, Error error, int attempts, bool ask_stage
     co_await parts_.dead_letters.bury(std::move(letters));
     job.outcome = StageMetrics::Outcome::dead;
     job.reason = error.code;
-    log_error("record.dead", {{"stage", spec_.name}, {"code", error.code}, {"text", error.text},
+    log_error("record.dead", {{"stage", spec_.name},
+                              {"code", error.code},
+                              {"text", error.text},
                               {"partition", job.work.records.front().partition},
                               {"offset", job.work.records.front().offset.value}});
 }
@@ -294,7 +305,8 @@ void Worker::settle(Job& job) {
     parts_.metrics.settled(job.outcome, job.work.records.size());
     if (job.outcome == StageMetrics::Outcome::drop) {
         parts_.metrics.dropped(job.reason);
-        log_info("record.dropped", {{"stage", spec_.name}, {"reason", job.reason},
+        log_info("record.dropped", {{"stage", spec_.name},
+                                    {"reason", job.reason},
                                     {"partition", job.work.records.front().partition},
                                     {"offset", job.work.records.front().offset.value},
                                     {"trace", trace_id(job.work.records.front().headers.traceparent)}});
@@ -305,8 +317,8 @@ void Worker::settle(Job& job) {
 void Worker::observe(const Job& job) const {
     if (!parts_.observer) return;
     static constexpr std::string_view names[] = {"emit", "drop", "park", "retry", "dead"};
-    parts_.observer({spec_, job.work.records, names[static_cast<std::size_t>(job.outcome)], job.reason, job.emitted,
-                     job.started, parts_.clock.now()});
+    parts_.observer({spec_, job.work.records, names[static_cast<std::size_t>(job.outcome)], job.reason,
+                     job.emitted, job.started, parts_.clock.now()});
 }
 
 void Worker::watch(SysTime now) {
@@ -314,7 +326,8 @@ void Worker::watch(SysTime now) {
         if (!job->handling || job->stuck || now - job->attempt_started < spec_.stuck_after) continue;
         job->stuck = true;
         parts_.metrics.stuck();
-        log_error("handler.stuck", {{"stage", spec_.name}, {"seconds", (now - job->attempt_started).count() / 1'000},
+        log_error("handler.stuck", {{"stage", spec_.name},
+                                    {"seconds", (now - job->attempt_started).count() / 1'000},
                                     {"partition", job->work.records.front().partition},
                                     {"offset", job->work.records.front().offset.value}});
         job->cancel.emit(asio::cancellation_type::terminal);

@@ -61,7 +61,8 @@ class Worker {
     };
 
     Worker(const StageSpec& spec, int number, WorkerParts parts, Grace grace);
-    Worker(const StageSpec& spec, int number, WorkerParts parts) : Worker(spec, number, std::move(parts), Grace{}) {}
+    Worker(const StageSpec& spec, int number, WorkerParts parts)
+        : Worker(spec, number, std::move(parts), Grace{}) {}
     ~Worker();
 
     /// Until `stop`, and then until what runs has ended and the last offsets are committed.

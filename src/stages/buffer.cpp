@@ -16,26 +16,32 @@ BurstPolicy Buffer::window(const Envelope& record) const {
 
 Task<Outcome> Buffer::handle(std::span<const Envelope> records) {
     std::vector<MessageId> ids;
-    MessageResolved message;
+    MessageResolved message;  // the newest
+    const Envelope* newest = nullptr;
     for (const auto& record : records) {
-        message = decode_message_resolved(record.value).value();
-        ids.push_back(message.message);
+        MessageResolved next = decode_message_resolved(record.value).value();
+        ids.push_back(next.message);
+        if (newest && next.seq < message.seq) continue;
+        newest = &record;
+        message = std::move(next);
     }
     const SysTime now = clock_.now();
-    const TurnClaim claim =
-        co_await store_.claim_turn(message.tenant, message.conversation, std::move(ids), now, max_open_turns_);
+    const TurnClaim claim = co_await store_.claim_turn(message.tenant, message.conversation, std::move(ids),
+                                                       now, max_open_turns_);
     switch (claim.state) {
         case TurnClaim::State::claimed: {
             std::vector<Record> out;
-            out.push_back(
-                to_record(TurnStep{message.tenant, message.conversation, claim.turn, 0}, topics::turns_ready));
+            out.push_back(to_record(TurnStep{message.tenant, message.conversation, claim.turn, 0},
+                                    topics::turns_ready));
             co_return Emit{std::move(out)};
         }
-        case TurnClaim::State::none: co_return Drop{"nothing left to answer"};
+        case TurnClaim::State::none:
+            co_return Drop{"nothing left to answer"};
         case TurnClaim::State::too_many: {
-            // One record is enough to come back with: a turn claims every unclaimed message.
+            // One record is enough to come back with: a turn claims every unclaimed message. The newest,
+            // because redelivered ones may belong to a turn already.
             Record again = to_record(message);
-            again.headers = records.back().headers;
+            again.headers = newest->headers;
             co_return Park{{now + try_later, std::move(again)}, "too many open turns"};
         }
     }

@@ -11,7 +11,8 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
     const TurnStep step = decode_turn_step(records.front().value).value();
     Inference inference = co_await store_.load(step.tenant, step.turn, step.step);
     switch (inference.state) {
-        case Inference::State::live: break;
+        case Inference::State::live:
+            break;
         case Inference::State::answered:
             co_return Emit{to_records(step.tenant, step.conversation, step.turn, inference.replies)};
         case Inference::State::over: {
@@ -20,7 +21,8 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
             if (replies.empty()) co_return Drop{inference.reason};
             co_return Emit{to_records(step.tenant, step.conversation, step.turn, replies)};
         }
-        case Inference::State::erased: co_return Drop{"erased"};
+        case Inference::State::erased:
+            co_return Drop{"erased"};
     }
     Channel* channel = channels_.find(inference.channel);
     const TextLimit limit = channel ? channel->limits().text : TextLimit{};
@@ -32,8 +34,8 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
     Completion completion =
         co_await call_model(step.tenant, step.conversation, step.turn, std::move(inference));
     std::vector<std::string> bubbles = split_bubbles(completion.text, limit);
-    const auto replies = co_await store_.commit_answer(step.tenant, step.turn, step.step, std::move(completion),
-                                                       std::move(bubbles), clock_.now());
+    const auto replies = co_await store_.commit_answer(
+        step.tenant, step.turn, step.step, std::move(completion), std::move(bubbles), clock_.now());
     if (replies.empty()) {
         live_.publish(conversation_channel(step.tenant, step.conversation), live_withdrawn(step.turn));
         co_return Drop{"turn ended before its answer"};

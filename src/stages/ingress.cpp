@@ -17,8 +17,8 @@ std::vector<Record> ingest(const Endpoint& endpoint, const Parsed& parsed, const
     return records;
 }
 
-void stamp_ingress(std::vector<Record>& records, const std::string& installation, const std::string& traceparent,
-                   SysTime now, Millis expires_after) {
+void stamp_ingress(std::vector<Record>& records, const std::string& installation,
+                   const std::string& traceparent, SysTime now, Millis expires_after) {
     for (auto& record : records) {
         Headers& headers = record.headers;
         headers.type = "relevo." + record.topic + ".v1";

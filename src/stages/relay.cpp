@@ -45,13 +45,14 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
                 co_return Drop{"delivered before"};
             case ReplyClaim::State::wait:
             case ReplyClaim::State::held:
-                // What goes before this one was parked, or it would be over: it comes back behind us in this very
-                // lane, so let it pass.
+                // What goes before this one was parked, or it would be over: it comes back behind us in this
+                // very lane, so let it pass.
                 if (claim.until - started > longest_lane_wait || claim.reason == waits_for_earlier) {
                     Record again = to_record(ready);
                     again.headers = record.headers;
-                    co_return Park{{claim.until, std::move(again)},
-                                   claim.state == ReplyClaim::State::held ? "held by a newer message" : "not yet"};
+                    co_return Park{
+                        {claim.until, std::move(again)},
+                        claim.state == ReplyClaim::State::held ? "held by a newer message" : "not yet"};
                 }
                 co_await clock_.sleep_until(claim.until);
         }
@@ -61,14 +62,17 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
 // Park says that the ledger has it open again.
 Task<Outcome> Relay::send(TenantId tenant, ConversationId conversation, ReplyClaim claim) {
     Channel* channel = channels_.find(claim.channel);
-    Sent sent{Sent::State::refused, {}, {Fault::permanent, "relay.no_channel", "no such channel: " + claim.channel}};
+    Sent sent{Sent::State::refused,
+              {},
+              {Fault::permanent, "relay.no_channel", "no such channel: " + claim.channel}};
     if (channel) {
         Secret token;
         if (!channel->sending_secret().empty()) {
             token = co_await vault_.find(tenant, std::string(channel->credentials()),
                                          std::string(channel->sending_secret()));
         }
-        Outbound bubble{claim.account, claim.to, std::move(claim.text), claim.permit->reply(), std::move(token)};
+        Outbound bubble{claim.account, claim.to, std::move(claim.text), claim.permit->reply(),
+                        std::move(token)};
         sent = co_await channel->send(std::move(bubble), *claim.permit);
     }
     const SysTime now = clock_.now();
@@ -90,9 +94,12 @@ Task<Outcome> Relay::send(TenantId tenant, ConversationId conversation, ReplyCla
     co_await store_.finish(tenant, *claim.permit, std::move(sent), due, now);
     live_.publish(conversation_channel(tenant, conversation), live_changed());
     switch (state) {
-        case Sent::State::accepted: co_return Emit{};
-        case Sent::State::unknown: co_return Drop{"delivery unknown"};
-        case Sent::State::refused: break;
+        case Sent::State::accepted:
+            co_return Emit{};
+        case Sent::State::unknown:
+            co_return Drop{"delivery unknown"};
+        case Sent::State::refused:
+            break;
     }
     if (due) co_return Park{{*due, {}}, code};
     co_return Drop{"refused by the provider"};

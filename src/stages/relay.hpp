@@ -10,12 +10,17 @@
 
 namespace relevo {
 
-/// replies.ready → the customer: asks the ledger before every bubble, sends it once, notes what became of it. Waits
-/// in its lane for the spacing; longer waits are parked.
+/// replies.ready → the customer: asks the ledger before every bubble, sends it once, notes what became of it.
+/// Waits in its lane for the spacing; longer waits are parked.
 class Relay final : public Stage {
   public:
-    Relay(RelayStore& store, Channels& channels, Vault& vault, Live& live, Clock& clock, std::string installation)
-        : store_(store), channels_(channels), vault_(vault), live_(live), clock_(clock),
+    Relay(RelayStore& store, Channels& channels, Vault& vault, Live& live, Clock& clock,
+          std::string installation)
+        : store_(store),
+          channels_(channels),
+          vault_(vault),
+          live_(live),
+          clock_(clock),
           installation_(std::move(installation)) {}
     std::string_view name() const override { return "relay"; }
     Task<Outcome> handle(std::span<const Envelope> records) override;

@@ -12,15 +12,17 @@ namespace {
 const Account& check_scope(const std::optional<Account>& account, const MessageReceived& message) {
     const std::string& name = message.inbound.account;
     if (!account) {
-        throw Failure({Fault::permanent, "resolve.unknown_account",
-                       fmt::format("no shop has registered {} account '{}' (webhook address {}); register it with "
-                                   "relevo shops apply, then redrive",
-                                   message.channel, name, message.scope.value)});
+        throw Failure(
+            {Fault::permanent, "resolve.unknown_account",
+             fmt::format("no shop has registered {} account '{}' (webhook address {}); register it with "
+                         "relevo shops apply, then redrive",
+                         message.channel, name, message.scope.value)});
     }
     if (account->endpoint != message.scope) {
-        throw Failure({Fault::permanent, "resolve.foreign_account",
-                       fmt::format("{} account '{}' belongs to webhook address {}, the webhook came through {}",
-                                   message.channel, name, account->endpoint.value, message.scope.value)});
+        throw Failure(
+            {Fault::permanent, "resolve.foreign_account",
+             fmt::format("{} account '{}' belongs to webhook address {}, the webhook came through {}",
+                         message.channel, name, account->endpoint.value, message.scope.value)});
     }
     return *account;
 }
@@ -45,8 +47,8 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
             if (!opens_turn) co_return Drop{"reaction"};
             if (stored.human) co_return Drop{"human has the conversation"};
             std::vector<Record> out;
-            out.push_back(to_record(MessageResolved{account.tenant, stored.conversation, stored.message, stored.seq,
-                                                    account.window}));
+            out.push_back(to_record(MessageResolved{account.tenant, stored.conversation, stored.message,
+                                                    stored.seq, account.window}));
             co_return Emit{std::move(out)};
         }
         case InboundKind::echo: {

@@ -6,8 +6,8 @@
 
 namespace relevo {
 
-/// messages.received → messages.resolved: whose shop, which contact, which conversation; stores the message with its
-/// place. What opens no turn (a reaction, the owner's echo, an unknown shape) ends here.
+/// messages.received → messages.resolved: whose shop, which contact, which conversation; stores the message
+/// with its place. What opens no turn (a reaction, the owner's echo, an unknown shape) ends here.
 class Resolve final : public Stage {
   public:
     Resolve(ResolveStore& store, Live& live) : store_(store), live_(live) {}

@@ -20,9 +20,12 @@ Task<Outcome> Settle::handle(std::span<const Envelope> records) {
     }
     const Settled settled = co_await store_.settle(*account, std::move(received.receipt), clock_.now());
     switch (settled.state) {
-        case Settled::State::not_ours: co_return Drop{"receipt of a message that is not ours"};
-        case Settled::State::stale: co_return Drop{"receipt came late or twice"};
-        case Settled::State::moved: break;
+        case Settled::State::not_ours:
+            co_return Drop{"receipt of a message that is not ours"};
+        case Settled::State::stale:
+            co_return Drop{"receipt came late or twice"};
+        case Settled::State::moved:
+            break;
     }
     live_.publish(conversation_channel(account->tenant, settled.conversation), live_changed());
     co_return Emit{};

@@ -124,7 +124,7 @@ TEST_CASE("includes follow the arrows between the folders") {
     };
     std::string wrong;
     for (const auto& file : read_tree("src")) {
-        if (file.folder.empty()) continue;  // main.cpp knows everything
+        if (file.folder.empty() || file.folder == "process") continue;  // they join everything
         const auto rule = allowed.find(file.folder);
         REQUIRE_MESSAGE(rule != allowed.end(), "a folder without a rule: " << file.folder);
         for (const auto& include : includes(file, "\"\"")) {

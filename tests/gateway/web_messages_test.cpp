@@ -46,8 +46,9 @@ TEST_CASE("a bubble of the agent says which draft it replaces") {
     message.at = from_millis(1'700'000'000'000);
     message.turn = "t1";
     message.index = 2;
-    CHECK(web_message(message) ==
-          R"({"id":"m1","seq":7,"direction":"out","text":"Sí, \"hay\"","at":"2023-11-14T22:13:20.000Z","turn":"t1","index":2})");
+    CHECK(
+        web_message(message) ==
+        R"({"id":"m1","seq":7,"direction":"out","text":"Sí, \"hay\"","at":"2023-11-14T22:13:20.000Z","turn":"t1","index":2})");
 }
 
 TEST_CASE("the history lists messages in their order") {

@@ -16,7 +16,8 @@ struct PlainChannel final : Channel {
     std::string_view credentials() const override { return "plain"; }
     std::string_view verification_secret() const override { return "SECRET"; }
     Result<void> verify(const HttpRequest& request, const Secret& secret) const override {
-        if (!secret.empty() && request.header("secret") == secret.reveal()) return boost::system::in_place_value;
+        if (!secret.empty() && request.header("secret") == secret.reveal())
+            return boost::system::in_place_value;
         return Error{Fault::permanent, "webhook.bad_signature", "the signature does not match"};
     }
     Result<Parsed> parse(const HttpRequest& request) const override {

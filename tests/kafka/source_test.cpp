@@ -87,7 +87,8 @@ TEST_CASE("the end of each partition is told after its records") {
     boost::asio::io_context io;
     KafkaSink sink(io.get_executor(), cluster.settings, {});
     std::vector<Record> records;
-    for (int i = 0; i < 100; ++i) records.push_back(cluster.record("1:" + std::to_string(i), std::to_string(i)));
+    for (int i = 0; i < 100; ++i)
+        records.push_back(cluster.record("1:" + std::to_string(i), std::to_string(i)));
     run(io, sink.publish(records));
     KafkaSource source(io.get_executor(), cluster.settings, cluster.group(), cluster.topic(), {});
     Seen seen;

@@ -123,7 +123,8 @@ TEST_CASE("missing, doubled and impossible values are refused with their place")
 }
 
 TEST_CASE("two stages of one name are refused") {
-    CHECK(refusal(head + "  a: {group: g, input: in}\n  a: {group: h, input: in}\n").starts_with("7:3: stage 'a' is there twice"));
+    CHECK(refusal(head + "  a: {group: g, input: in}\n  a: {group: h, input: in}\n")
+              .starts_with("7:3: stage 'a' is there twice"));
 }
 
 TEST_CASE("a file that is not there is named") {

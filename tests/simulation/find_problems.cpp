@@ -100,15 +100,14 @@ void check_order(const SimWorld& world, const SimTenant& tenant, const SimConver
         before = &bubble;
         reply_before = reply;
     }
-    // each take-over ends an epoch: of what was said in it, one bubble may still land
-    for (std::size_t n = 0; n < conversation.taken_over.size(); ++n) {
-        const auto epoch = static_cast<std::int64_t>(2 * n + 1);
-        const auto late =
-            std::count_if(world.provider.bubbles.begin(), world.provider.bubbles.end(), [&](const auto& it) {
-                const SimReply* reply = find_reply(tenant, it.reply);
-                return reply && reply->conversation == conversation.id && reply->turn &&
-                       reply->epoch < epoch && it.at > conversation.taken_over[n];
-            });
+    // a take-over ends an epoch: of what was said in it, one bubble may still land
+    for (const auto& [moment, epoch] : conversation.taken_over) {
+        std::size_t late = 0;
+        for (const auto& bubble : world.provider.bubbles) {
+            const SimReply* reply = find_reply(tenant, bubble.reply);
+            late += reply && reply->conversation == conversation.id && reply->turn && reply->epoch < epoch &&
+                    bubble.at > moment;
+        }
         if (late > 1) out.push_back(fmt::format("{} bubbles of the agent after a human took over", late));
     }
 }

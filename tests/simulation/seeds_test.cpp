@@ -80,6 +80,7 @@ class Storm {
             when += Millis{upto(3) == 0 ? upto(20'000) : upto(2'000)};
             const std::string id = "event-" + std::to_string(++last_event_);
             const std::string text = shop.external_id + "/" + who + ": " + id;
+            if (upto(9) == 0) plan_reaction(shop, who, when);
             const auto copies = upto(20) == 0 ? 20 : 1 + upto(5) / 5;
             for (auto copy = copies; copy > 0; --copy) {
                 world_.clock.after(when + Millis{upto(1) * upto(8'000)},
@@ -88,13 +89,28 @@ class Storm {
         }
     }
 
+    void plan_reaction(const Account& shop, const std::string& who, Millis when) {
+        Inbound reaction = SimWorld::inbound(who, "a heart", "reaction-" + std::to_string(++last_event_));
+        reaction.kind = InboundKind::reaction;
+        world_.clock.after(when, [this, shop, reaction] { world_.tell(shop, reaction); });
+    }
+
     void plan_handoff() {
         const Account shop = shops_[random_.below(shops_.size())];
         const std::string who = "customer-" + std::to_string(upto(2));
         const ConversationId conversation = world_.conversation(shop, who);
         const Millis when{upto(25'000)};
-        world_.clock.after(when, [this, shop, who, conversation] {
-            if (!world_.database.take_over(shop.tenant, conversation, world_.clock.now())) return;
+        const bool by_phone = upto(1) == 1;
+        world_.clock.after(when, [this, shop, who, conversation, by_phone] {
+            const auto& conversations = world_.database.tenants[shop.tenant].conversations;
+            if (!conversations.contains(conversation)) return;
+            if (by_phone) {
+                Inbound echo = SimWorld::inbound(who, "from the owner's phone", "echo");
+                echo.kind = InboundKind::echo;
+                world_.tell(shop, echo);
+            } else {
+                world_.database.take_over(shop.tenant, conversation, world_.clock.now());
+            }
             world_.reply_as_human(shop, who, "console", "a human");
             world_.clock.after(Millis{upto(15'000)}, [this, shop, conversation] {
                 world_.database.give_back(shop.tenant, conversation);

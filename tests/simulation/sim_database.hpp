@@ -84,7 +84,7 @@ struct SimConversation {
     std::vector<SimMessage> messages;  ///< by seq
     std::vector<TurnId> turns;
     std::vector<ReplyId> replies;
-    std::vector<SysTime> taken_over;
+    std::vector<std::pair<SysTime, std::int64_t>> taken_over;  ///< when, and the epoch that began
 };
 
 struct SimTenant {

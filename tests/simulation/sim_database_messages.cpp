@@ -112,7 +112,7 @@ void SimDatabase::silence_agent(SimTenant& tenant, SimConversation& conversation
     conversation.human = true;
     ++conversation.epoch;
     conversation.handled_seq = conversation.last_seq;
-    conversation.taken_over.push_back(now);
+    conversation.taken_over.emplace_back(now, conversation.epoch);
     for (const auto& id : conversation.turns) {
         SimTurn& turn = tenant.turns.at(id);
         if (turn.status == SimTurn::Status::open) close_turn(tenant, turn, SimTurn::Status::dropped, "human");

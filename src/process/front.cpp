@@ -1,0 +1,124 @@
+#include "process/front.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "core/log.hpp"
+#include "gateway/path_event.hpp"
+
+namespace relevo {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr Millis ingress_delivery_timeout{2'500};  // a webhook is answered within 4 s
+
+}  // namespace
+
+Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& options, bool ingress,
+             std::vector<Heartbeat> heartbeats, Millis expires_after)
+    : shared_(shared),
+      endpoints_store_(make_endpoint_store(shared.database)),
+      web_store_(make_web_store(shared.database)),
+      handoff_(make_handoff_store(shared.database)),
+      demo_store_(make_demo_store(shared.database)),
+      http_(io),
+      channels_(make_channels(channel_settings(shared.config), http_)),
+      endpoints_(*endpoints_store_, *shared.vault, channels_, shared.clock),
+      sink_(io.get_executor(), KafkaSettings{shared.config.kafka_brokers},
+            {ingress_delivery_timeout, Millis{2}, 100'000}),
+      intake_{sink_, shared.clock, random_, shared.metrics, shared.installation, expires_after, {}},
+      webhooks_(channels_, endpoints_, intake_),
+      widget_(endpoints_, *web_store_, shared.live, intake_, random_),
+      cluster_(KafkaSettings{shared.config.kafka_brokers}, Millis{2'000}),
+      health_(dependencies(), std::move(heartbeats), shared.metrics, shared.clock),
+      sockets_(io),
+      widget_files_(shared.config.console / "widget", {{"Access-Control-Allow-Origin", "*"}}),
+      demo_files_(shared.config.console / "demo",
+                  {{"Content-Security-Policy",
+                    "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self' 'unsafe-inline'; "
+                    "img-src 'self' data:"}}),
+      server_(
+          io, ServerLimits{}, [this](HttpRequest request) { return router_.handle(std::move(request)); },
+          [this](HttpRequest head) { return router_.check(std::move(head)); }) {
+    health_.add_routes(router_);
+    if (ingress) serve_customers();
+    if (options.demo) serve_demo();
+    listen(options);
+}
+
+Task<void> Front::warm_up() {
+    co_await endpoints_.preload();
+    co_await sink_.warm_up(std::string(topics::messages_received));
+}
+
+Task<void> Front::stop() {
+    return server_.stop(Millis{2'000});
+}
+
+void Front::serve_customers() {
+    webhooks_.add_routes(router_);
+    if (!shared_.config.socketio_js.empty()) {
+        widget_files_.add("socket.io.min.js", shared_.config.socketio_js);
+    }
+    serve_file("/widget.js", "widget.js");
+    serve_file("/socket.io/socket.io.min.js", "socket.io.min.js");
+    router_.add("GET", "/widget/{name...}",
+                [this](HttpRequest request, PathParams params) -> Task<HttpResponse> {
+                    co_return widget_files_.serve(request, params["name"]);
+                });
+    sockets_.add("/web", widget_.name_space());
+    server_.mount_socket("/socket.io/", sockets_);
+}
+
+void Front::serve_file(const std::string& path, const std::string& name) {
+    router_.add("GET", path, [this, name](HttpRequest request, PathParams) -> Task<HttpResponse> {
+        co_return widget_files_.serve(request, name);
+    });
+}
+
+void Front::serve_demo() {
+    if (shared_.config.http.address != "127.0.0.1") {
+        throw Failure({Fault::permanent, "demo.local_only",
+                       "--demo has no login: it wants http.address 127.0.0.1 in the configuration"});
+    }
+    demo_ = std::make_unique<Demo>(*demo_store_, *handoff_, shared_.live, intake_, shared_.config.public_url);
+    demo_->add_routes(router_, demo_files_);
+    sockets_.add("/demo", demo_->name_space());
+    intake_.observer = [this](const std::vector<Record>& records, SysTime started) {
+        for (const auto& record : records) {
+            shared_.live.publish(path_channel, ingress_event(record, started, shared_.clock.now()));
+        }
+    };
+}
+
+void Front::listen(const RunOptions& options) {
+    const std::uint16_t wanted = options.http_port ? options.http_port : shared_.config.http.port;
+    try {
+        server_.listen(shared_.config.http.address, wanted);
+    } catch (const Failure&) {
+        if (options.http_port) throw;
+        server_.listen(shared_.config.http.address, 0);  // a second process of this configuration
+        log_warn("http.port_taken", {{"wanted", wanted}});
+    }
+    log_info("http.listening", {{"address", shared_.config.http.address}, {"port", server_.port()}});
+}
+
+std::vector<Dependency> Front::dependencies() {
+    const auto kafka = [this]() -> Task<bool> {
+        return asio::co_spawn(
+            blocking_, [this]() -> Task<bool> { co_return cluster_.reachable(); }, asio::use_awaitable);
+    };
+    const auto postgres = [this]() -> Task<bool> {
+        try {
+            co_await shared_.database.ping();
+            co_return true;
+        } catch (const Failure&) {
+            co_return false;
+        }
+    };
+    return {{"kafka", kafka}, {"postgres", postgres}, {"redis", [this] { return shared_.live.ping(); }}};
+}
+
+}  // namespace relevo

@@ -1,0 +1,106 @@
+#include "process/run.hpp"
+
+#include <sys/resource.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <set>
+
+#include "core/log.hpp"
+#include "gateway/path_event.hpp"
+#include "postgres/migrations.hpp"
+#include "process/front.hpp"
+#include "process/stage_thread.hpp"
+
+namespace relevo {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A socket for each visitor: as many as the machine allows.
+void raise_open_files() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::set<std::string> chosen_stages(const std::vector<PipelineSpec>& pipelines, const RunOptions& options) {
+    std::set<std::string> known{"ingress"};
+    for (const auto& pipeline : pipelines) {
+        for (const auto& stage : pipeline.stages) known.insert(stage.name);
+    }
+    if (options.stages.empty()) return known;
+    for (const auto& stage : options.stages) {
+        if (known.contains(stage)) continue;
+        std::string names;
+        for (const auto& name : known) names += " " + name;
+        throw Failure(
+            {Fault::permanent, "run.unknown_stage", "there is no stage '" + stage + "'; known:" + names});
+    }
+    return {options.stages.begin(), options.stages.end()};
+}
+
+}  // namespace
+
+int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const RunOptions& options) {
+    raise_open_files();
+    const auto chosen = chosen_stages(pipelines, options);
+    check_schema(config.postgres_url.reveal(), config.migrations);
+    asio::io_context io{1};
+    Shared shared(config, io);
+    Observer observer;
+    if (options.demo) {
+        observer = [&](const Settlement& settlement) {
+            shared.live.publish(path_channel, path_event(settlement));
+        };
+    }
+    std::vector<std::unique_ptr<StageMetrics>> metrics;
+    std::vector<std::unique_ptr<StageThread>> threads;
+    std::vector<Heartbeat> heartbeats;
+    for (const auto& pipeline : pipelines) {
+        for (const auto& stage : pipeline.stages) {
+            if (!chosen.contains(stage.name)) continue;
+            metrics.push_back(std::make_unique<StageMetrics>(shared.metrics.registry(), stage.name));
+            for (int number = 0; number < (options.workers ? options.workers : stage.workers); ++number) {
+                threads.push_back(std::make_unique<StageThread>(pipeline, stage, number, shared,
+                                                                *metrics.back(), observer));
+                heartbeats.push_back(threads.back()->heartbeat(number));
+            }
+        }
+    }
+    Front front(io, shared, options, chosen.contains("ingress"), std::move(heartbeats),
+                pipelines.front().expires_after);
+    int exit_code = 0;
+    asio::signal_set signals(io, SIGTERM, SIGINT);
+    const auto stop = [&] {
+        signals.cancel();
+        asio::co_spawn(io, front.stop(), [&](std::exception_ptr) { io.stop(); });
+        for (const auto& thread : threads) thread->stop();
+    };
+    signals.async_wait([&](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        log_info("process.stopping", {{"signal", signal}});
+        stop();
+    });
+    asio::co_spawn(io, front.warm_up(), [](std::exception_ptr problem) {
+        if (problem) log_warn("start.cold", {{"text", "the first webhooks will ask the database"}});
+    });
+    for (const auto& thread : threads) {
+        thread->start([&] {
+            asio::post(io, [&] {
+                exit_code = 1;
+                stop();
+            });
+        });
+    }
+    io.run();
+    for (const auto& thread : threads) thread->join();
+    log_info("process.stopped", {{"code", exit_code}});
+    return exit_code;
+}
+
+}  // namespace relevo

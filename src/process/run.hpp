@@ -1,0 +1,12 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/command_line.hpp"
+
+namespace relevo {
+
+/// `relevo run`: the chosen stages and what is served over HTTP, until SIGTERM or SIGINT; the exit code.
+int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const RunOptions& options);
+
+}  // namespace relevo

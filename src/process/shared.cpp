@@ -1,0 +1,55 @@
+#include "process/shared.hpp"
+
+namespace relevo {
+
+ModelSettings model_settings(const Config& config) {
+    ModelSettings settings;
+    if (!config.providers.openai.empty()) settings.openai_base_url = config.providers.openai;
+    return settings;
+}
+
+ChannelSettings channel_settings(const Config& config) {
+    ChannelSettings settings;
+    if (!config.providers.whatsapp.empty()) settings.whatsapp_url = config.providers.whatsapp;
+    if (!config.providers.telegram.empty()) settings.telegram_url = config.providers.telegram;
+    return settings;
+}
+
+namespace {
+
+ChannelLimitsByName channel_limits() {
+    struct NoHttp final : HttpClient {
+        Task<boost::system::result<HttpResponse, HttpFault>> send(HttpCall, BodySink) override {
+            co_return HttpFault{Reached::no, "not connected"};
+        }
+    } none;
+    ChannelLimitsByName limits;
+    for (const auto& channel : make_channels({}, none))
+        limits[std::string(channel->name())] = channel->limits();
+    return limits;
+}
+
+}  // namespace
+
+DatabaseConfig database_config(const Secret& url) {
+    DatabaseConfig config;
+    config.url = url.reveal();
+    return config;
+}
+
+Shared::Shared(const Config& given, boost::asio::io_context& io)
+    : config(given),
+      database(database_config(given.postgres_url)),
+      installation(await(installation_id(database))),
+      live(io, {given.redis_url, installation, {}, 10'000}, random),
+      resolve(make_resolve_store(database)),
+      buffer(make_buffer_store(database)),
+      retrieve(make_retrieve_store(database)),
+      infer(make_infer_store(database)),
+      relay(make_relay_store(database, channel_limits())),
+      settle(make_settle_store(database)),
+      timers(make_timers(database)),
+      dead_letters(make_dead_letters(database)),
+      vault(make_vault(database, MasterKey::read(given.master_key_file))) {}
+
+}  // namespace relevo

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <memory>
+#include <string>
+
+#include "channels/list.hpp"
+#include "cli/config.hpp"
+#include "core/clock.hpp"
+#include "core/random.hpp"
+#include "models/list.hpp"
+#include "postgres/stores.hpp"
+#include "redis/live.hpp"
+#include "runtime/metrics.hpp"
+
+namespace relevo {
+
+/// Runs a task to its end on a loop of its own; for start and command line.
+template <class T>
+T await(Task<T> task) {
+    boost::asio::io_context io;
+    auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
+    io.run();
+    return result.get();
+}
+
+ModelSettings model_settings(const Config& config);
+ChannelSettings channel_settings(const Config& config);
+DatabaseConfig database_config(const Secret& url);
+
+/// What all threads of the process share.
+struct Shared {
+    /// Waits for PostgreSQL's answer. `io` carries the live events.
+    Shared(const Config& given, boost::asio::io_context& io);
+
+    const Config& config;
+    SystemClock clock;
+    SystemRandom random;
+    Metrics metrics;
+    Database database;
+    std::string installation;
+    RedisLive live;
+    std::unique_ptr<ResolveStore> resolve;
+    std::unique_ptr<BufferStore> buffer;
+    std::unique_ptr<RetrieveStore> retrieve;
+    std::unique_ptr<InferStore> infer;
+    std::unique_ptr<RelayStore> relay;
+    std::unique_ptr<SettleStore> settle;
+    std::unique_ptr<Timers> timers;
+    std::unique_ptr<DeadLetters> dead_letters;
+    std::unique_ptr<Vault> vault;
+};
+
+}  // namespace relevo

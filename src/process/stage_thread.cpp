@@ -1,0 +1,94 @@
+#include "process/stage_thread.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <random>
+
+#include "core/log.hpp"
+#include "kafka/source.hpp"
+#include "postgres/timers_source.hpp"
+#include "stages/buffer.hpp"
+#include "stages/infer.hpp"
+#include "stages/relay.hpp"
+#include "stages/resolve.hpp"
+#include "stages/retrieve.hpp"
+#include "stages/settle.hpp"
+#include "stages/wake.hpp"
+
+namespace relevo {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A campaign's answers of one shop at the same time; the others' come in between.
+constexpr int max_open_turns = 500;
+
+}  // namespace
+
+StageThread::StageThread(const PipelineSpec& pipeline, const StageSpec& spec, int number, Shared& shared,
+                         StageMetrics& metrics, Observer observer)
+    : spec_(spec),
+      http_(io_),
+      channels_(make_channels(channel_settings(shared.config), http_)),
+      models_(make_model_providers(model_settings(shared.config), http_, shared.clock)),
+      random_(std::random_device{}()),
+      stage_(make_stage(shared)),
+      source_(make_source(shared)),
+      sink_(io_.get_executor(), KafkaSettings{shared.config.kafka_brokers}, {}),
+      worker_(
+          spec, number,
+          WorkerParts{*stage_, *source_, sink_, *shared.timers, *shared.dead_letters, shared.clock, random_,
+                      metrics, shared.installation, pipeline.expires_after, std::move(observer)}) {}
+
+void StageThread::start(std::function<void()> failed) {
+    thread_ = std::thread([this, failed = std::move(failed)] {
+        asio::co_spawn(io_, worker_.run(), [&](std::exception_ptr problem) {
+            if (problem) {
+                try {
+                    std::rethrow_exception(problem);
+                } catch (const std::exception& error) {
+                    log_error("worker.failed", {{"stage", spec_.name}, {"text", error.what()}});
+                }
+                failed();
+            }
+            io_.stop();
+        });
+        io_.run();
+    });
+}
+void StageThread::stop() {
+    asio::post(io_, [this] { worker_.stop(); });
+}
+
+Heartbeat StageThread::heartbeat(int number) {
+    return {spec_.name + "-" + std::to_string(number), [this] { return worker_.last_turn(); }};
+}
+
+std::unique_ptr<Stage> StageThread::make_stage(Shared& shared) {
+    const std::string& name = spec_.name;
+    if (name == "resolve") return std::make_unique<Resolve>(*shared.resolve, shared.live);
+    if (name == "buffer") return std::make_unique<Buffer>(*shared.buffer, shared.clock, max_open_turns);
+    if (name == "retrieve") return std::make_unique<Retrieve>(*shared.retrieve, shared.clock);
+    if (name == "infer") {
+        return std::make_unique<Infer>(*shared.infer, models_, channels_, *shared.vault, shared.live,
+                                       shared.clock);
+    }
+    if (name == "relay") {
+        return std::make_unique<Relay>(*shared.relay, channels_, *shared.vault, shared.live, shared.clock,
+                                       shared.installation);
+    }
+    if (name == "settle") return std::make_unique<Settle>(*shared.settle, shared.live, shared.clock);
+    if (name == "wake") return std::make_unique<Wake>();
+    throw Failure({Fault::permanent, "pipeline.invalid", "there is no stage '" + name + "'"});
+}
+
+std::unique_ptr<Source> StageThread::make_source(Shared& shared) {
+    if (spec_.input == timers_input) {
+        return std::make_unique<TimersSource>(io_.get_executor(), shared.database, shared.clock);
+    }
+    return std::make_unique<KafkaSource>(io_.get_executor(), KafkaSettings{shared.config.kafka_brokers},
+                                         spec_.group, spec_.input, KafkaSource::Limits{});
+}
+
+}  // namespace relevo

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "domain/channel.hpp"
+#include "domain/model.hpp"
+#include "gateway/health.hpp"
+#include "http/client.hpp"
+#include "kafka/sink.hpp"
+#include "process/shared.hpp"
+#include "runtime/worker.hpp"
+
+namespace relevo {
+
+/// One worker: a thread, an io_context and everything that belongs to it.
+class StageThread {
+  public:
+    StageThread(const PipelineSpec& pipeline, const StageSpec& spec, int number, Shared& shared,
+                StageMetrics& metrics, Observer observer);
+
+    /// `failed` is called on this worker's thread when it cannot go on.
+    void start(std::function<void()> failed);
+    /// Drains; from any thread.
+    void stop();
+    void join() { thread_.join(); }
+    Heartbeat heartbeat(int number);
+
+  private:
+    std::unique_ptr<Stage> make_stage(Shared& shared);
+    std::unique_ptr<Source> make_source(Shared& shared);
+
+    const StageSpec& spec_;
+    boost::asio::io_context io_{1};
+    PooledHttpClient http_;
+    Channels channels_;
+    ModelProviders models_;
+    SeededRandom random_;
+    std::unique_ptr<Stage> stage_;
+    std::unique_ptr<Source> source_;
+    KafkaSink sink_;
+    Worker worker_;
+    std::thread thread_;
+};
+
+}  // namespace relevo

@@ -51,7 +51,11 @@ BEGIN
     SELECT count(*) INTO open_turns
     FROM (SELECT FROM turns AS t WHERE t.tenant_id = tenant AND t.status = 'open'
           LIMIT (req ->> 'max_open')::integer) AS counted;
-    IF open_turns >= (req ->> 'max_open')::integer THEN
+    -- A turn that was made and never went on has its place already: its burst must not wait.
+    IF open_turns >= (req ->> 'max_open')::integer
+       AND NOT EXISTS (SELECT FROM messages AS m JOIN turns AS t ON t.tenant_id = tenant AND t.id = m.turn_id
+                       WHERE m.tenant_id = tenant AND m.id = ANY (wanted) AND t.status = 'open'
+                         AND NOT EXISTS (SELECT FROM steps AS s WHERE s.tenant_id = tenant AND s.turn_id = t.id)) THEN
         RETURN '{"state": "too_many"}';
     END IF;
 

@@ -16,7 +16,7 @@ CREATE FUNCTION earlier_open_until(r replies, moment timestamptz) RETURNS timest
     SELECT max(CASE e.status WHEN 'unknown' THEN d.due_at
                              ELSE greatest(moment + interval '1 second', e.due_at) END)
     FROM replies AS e
-    LEFT JOIN LATERAL (SELECT x.status, x.receipt, x.due_at FROM deliveries AS x
+    LEFT JOIN LATERAL (SELECT x.status, x.receipt, x.due_at, x.at FROM deliveries AS x
                        WHERE x.tenant_id = e.tenant_id AND x.reply_id = e.id
                        ORDER BY x.attempt DESC LIMIT 1) AS d ON true
     WHERE e.tenant_id = r.tenant_id AND e.conversation_id = r.conversation_id
@@ -24,8 +24,8 @@ CREATE FUNCTION earlier_open_until(r replies, moment timestamptz) RETURNS timest
       AND (e.order_seq, e.order_index) < (r.order_seq, r.order_index)
       AND CASE e.status
           WHEN 'unknown' THEN d.due_at > moment AND d.receipt IS NULL
-          ELSE coalesce(d.status = 'intent', false)
-               OR coalesce(e.due_at, e.created_at) > moment - interval '10 minutes' END
+          ELSE greatest(e.due_at, e.created_at, CASE d.status WHEN 'intent' THEN d.at END)
+               > moment - interval '10 minutes' END
 $$;
 
 CREATE FUNCTION close_reply(reply uuid, new_status text, why text) RETURNS void LANGUAGE sql AS $$
@@ -94,6 +94,8 @@ BEGIN
 
     open_until := earlier_open_until(r, moment);
     IF open_until IS NOT NULL THEN
+        -- it still waits, so it still goes before what follows it
+        UPDATE replies AS x SET due_at = open_until WHERE x.tenant_id = tenant AND x.id = r.id;
         RETURN jsonb_build_object('state', 'wait', 'reason', 'earlier bubble', 'until', to_millis(open_until));
     ELSIF r.due_at > moment THEN
         RETURN jsonb_build_object('state', 'wait', 'reason', 'pause', 'until', to_millis(r.due_at));
@@ -177,6 +179,12 @@ BEGIN
         IF FOUND AND ended = 'accepted' AND d.provider_id = '' THEN
             UPDATE deliveries AS x SET provider_id = req ->> 'provider_id'
             WHERE x.tenant_id = tenant AND x.reply_id = r.id AND x.attempt = d.attempt;
+        END IF;
+        IF d.status IS NOT NULL AND ended = 'accepted' THEN
+            -- the receipt was quicker than we: the next bubble still keeps its distance from now
+            UPDATE conversations AS x SET next_send_at = greatest(x.next_send_at, moment
+                + coalesce((req -> 'traits' -> c.channel ->> 'spacing_ms')::bigint, 4000) * interval '1 millisecond')
+            WHERE x.tenant_id = tenant AND x.id = c.id;
         END IF;
         RETURN 'null';
     END IF;

@@ -73,8 +73,17 @@ Task<void> EndpointCache::refresh(Key key) {
 Task<void> EndpointCache::preload() {
     for (auto& [channel, key] : co_await store_.keys()) {
         Key name{channel, key};
-        auto known = co_await read(name);
-        entries_[name] = {std::move(known), clock_.now()};
+        std::optional<Error> unread;
+        try {
+            auto known = co_await read(name);
+            entries_[name] = {std::move(known), clock_.now()};
+        } catch (const Failure& failure) {
+            unread = failure.error();
+        }
+        if (!unread) continue;
+        // One shop's unreadable secret leaves the others their cache.
+        log_warn("endpoint.unread", {{"channel", name.first}, {"code", unread->code}, {"text", unread->text}});
+        if (unread->fault == Fault::transient) throw Failure(*unread);
     }
 }
 

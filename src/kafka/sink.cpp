@@ -1,11 +1,14 @@
 #include "kafka/sink.hpp"
 
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <array>
+#include <cstdlib>
 
+#include "core/log.hpp"
 #include "kafka/client.hpp"
 #include "kafka/headers.hpp"
 
@@ -83,6 +86,12 @@ struct KafkaSink::Impl {
     }
 
     void take(rd_kafka_event_t* event) {
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR &&
+            rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__FATAL) {
+            // Only a new producer can go on, and a process that is killed at any instant loses nothing.
+            log_error("kafka.fatal", {{"text", rd_kafka_event_error_string(event)}});
+            std::_Exit(1);
+        }
         if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_DR) {
             rdkafka::log_event(event);
             return;
@@ -140,13 +149,22 @@ Task<void> KafkaSink::publish(std::vector<Record> records) {
     }
     if (pending->missing > 0) {
         co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-            [&pending](auto handler) {
+            [pending](auto handler) {
                 auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-                pending->resume = [shared] {
-                    // Reports are taken on this io_context: going on at once saves a turn of its queue.
-                    auto executor = asio::get_associated_executor(*shared);
-                    asio::dispatch(executor, [shared] { std::move (*shared)(); });
+                auto slot = asio::get_associated_cancellation_slot(*shared);
+                pending->resume = [shared, slot] {
+                    asio::post(asio::get_associated_executor(*shared), [shared, slot]() mutable {
+                        slot.clear();
+                        std::move (*shared)();
+                    });
                 };
+                if (!slot.is_connected()) return;
+                slot.assign([weak = std::weak_ptr(pending)](asio::cancellation_type) {
+                    const auto late = weak.lock();
+                    if (!late || !late->resume) return;
+                    late->error = RD_KAFKA_RESP_ERR__TIMED_OUT;  // it may still be appended: harmless
+                    std::exchange(late->resume, nullptr)();
+                });
             },
             asio::use_awaitable);
     }

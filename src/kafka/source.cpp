@@ -145,6 +145,7 @@ struct KafkaSource::Impl {
         record.headers = rdkafka::read_headers(message);
         record.owner = std::shared_ptr<rd_kafka_event_t>(std::move(event));
         positions[record.partition] = record.offset.value + 1;
+        std::erase(ends, record.partition);  // that end is passed
         records.push_back(std::move(record));
     }
 
@@ -276,6 +277,7 @@ Task<void> KafkaSource::release(Revoked revoked, std::vector<Commit> commits) {
     for (const auto partition : revoked.partitions) {
         rd_kafka_topic_partition_list_add(list.get(), impl_->topic.c_str(), partition);
         impl_->positions.erase(partition);
+        std::erase(impl_->ends, partition);
     }
     std::erase_if(impl_->records,
                   [&](const Envelope& record) { return !impl_->positions.contains(record.partition); });

@@ -120,9 +120,11 @@ Connection::Ended Connection::try_run(std::span<const std::shared_ptr<WaitingCal
         if (state == "40P01" || state == "40001") {
             ended = Ended::conflict;
             error = {Fault::transient, "postgres.conflict", fmt::format("{}: {}", op, state)};
-        } else if (starts_with(state, "57P") || starts_with(state, "08") || state.empty()) {
+        } else if (starts_with(state, "57P") || starts_with(state, "08") || state == "25006" || state.empty()) {
+            // 25006: a standby that takes no writes; the primary is elsewhere
             ended = Ended::lost;
-        } else if (starts_with(state, "57") || starts_with(state, "53") || starts_with(state, "55P03")) {
+        } else if (starts_with(state, "57") || starts_with(state, "53") || starts_with(state, "58") ||
+                   starts_with(state, "XX") || starts_with(state, "55P03")) {
             ended = Ended::refused;
             error = {Fault::transient, "postgres.unavailable", fmt::format("{}: {}", op, state)};
         } else {

@@ -50,7 +50,7 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
 
 Task<void> Front::warm_up() {
     co_await endpoints_.preload();
-    co_await sink_.warm_up(std::string(topics::messages_received));
+    co_await asio::co_spawn(blocking_, sink_.warm_up(std::string(topics::messages_received)), asio::use_awaitable);
 }
 
 Task<void> Front::stop() {

@@ -71,6 +71,21 @@ bool Worker::has_room() const {
 Task<void> Worker::run() {
     executor_ = co_await asio::this_coro::executor;
     log_info("worker.started", {{"stage", spec_.name}, {"worker", number_}, {"group", spec_.group}});
+    std::exception_ptr broken;
+    try {
+        co_await turn_until_stopped();
+    } catch (...) {
+        broken = std::current_exception();
+        stopping_ = true;
+    }
+    co_await end_jobs(broken ? Millis{0} : grace_.stop, [](const Job&) { return true; });
+    if (broken) std::rethrow_exception(broken);
+    std::vector<Commit> last = commits();
+    co_await parts_.source.close(std::move(last));
+    log_info("worker.stopped", {{"stage", spec_.name}, {"worker", number_}});
+}
+
+Task<void> Worker::turn_until_stopped() {
     while (!stopping_) {
         SysTime now = parts_.clock.now();
         last_turn_.store(now, std::memory_order_relaxed);
@@ -86,10 +101,6 @@ Task<void> Worker::run() {
         commit(now);
         report(now);
     }
-    co_await end_jobs(grace_.stop, [](const Job&) { return true; });
-    std::vector<Commit> last = commits();
-    co_await parts_.source.close(std::move(last));
-    log_info("worker.stopped", {{"stage", spec_.name}, {"worker", number_}});
 }
 
 void Worker::stop() {
@@ -211,7 +222,9 @@ Task<void> Worker::run_job(std::shared_ptr<Job> job) {
             }
         }
         const Millis wait = backoff(spec_.retry, attempt, error->retry_after, parts_.random);
-        if (parkable && !dead && now - job->started + wait > spec_.retry.park_after) {
+        // Parking needs the store: while that is away it would let the next record of the lane overtake this one.
+        const bool can_park = parkable && !dead && error->code != "postgres.unavailable";
+        if (can_park && now - job->started + wait > spec_.retry.park_after) {
             const auto unparked = co_await guarded(park(*job, now + std::max(wait, park_for)));
             if (job->over()) break;
             if (!unparked) {

@@ -34,6 +34,10 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
     Completion completion =
         co_await call_model(step.tenant, step.conversation, step.turn, std::move(inference));
     std::vector<std::string> bubbles = split_bubbles(completion.text, limit);
+    if (bubbles.empty()) {
+        live_.publish(conversation_channel(step.tenant, step.conversation), live_withdrawn(step.turn));
+        throw Failure({Fault::permanent, "model.empty", "the model ended its answer without a text"});
+    }
     const auto replies = co_await store_.commit_answer(
         step.tenant, step.turn, step.step, std::move(completion), std::move(bubbles), clock_.now());
     if (replies.empty()) {

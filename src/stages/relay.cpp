@@ -9,8 +9,12 @@
 namespace relevo {
 namespace {
 
-constexpr Millis longest_lane_wait{75'000};  // nothing stays unsettled for longer than two minutes
+constexpr Millis longest_lane_wait{45'000};  // with a send and its note, well below two minutes
+constexpr Millis longest_note{45'000};       // how long PostgreSQL may be away while only we know how a send ended
+constexpr Millis note_again{500};
 constexpr Millis longest_pause{300'000};
+// What went before may be settled by a receipt at any moment, which wakes nobody.
+constexpr Millis asks_for_earlier{5'000};
 
 // Meta's advice for its pair limit, 4^n s, and good for the others too.
 Millis pause_after(int attempt, std::optional<Millis> retry_after) {
@@ -50,8 +54,10 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
                 if (claim.until - started > longest_lane_wait || claim.reason == waits_for_earlier) {
                     Record again = to_record(ready);
                     again.headers = record.headers;
+                    const bool earlier = claim.reason == waits_for_earlier;
+                    const SysTime due = earlier ? std::min(claim.until, clock_.now() + asks_for_earlier) : claim.until;
                     co_return Park{
-                        {claim.until, std::move(again)},
+                        {due, std::move(again)},
                         claim.state == ReplyClaim::State::held ? "held by a newer message" : "not yet"};
                 }
                 co_await clock_.sleep_until(claim.until);
@@ -59,22 +65,53 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
     }
 }
 
-// Park says that the ledger has it open again.
-Task<Outcome> Relay::send(TenantId tenant, ConversationId conversation, ReplyClaim claim) {
+// The intent is committed: whatever goes wrong before the send must be noted as certainly not sent.
+Task<Sent> Relay::attempt(TenantId tenant, const ReplyClaim& claim) {
     Channel* channel = channels_.find(claim.channel);
-    Sent sent{Sent::State::refused,
-              {},
-              {Fault::permanent, "relay.no_channel", "no such channel: " + claim.channel}};
-    if (channel) {
-        Secret token;
-        if (!channel->sending_secret().empty()) {
+    if (!channel) {
+        co_return Sent{Sent::State::refused,
+                       {},
+                       {Fault::permanent, "relay.no_channel", "no such channel: " + claim.channel}};
+    }
+    Secret token;
+    std::optional<Error> locked;
+    if (!channel->sending_secret().empty()) {
+        try {
             token = co_await vault_.find(tenant, std::string(channel->credentials()),
                                          std::string(channel->sending_secret()));
+        } catch (const Failure& failure) {
+            locked = failure.error();
         }
-        Outbound bubble{claim.account, claim.to, std::move(claim.text), claim.permit->reply(),
-                        std::move(token)};
-        sent = co_await channel->send(std::move(bubble), *claim.permit);
     }
+    if (locked) {
+        // An operator can mend a secret that cannot be opened.
+        if (locked->fault == Fault::permanent) locked->retry_after = longest_pause;
+        locked->fault = Fault::transient;
+        co_return Sent{Sent::State::refused, {}, *locked};
+    }
+    Outbound bubble{claim.account, claim.to, claim.text, claim.permit->reply(), std::move(token)};
+    co_return co_await channel->send(std::move(bubble), *claim.permit);
+}
+
+// Only we know how the send ended: a database that is away for a moment must not make it unknown.
+Task<void> Relay::note(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due, SysTime now) {
+    const SysTime until = clock_.now() + longest_note;
+    for (;;) {
+        std::optional<Error> failed;
+        try {
+            co_await store_.finish(tenant, permit, sent, due, now);
+        } catch (const Failure& failure) {
+            failed = failure.error();
+        }
+        if (!failed) co_return;
+        if (failed->fault == Fault::permanent || clock_.now() >= until) throw Failure(*failed);
+        co_await clock_.sleep_until(clock_.now() + note_again);
+    }
+}
+
+// Park says that the ledger has it open again.
+Task<Outcome> Relay::send(TenantId tenant, ConversationId conversation, ReplyClaim claim) {
+    Sent sent = co_await attempt(tenant, claim);
     const SysTime now = clock_.now();
     std::optional<SysTime> due;
     if (sent.state == Sent::State::refused && sent.error.fault == Fault::transient) {
@@ -91,7 +128,7 @@ Task<Outcome> Relay::send(TenantId tenant, ConversationId conversation, ReplyCla
                                             {"code", code},
                                             {"text", sent.error.text}});
     }
-    co_await store_.finish(tenant, *claim.permit, std::move(sent), due, now);
+    co_await note(tenant, *claim.permit, std::move(sent), due, now);
     live_.publish(conversation_channel(tenant, conversation), live_changed());
     switch (state) {
         case Sent::State::accepted:

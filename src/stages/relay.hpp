@@ -27,6 +27,8 @@ class Relay final : public Stage {
 
   private:
     Task<Outcome> send(TenantId tenant, ConversationId conversation, ReplyClaim claim);
+    Task<Sent> attempt(TenantId tenant, const ReplyClaim& claim);
+    Task<void> note(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due, SysTime now);
 
     RelayStore& store_;
     Channels& channels_;

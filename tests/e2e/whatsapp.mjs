@@ -75,6 +75,15 @@ export class Customer {
     return this.bubbles;
   }
 
+  /** One more message, answered: whatever this conversation had before is settled then, for its order holds. */
+  async asksAgain() {
+    const answers = () => this.bubbles.filter(({ text }) => text.endsWith('¿Hola?')).length;
+    const before = answers();
+    await this.writes('¿Hola?');
+    await until(() => answers() > before, { deadlineMs: 30_000, what: `${this.address} is answered again` });
+    await until(async () => (await this.deliveries()).every(({ status }) => status !== 'intent'));
+  }
+
   get #conversation() {
     return `(SELECT c.id FROM conversations AS c JOIN aliases AS a ON a.contact_id = c.contact_id
              WHERE a.value = '${this.address}')`;

@@ -30,6 +30,7 @@ class ScriptedSource final : public Source {
     }
     std::size_t waiting() const { return events_.size(); }
     Millis release_takes{0};
+    bool broken = false;
 
     Task<SourceEvent> next(bool want_records, Millis wait) override {
         if (const auto found = find(want_records); found == events_.end()) {
@@ -37,6 +38,7 @@ class ScriptedSource final : public Source {
         } else {
             co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
         }
+        if (broken) throw Failure({Fault::permanent, "kafka.fatal", "the source is broken"});
         const auto found = find(want_records);
         if (found == events_.end()) co_return Idle{};
         SourceEvent event = std::move(*found);

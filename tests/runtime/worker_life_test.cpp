@@ -188,7 +188,7 @@ TEST_CASE("a worker that stops does not wait longer than its grace") {
     it.fetch({{"1:a", "x"}});
     it.run_for(Millis{500});
     it.stop();
-    it.run_for(Millis{5'900});
+    it.run_for(Worker::Grace{}.stop - Millis{100});
     CHECK_FALSE(it.ended);
     it.run_for(Millis{2'000});
     CHECK(it.ended);
@@ -203,6 +203,19 @@ TEST_CASE("an idle worker stops at once") {
     it.run_for(Millis{1});
     CHECK(it.ended);
     CHECK(it.has("close"));
+}
+
+TEST_CASE("a worker whose source breaks ends its handlers and says so") {
+    Slow slow(Millis{60'000});
+    WorkerBench& it = slow.bench;
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{500});
+    it.source.broken = true;
+    CHECK_THROWS_AS(it.run_for(Millis{5'000}), Failure);
+    CHECK(it.ended);
+    CHECK_FALSE(it.has("close"));
+    it.run_for(Millis{100'000});
+    CHECK(it.published.empty());
 }
 
 TEST_CASE("a worker that dies in the middle of everything leaves nothing behind") {

@@ -18,7 +18,7 @@ Task<Outcome> forward(std::vector<std::string> values, int) {
 }
 
 Failure transient(std::optional<Millis> retry_after = std::nullopt) {
-    return Failure({Fault::transient, "postgres.unavailable", "away", retry_after});
+    return Failure({Fault::transient, "model.unavailable", "away", retry_after});
 }
 Failure permanent() {
     return Failure({Fault::permanent, "record.malformed", "no such field"});
@@ -119,7 +119,7 @@ TEST_CASE("a fault that lasts parks the record as it came, and settles it") {
     CHECK(it.parked.front().record.headers.id == "id-x");
     CHECK(it.parked.front().due - began >= Millis{60'000});
     CHECK(it.has("commit 0:1"));
-    CHECK(it.settlements == Journal{"park postgres.unavailable"});
+    CHECK(it.settlements == Journal{"park model.unavailable"});
 }
 
 TEST_CASE("while even parking fails the record stays where it is") {
@@ -138,6 +138,23 @@ TEST_CASE("while even parking fails the record stays where it is") {
     it.before_park = []() -> Task<void> { co_return; };
     it.run_for(Millis{15'000});
     CHECK(it.has("commit 0:1"));
+}
+
+TEST_CASE("while the database is away nothing is parked, so that no record overtakes another of its key") {
+    bool away = true;
+    WorkerBench it([&](std::vector<std::string> values, int) -> Task<Outcome> {
+        if (away) throw Failure({Fault::transient, "postgres.unavailable", "away"});
+        co_return echo(values);
+    });
+    it.fetch({{"1:a", "x"}, {"1:a", "y"}});
+    it.run_for(Millis{100'000});
+    CHECK(it.parked.empty());
+    CHECK_FALSE(it.has("handle y"));
+    away = false;
+    it.run_for(Millis{15'000});
+    CHECK(it.parked.empty());
+    CHECK(it.place("publish x") < it.place("publish y"));
+    CHECK(it.has("commit 0:2"));
 }
 
 TEST_CASE("a timer is a parked record already: it is not parked again") {

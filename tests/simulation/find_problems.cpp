@@ -79,7 +79,8 @@ void check_replies(const SimWorld& world, const SimTenant& tenant, const SimConv
         if (reply.status == Status::dropped && reply.reason != "human" && reply.reason != "superseded") {
             out.push_back(what + "dropped for no good reason: " + reply.reason);
         }
-        if (reply.status == Status::failed) out.push_back(what + "failed: " + reply.reason);
+        if (reply.status == Status::failed && !reply.was_unknown)
+            out.push_back(what + "failed: " + reply.reason);
     }
 }
 

@@ -199,6 +199,23 @@ TEST_CASE("a database that is away for 90 s delays answers and loses none of the
     CHECK(world.provider.bubbles.back().at - back < Millis{150'000});
 }
 
+TEST_CASE("a database that is away for 30 s makes no delivery unknown") {
+    SimSettings settings;
+    settings.rates.provider_loses_receipt = 1;
+    SimWorld world(settings);
+    const Account shop = world.add_shop(1, "shop", window);
+    world.start();
+    for (int n = 0; n < 50; ++n) world.write(shop, "customer-" + std::to_string(n), "m" + std::to_string(n));
+    while (world.provider.bubbles.empty()) world.run_for(Millis{1});
+    world.run_for(Millis{300});  // in the middle of many sends
+    world.settings.rates.store_refuses = 1;
+    world.run_for(Millis{30'000});
+    world.settings.rates.store_refuses = 0;
+    check_well(world);
+    CHECK(unknown_replies(world) == 0);
+    CHECK(world.provider.bubbles.size() == 150);
+}
+
 TEST_CASE("bubbles that were parked do not wait for each other in their lane") {
     SimWorld world({});
     const Account shop = world.add_shop(1, "shop", window);

@@ -67,6 +67,7 @@ struct SimReply {
     std::optional<SysTime> due;
     SysTime created;
     std::vector<SimDelivery> deliveries;
+    bool was_unknown = false;  ///< for a while nobody knew: what was refused then is not sent again
     bool in_flight() const {
         return !deliveries.empty() && deliveries.back().status == SimDelivery::Status::intent;
     }

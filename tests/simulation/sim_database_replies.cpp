@@ -147,6 +147,7 @@ void SimDatabase::finish_reply(TenantId tenant_id, ReplyId id, int attempt, cons
             if (was_unknown || !due) {
                 reply.status = SimReply::Status::failed;
                 reply.reason = sent.error.code;
+                reply.was_unknown = was_unknown;
             } else {
                 reply.due = due;
             }

@@ -30,7 +30,8 @@ struct ScriptedStore final : InferStore {
 };
 
 struct FakeModel final : ModelProvider {
-    FakeModel(std::optional<Error>& its_error, int& its_calls) : error(its_error), calls(its_calls) {}
+    FakeModel(std::optional<Error>& its_error, std::string& its_text, int& its_calls)
+        : error(its_error), text(its_text), calls(its_calls) {}
     std::string_view name() const override { return "fake"; }
     std::string_view credentials() const override { return "fake"; }
     Task<Result<Completion>> complete(Prompt prompt, DeltaSink delta) override {
@@ -40,10 +41,11 @@ struct FakeModel final : ModelProvider {
         if (error) co_return *error;
         delta("\n\nTenemos puntas.");
         Completion completion;
-        completion.text = "Hola.\n\nTenemos puntas.";
+        completion.text = text;
         co_return completion;
     }
     std::optional<Error>& error;
+    std::string& text;
     int& calls;
 };
 
@@ -53,9 +55,10 @@ struct Fixture {
         store.inference.channel = "web";
         store.inference.epoch = 4;
     }
-    static std::vector<std::unique_ptr<ModelProvider>> list(std::optional<Error>& error, int& calls) {
+    static std::vector<std::unique_ptr<ModelProvider>> list(std::optional<Error>& error, std::string& text,
+                                                            int& calls) {
         std::vector<std::unique_ptr<ModelProvider>> out;
-        out.push_back(std::make_unique<FakeModel>(error, calls));
+        out.push_back(std::make_unique<FakeModel>(error, text, calls));
         return out;
     }
     Envelope request() {
@@ -66,8 +69,9 @@ struct Fixture {
     SimClock clock;
     ScriptedStore store;
     std::optional<Error> error;
+    std::string text = "Hola.\n\nTenemos puntas.";
     int calls = 0;
-    ModelProviders models{list(error, calls)};
+    ModelProviders models{list(error, text, calls)};
     Channels channels{{}};
     FixedVault vault;
     RecordingLive live;
@@ -133,6 +137,14 @@ TEST_CASE("a model that fails takes its draft back and says why") {
     }
     CHECK(it.live.told.back().find("withdrawn") != std::string::npos);
     CHECK(it.store.bubbles.empty());
+}
+
+TEST_CASE("an answer without a text is a permanent fault: the customer gets the fallback, not silence") {
+    Fixture it;
+    it.text = " \n\n ";
+    CHECK_THROWS_AS(it.run(), Failure);
+    CHECK(it.store.bubbles.empty());
+    CHECK(it.live.told.back().find("withdrawn") != std::string::npos);
 }
 
 TEST_CASE("a provider that this installation does not have is a permanent fault that names the agent") {

@@ -25,6 +25,7 @@ struct ScriptedLedger final : RelayStore {
         co_return next;
     }
     Task<void> finish(TenantId, DeliveryPermit, Sent sent, std::optional<SysTime> due, SysTime) override {
+        if (away-- > 0) throw Failure({Fault::transient, "postgres.unavailable", "away"});
         finished.push_back(sent.state);
         dues.push_back(due);
         co_return;
@@ -41,6 +42,7 @@ struct ScriptedLedger final : RelayStore {
     std::vector<Sent::State> finished;
     std::vector<std::optional<SysTime>> dues;
     int attempts = 0;
+    int away = 0;  // calls of finish that fail first
 };
 
 struct FakeChannel final : Channel {
@@ -151,6 +153,13 @@ TEST_CASE("a bubble whose predecessor is behind it in the lane lets it pass") {
     CHECK(std::get<Park>(outcome).timer.due == until);
 }
 
+TEST_CASE("a bubble behind an unknown one asks again soon: a receipt may settle that one any moment") {
+    Fixture it;
+    it.ledger.then(State::wait, "earlier bubble", it.clock.now() + Millis{60'000});
+    const Outcome outcome = it.run();
+    CHECK(std::get<Park>(outcome).timer.due == it.clock.now() + Millis{5'000});
+}
+
 TEST_CASE("a held bubble waits, and parks before it has been unsettled for two minutes") {
     Fixture it;
     for (int n = 1; n < 40; ++n)
@@ -184,6 +193,38 @@ TEST_CASE("a refusal for good and a send that nobody knows of end the bubble, an
     unknown.ledger.then(State::send);
     CHECK(std::get<Drop>(unknown.run()).reason == "delivery unknown");
     CHECK(unknown.ledger.finished == std::vector{Sent::State::unknown});
+}
+
+TEST_CASE("how a send ended is noted once the database is back, and nothing is sent meanwhile") {
+    Fixture it;
+    it.ledger.away = 60;  // half a minute
+    it.ledger.then(State::send);
+    CHECK(std::holds_alternative<Emit>(it.run()));
+    CHECK(it.sent.size() == 1);
+    CHECK(it.ledger.finished == std::vector{Sent::State::accepted});
+    Fixture gone;
+    gone.ledger.away = 1'000;
+    gone.ledger.then(State::send);
+    CHECK_THROWS_AS(gone.run(), Failure);
+    CHECK(gone.sent.size() == 1);
+}
+
+TEST_CASE("a secret that cannot be had is noted as certainly not sent, and tried again") {
+    struct LockedVault final : Vault {
+        Task<Secret> find(TenantId, std::string, std::string) override {
+            throw Failure({Fault::permanent, "vault.broken", "cannot be opened"});
+            co_return Secret();
+        }
+    } locked;
+    Fixture it;
+    Relay relay(it.ledger, it.channels, locked, it.live, it.clock, "here");
+    it.ledger.then(State::send);
+    it.ledger.then(State::wait, "pause", it.clock.now() + Millis{300'000});
+    const Outcome outcome = run_stage(relay, {envelope_of(it.record)}, it.clock);
+    CHECK(std::holds_alternative<Park>(outcome));
+    CHECK(it.sent.empty());
+    CHECK(it.ledger.finished == std::vector{Sent::State::refused});
+    CHECK(it.ledger.dues.front());
 }
 
 TEST_CASE("a channel that this installation does not have is a refusal, not a crash") {

@@ -85,6 +85,7 @@ CREATE TABLE replies (
     order_seq bigint NOT NULL,
     order_index integer NOT NULL,
     due_at timestamptz,  -- a provider asked for a pause
+    asked_at timestamptz,  -- when it last had to wait for an earlier one: somebody still means to send it
     created_at timestamptz NOT NULL,
     PRIMARY KEY (id, tenant_id),
     UNIQUE (conversation_id, order_seq, order_index, tenant_id),

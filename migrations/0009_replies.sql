@@ -24,7 +24,7 @@ CREATE FUNCTION earlier_open_until(r replies, moment timestamptz) RETURNS timest
       AND (e.order_seq, e.order_index) < (r.order_seq, r.order_index)
       AND CASE e.status
           WHEN 'unknown' THEN d.due_at > moment AND d.receipt IS NULL
-          ELSE greatest(e.due_at, e.created_at, CASE d.status WHEN 'intent' THEN d.at END)
+          ELSE greatest(e.due_at, e.created_at, e.asked_at, CASE d.status WHEN 'intent' THEN d.at END)
                > moment - interval '10 minutes' END
 $$;
 
@@ -95,7 +95,7 @@ BEGIN
     open_until := earlier_open_until(r, moment);
     IF open_until IS NOT NULL THEN
         -- it still waits, so it still goes before what follows it
-        UPDATE replies AS x SET due_at = open_until WHERE x.tenant_id = tenant AND x.id = r.id;
+        UPDATE replies AS x SET asked_at = moment WHERE x.tenant_id = tenant AND x.id = r.id;
         RETURN jsonb_build_object('state', 'wait', 'reason', 'earlier bubble', 'until', to_millis(open_until));
     ELSIF r.due_at > moment THEN
         RETURN jsonb_build_object('state', 'wait', 'reason', 'pause', 'until', to_millis(r.due_at));

@@ -17,7 +17,7 @@ class KafkaSource final : public Source {
         int queued_records = 20'000;  ///< prefetched, for all partitions
         int queued_kbytes = 32'768;
         std::size_t batch = 500;       ///< records of one Fetched
-        Millis commit_timeout{2'000};  ///< of the last commit before partitions are given up
+        Millis commit_timeout{1'500};  ///< of the last commit before partitions are given up
     };
 
     KafkaSource(boost::asio::any_io_executor executor, const KafkaSettings& settings, std::string group,

@@ -2,7 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <random>
 
 #include "core/log.hpp"
 #include "kafka/source.hpp"
@@ -32,7 +31,7 @@ StageThread::StageThread(const PipelineSpec& pipeline, const StageSpec& spec, in
       http_(io_),
       channels_(make_channels(channel_settings(shared.config), http_)),
       models_(make_model_providers(model_settings(shared.config), http_, shared.clock)),
-      random_(std::random_device{}()),
+      random_(std::stoull(SystemRandom().hex(8), nullptr, 16)),
       stage_(make_stage(shared)),
       source_(make_source(shared)),
       sink_(io_.get_executor(), KafkaSettings{shared.config.kafka_brokers}, {}),

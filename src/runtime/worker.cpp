@@ -46,7 +46,8 @@ struct Worker::Job {
     SysTime attempt_started{};
     bool handling = false;   // in an attempt, rather than waiting for the next one
     bool stuck = false;      // cancelled by the watchdog
-    bool abandoned = false;  // cancelled because the worker stops
+    bool abandoned = false;  // asked to end because its partition goes or the worker stops
+    bool cut = false;        // abandoned, and whatever it does is cancelled
     asio::cancellation_signal cancel;
     StageMetrics::Outcome outcome = StageMetrics::Outcome::emit;
     std::string reason;
@@ -145,8 +146,8 @@ Task<void> Worker::revoke(Revoked revoked) {
     co_await parts_.source.release(std::move(revoked), std::move(last));
 }
 
-// Lets running handlers end; cancels those that only wait for their next attempt at once, the others after
-// `grace`.
+// Lets what has begun end, until `grace` is over. Who only waits is cancelled at once: for the next attempt, or in a
+// handler for its moment (Relay's spacing), which is why that accepts partial cancellation.
 Task<void> Worker::end_jobs(Millis grace, std::function<bool(const Job&)> concerned) {
     constexpr Millis look_every{10};
     constexpr Millis unwind{1'000};  // a cancelled handler needs a turn or two of the loop
@@ -157,9 +158,11 @@ Task<void> Worker::end_jobs(Millis grace, std::function<bool(const Job&)> concer
     while (any() && parts_.clock.now() < asked + grace + unwind) {
         const bool late = parts_.clock.now() >= asked + grace;
         for (const auto& job : std::vector(jobs_.begin(), jobs_.end())) {
-            if (!concerned(*job) || job->abandoned || (job->handling && !late)) continue;
+            const bool cut = late || !job->handling;
+            if (!concerned(*job) || job->cut || (job->abandoned && !cut)) continue;
             job->abandoned = true;
-            job->cancel.emit(asio::cancellation_type::terminal);
+            job->cut = cut;
+            job->cancel.emit(cut ? asio::cancellation_type::terminal : asio::cancellation_type::partial);
         }
         co_await parts_.clock.sleep_until(parts_.clock.now() + look_every);
     }

@@ -57,7 +57,7 @@ class Worker {
     /// How long running handlers may take to end when partitions are revoked, and when the worker stops.
     struct Grace {
         Millis revoke{5'000};
-        Millis stop{4'000};  ///< a process has ten seconds, its last commits included
+        Millis stop{6'000};  ///< a process has ten seconds, its last commits included
     };
 
     Worker(const StageSpec& spec, int number, WorkerParts parts, Grace grace);

@@ -1,5 +1,8 @@
 #include "stages/relay.hpp"
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 #include <cmath>
 
@@ -60,9 +63,17 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
                         {due, std::move(again)},
                         claim.state == ReplyClaim::State::held ? "held by a newer message" : "not yet"};
                 }
-                co_await clock_.sleep_until(claim.until);
+                co_await wait_until(claim.until);
         }
     }
+}
+
+// A worker that stops, or loses the partition, may end this wait at once; a send never.
+Task<void> Relay::wait_until(SysTime when) {
+    namespace asio = boost::asio;
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_partial_cancellation());
+    co_await clock_.sleep_until(when);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
 }
 
 // The intent is committed: whatever goes wrong before the send must be noted as certainly not sent.

@@ -26,6 +26,7 @@ class Relay final : public Stage {
     Task<Outcome> handle(std::span<const Envelope> records) override;
 
   private:
+    Task<void> wait_until(SysTime when);
     Task<Outcome> send(TenantId tenant, ConversationId conversation, ReplyClaim claim);
     Task<Sent> attempt(TenantId tenant, const ReplyClaim& claim);
     Task<void> note(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due, SysTime now);

@@ -153,7 +153,7 @@ TEST_CASE("what opens no turn is kept as it came") {
     }
 }
 
-TEST_CASE("JSON that is no update is kept under its own hash; what is not JSON is refused") {
+TEST_CASE("JSON that is no update is kept under its own hash, what is not JSON is refused") {
     for (const std::string body : {"null", "[]", "7", "\"x\"", "{}", "[{\"update_id\":1}]"}) {
         CAPTURE(body);
         const auto kept = parse(body);

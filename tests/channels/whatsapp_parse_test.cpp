@@ -224,7 +224,7 @@ TEST_CASE("the owner's message from the phone is an echo to the contact it was s
     CHECK(echo.text == "yo sigo");
 }
 
-TEST_CASE("an owner's message that we cannot read still silences the agent; an edit or a reaction does not") {
+TEST_CASE("an owner's message that we cannot read still silences the agent, an edit or a reaction does not") {
     const auto echo = [](const std::string& members) {
         return only_change(R"({"field":"smb_message_echoes","value":{"metadata":{"phone_number_id":"1"},)"
                            R"("message_echoes":[{"to":"549","id":"e",)" +

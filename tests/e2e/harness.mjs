@@ -147,12 +147,15 @@ class System {
 
   /** Leaves the system to the next file: what a test stopped runs again, what it started in addition does not. */
   async leave() {
-    for (const { process: child, ended } of this.#others) {
-      child.kill('SIGKILL');
-      await ended;
+    try {
+      for (const { process: child, ended } of this.#others) {
+        child.kill('SIGKILL');
+        await ended;
+      }
+      for (const name of ['kafka', 'postgres', 'redis', 'relevo']) await this.start(name);
+    } finally {
+      await this.fakes.close(); // an open server would keep the file's process alive
     }
-    for (const name of ['kafka', 'postgres', 'redis', 'relevo']) await this.start(name);
-    await this.fakes.close();
   }
 }
 

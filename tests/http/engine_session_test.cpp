@@ -48,7 +48,7 @@ TEST_CASE("a poll waits until there is something, then takes all of it") {
     CHECK_FALSE(session.has_output());
 }
 
-TEST_CASE("a poll's answer stays below the payload limit; the rest waits for the next one") {
+TEST_CASE("a poll's answer stays below the payload limit, the rest waits for the next one") {
     EngineLimits limits;
     limits.max_payload = 10;
     auto session = opened(Transport::polling, limits);

@@ -85,7 +85,7 @@ TEST_CASE("a chunked body is put together") {
     CHECK(text.ends_with("POST /c abcde"));
 }
 
-TEST_CASE("a body at the limit is taken; one byte more is 413, and the client sees it") {
+TEST_CASE("a body at the limit is taken, one byte more is 413, and the client sees it") {
     ServerLimits limits;
     limits.max_body_bytes = 1'000'000;
     Fixture at(limits);

@@ -196,6 +196,30 @@ TEST_CASE("a worker that stops does not wait longer than its grace") {
     CHECK_FALSE(it.has("close 0:1"));
 }
 
+TEST_CASE("a handler that waits for its moment gives way at once, one that has begun goes on") {
+    WorkerBench it([&it](std::vector<std::string> values, int) -> Task<Outcome> {
+        const bool waits = values.front() == "waits";
+        if (waits) {
+            co_await boost::asio::this_coro::reset_cancellation_state(
+                boost::asio::enable_partial_cancellation());
+        }
+        co_await it.clock.sleep_until(it.clock.now() + Millis{3'000});
+        std::vector<Record> out;
+        out.push_back({"output", "key", values.front(), {}});
+        co_return Emit{std::move(out)};
+    });
+    it.fetch({{"1:a", "begun"}, {"1:b", "waits"}});
+    it.run_for(Millis{500});
+    it.source.push(Revoked{{0}, false});
+    it.run_for(Millis{3'000});
+    CHECK(it.published.size() == 1);
+    CHECK(it.has("publish begun"));
+    CHECK(it.has("release 0:1"));
+    CHECK(it.parked.empty());
+    it.run_for(Millis{60'000});
+    CHECK(it.published.size() == 1);
+}
+
 TEST_CASE("an idle worker stops at once") {
     WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> { co_return Emit{}; });
     it.run_for(Millis{500});

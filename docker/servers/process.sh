@@ -3,12 +3,13 @@
 # A process is known by its id and its start time together, so that an id that the kernel gave to somebody else meanwhile
 # is never taken for ours.
 
-# since PID: when the process was started, in clock ticks since boot; fails if there is none. A zombie counts as none.
+# since PID: when the process was started, in clock ticks since boot; fails if there is none. A zombie counts as none,
+# and so does one that is exiting (PF_EXITING): after a kill -9, giving back the memory can take it a while.
 since() {
   local stat
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   read -ra stat <<<"${stat##*) }" # the name before it may hold spaces and brackets
-  [[ ${stat[0]} != Z ]] && echo "${stat[19]}"
+  [[ ${stat[0]} != [ZX] ]] && ! ((stat[6] & 4)) && echo "${stat[19]}"
 }
 
 # process_id NAME: prints its id if it runs.

@@ -118,7 +118,16 @@ class System {
 
   /** kill -9 of the whole process. */
   async kill() {
-    process.kill(await this.pid(), 'SIGKILL');
+    const pid = await this.pid();
+    process.kill(pid, 'SIGKILL');
+    // Giving back its memory can take it a while.
+    await until(() => {
+      try {
+        return !process.kill(pid, 0);
+      } catch {
+        return true;
+      }
+    }, { what: 'the process is gone' });
   }
 
   /** `name` is relevo, kafka, postgres or redis; returns when it serves. */

@@ -5,6 +5,7 @@ import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -143,14 +144,27 @@ class System {
     return readFile(join(dirname(this.config), 'log', 'relevo.log'), 'utf8');
   }
 
-  /** A second process that runs all stages; resolves when it is ready: {process, http, ended}. */
+  /**
+   * A second process that runs all stages: {process, http, ended}. Resolves when it has its share of every stage's
+   * partitions.
+   */
   async runAnother() {
     const port = await freePort();
-    const child = spawn(this.relevo, ['--config', this.config, 'run', '--http-port', String(port)], { stdio: 'ignore' });
+    const args = ['--config', this.config, 'run', '--http-port', String(port)];
+    const child = spawn(this.relevo, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const shares = new Set();
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      const [, stage, count] = /"partitions\.assigned".*"stage":"(\w+)","count":(\d+)/.exec(line) ?? [];
+      if (count > 0) shares.add(stage);
+    });
     const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
     const other = { process: child, http: `http://127.0.0.1:${port}`, ended };
     this.#others.push(other);
-    await until(async () => (await fetch(`${other.http}/readyz`)).ok, { what: 'the second process is ready' });
+    const stages = ['resolve', 'buffer', 'retrieve', 'infer', 'relay', 'settle'];
+    await until(() => stages.every((stage) => shares.has(stage)), {
+      deadlineMs: 60_000,
+      what: `the second process has partitions of ${stages}, not only of ${[...shares]}`,
+    });
     return other;
   }
 

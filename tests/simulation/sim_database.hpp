@@ -48,6 +48,7 @@ struct SimTurn {
 struct SimDelivery {
     enum class Status { intent, confirmed, unknown, failed } status = Status::intent;
     int claimed_by = 0;  ///< the process that holds the intent
+    SysTime at;
     std::string provider_id;
     std::optional<ReceiptStatus> receipt;
     std::optional<SysTime> due;
@@ -65,6 +66,7 @@ struct SimReply {
     std::int64_t epoch = 0;
     std::pair<std::int64_t, int> order;  ///< what was the newest message, then the place after it
     std::optional<SysTime> due;
+    SysTime asked{};  ///< when it last had to wait for an earlier one
     SysTime created;
     std::vector<SimDelivery> deliveries;
     bool was_unknown = false;  ///< for a while nobody knew: what was refused then is not sent again

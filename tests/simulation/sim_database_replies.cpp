@@ -39,8 +39,9 @@ std::optional<SysTime> SimDatabase::earlier_open_until(const SimTenant& tenant, 
             const SimDelivery& last = earlier.deliveries.back();
             if (last.due > now && !last.receipt) open = *last.due;
         } else if (earlier.status == SimReply::Status::pending) {
-            const bool stale = earlier.due.value_or(earlier.created) <= now - nudge_lost_after;
-            if (earlier.in_flight() || !stale)
+            SysTime last = std::max({earlier.due.value_or(earlier.created), earlier.created, earlier.asked});
+            if (earlier.in_flight()) last = std::max(last, earlier.deliveries.back().at);
+            if (last > now - nudge_lost_after)
                 open = std::max(now + Millis{1'000}, earlier.due.value_or(now));
         }
         if (open) until = std::max(until.value_or(*open), *open);
@@ -89,6 +90,7 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
         }
     }
     if (const auto until = earlier_open_until(tenant, reply, now)) {
+        reply.asked = now;
         return {answer(ReplyClaim::State::wait, "earlier bubble", *until)};
     }
     if (reply.due > now) return {answer(ReplyClaim::State::wait, "pause", *reply.due)};
@@ -96,6 +98,7 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
         return {answer(ReplyClaim::State::wait, "spacing", conversation.next_send)};
     SimDelivery intent;
     intent.claimed_by = process;
+    intent.at = now;
     reply.deliveries.push_back(intent);
     reply.due.reset();
     conversation.next_send = now + spacing;

@@ -37,6 +37,7 @@ bool is_passing(rd_kafka_resp_err_t code) {
                                                        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
                                                        RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
                                                        RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+                                                       RD_KAFKA_RESP_ERR__NOENT,
                                                        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
                                                        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
                                                        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE};

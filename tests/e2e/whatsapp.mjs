@@ -50,11 +50,9 @@ export class Customer {
     assert.equal((await this.post([change])).status, 200);
   }
 
-  isMine = (call) => call.to === this.address;
-
   /** Every attempt to send this customer a bubble, refused ones too. */
   get attempts() {
-    return this.system.fakes.whatsapp.calls.filter((call) => call.kind === 'message' && this.isMine(call));
+    return this.system.fakes.whatsapp.attemptsTo(this.address);
   }
 
   /** The bubbles that the provider accepted for this customer, in order of arrival. */
@@ -68,7 +66,7 @@ export class Customer {
 
   /** The next `times` sends to this customer meet the fault. */
   fails(fault) {
-    this.system.fakes.whatsapp.fail({ ...fault, match: (call) => call.kind === 'message' && this.isMine(call) });
+    this.system.fakes.whatsapp.fail({ ...fault, match: (call) => call.kind === 'message' && call.to === this.address });
   }
 
   async receives(count, deadlineMs = 30_000) {

@@ -110,187 +110,190 @@ function assertSpaced(bubbles) {
   }
 }
 
-describe('a WhatsApp conversation', { concurrency: true }, () => {
-  it('answers five messages within the window as one turn, its bubbles in order and 4 s apart', async () => {
-    const customer = new Customer(system);
-    const other = new Customer(system);
-    await customer.writes('Hola', 'busco puntas', 'para mi hija', 'talle 36', '3 burbujas');
-    await customer.receives(1);
-    await other.writes('Buenas');
-    const asked = Date.now();
-    await other.receives(1);
-    const [theirs] = other.bubbles;
-    const bubbles = await customer.receives(3);
-    assert.deepEqual(customer.texts, ['Parte 1.', 'Parte 2.', 'Parte 3.']);
-    assertSpaced(bubbles);
-    assert.ok(theirs.at < bubbles[1].at, `the other conversation waited ${theirs.at - asked} ms`);
-    await until(async () => (await customer.messages()).length === 8);
-    assert.deepEqual((await customer.turns()).map(({ status, first_seq, last_seq }) => [status, first_seq, last_seq]),
-      [['answered', 1, 5]]);
-    assert.deepEqual((await customer.messages()).map(({ direction, text }) => `${direction} ${text}`), [
-      'in Hola', 'in busco puntas', 'in para mi hija', 'in talle 36', 'in 3 burbujas',
-      'out Parte 1.', 'out Parte 2.', 'out Parte 3.',
-    ]);
-  });
-
-  it('shows that it is typing before it answers', async () => {
-    const customer = new Customer(system);
-    const [{ id }] = await customer.writes('Hola');
-    await customer.receives(1);
-    const typing = system.fakes.whatsapp.calls.find((call) => call.kind === 'typing' && call.lastMessage === id);
-    assert.ok(typing && typing.at <= customer.bubbles[0].at);
-  });
-
-  it('takes a webhook that comes 20 times at once for one message', async () => {
-    const customer = new Customer(system);
-    const message = customer.message('¿Tenés mallas?');
-    await Promise.all(Array.from({ length: 20 }, () => customer.deliver(message)));
-    await customer.receives(1);
-    await customer.deliver(message); // and once more after the answer
-    await customer.asksAgain();
-    assert.deepEqual(customer.texts, ['Recibido: ¿Tenés mallas?', 'Recibido: ¿Hola?']);
-    assert.equal((await customer.turns()).length, 2);
-    assert.deepEqual((await customer.messages()).map(({ direction }) => direction), ['in', 'out', 'in', 'out']);
-  });
-
-  it('handles every entry and every change of a webhook', async () => {
-    const [one, two] = [new Customer(system), new Customer(system)];
-    const { account } = hook;
-    const response = await one.post([
-      messagesChange({ account, messages: [one.message('Soy una')] }),
-      messagesChange({ account, messages: [two.message('Soy otra')] }),
-    ]);
-    assert.equal(response.status, 200);
-    await Promise.all([one.receives(1), two.receives(1)]);
-    assert.deepEqual([one.texts, two.texts], [['Recibido: Soy una'], ['Recibido: Soy otra']]);
-  });
-
-  it('answers a contact without a phone number to the business-scoped id', async () => {
-    const customer = new Customer(system, { user: `AR.${newNumber()}` });
-    await customer.writes('Hola');
-    const [bubble] = await customer.receives(1);
-    assert.equal(bubble.body.recipient, customer.address);
-    assert.equal(bubble.body.to, undefined);
-  });
-
-  it('settles a delivery by its statuses, which only move forward', async () => {
-    const customer = new Customer(system);
-    await customer.writes('Hola');
-    const [bubble] = await customer.receives(1);
-    const receipt = async () => (await customer.deliveries())[0].receipt;
-    const stale = () => system.metric('relevo_records_total', { stage: 'settle', outcome: 'drop' });
-    const before = await stale();
-    await customer.status(bubble, 'delivered');
-    await until(async () => (await receipt()) === 'delivered');
-    await customer.status(bubble, 'sent');
-    await customer.status(bubble, 'read');
-    await until(async () => (await receipt()) === 'read');
-    await customer.status(bubble, 'delivered');
-    await until(async () => (await stale()) >= before + 2, { what: 'two receipts came too late' });
-    assert.equal(await receipt(), 'read');
-    assert.deepEqual((await customer.deliveries()).map(({ status }) => status), ['confirmed']);
-  });
-
-  it('falls silent when the owner answers from the phone', async () => {
-    const customer = new Customer(system);
-    await customer.writes('4 burbujas');
-    await customer.receives(1);
-    await customer.echo('Hola, soy Ana, te ayudo yo');
-    await until(async () => (await customer.conversation()).mode === 'human');
-    const already = customer.bubbles.length;
-    await customer.writes('¡Gracias!');
-    await until(async () => (await customer.replies()).every(({ status }) => ['sent', 'dropped'].includes(status)));
-    await until(async () => (await customer.messages()).some(({ text }) => text === '¡Gracias!'));
-    assert.ok(customer.bubbles.length <= already + 1, 'only the bubble in flight could still land');
-    assert.ok(customer.bubbles.length < 4);
-    assert.equal((await customer.turns()).length, 1);
-  });
-
-  it('drops what was not sent when the customer writes again, and answers once more', async () => {
-    const customer = new Customer(system);
-    await customer.writes('4 burbujas');
-    await customer.receives(1);
-    await customer.writes('mejor otra cosa');
-    await until(() => customer.texts.some((text) => text.includes('mejor otra cosa')), { deadlineMs: 30_000 });
-    await until(async () => (await customer.replies()).every(({ status }) => ['sent', 'dropped'].includes(status)));
-    assert.ok(customer.bubbles.length < 5, customer.texts.join(' / '));
-    assert.equal((await customer.turns()).at(-1).status, 'answered');
-    assertSpaced(customer.bubbles);
-  });
-});
-
-describe('what WhatsApp refuses', { concurrency: true }, () => {
-  const retried = [[131056, 'whatsapp.pair_rate'], [130429, 'whatsapp.throughput']];
-  for (const [code, name] of retried) {
-    it(`sends again after ${code}, later`, async () => {
+// All at once: most of their time is waiting for pauses.
+describe('WhatsApp', { concurrency: true }, () => {
+  describe('a WhatsApp conversation', { concurrency: true }, () => {
+    it('answers five messages within the window as one turn, its bubbles in order and 4 s apart', async () => {
       const customer = new Customer(system);
-      customer.fails({ code });
-      await customer.writes('2 burbujas');
-      await customer.receives(2, 60_000);
-      assert.deepEqual(customer.texts, ['Parte 1.', 'Parte 2.']);
-      assert.ok(customer.attempts[1].at - customer.attempts[0].at >= spacingMs);
-      await until(async () => (await customer.deliveries()).every(({ status }) => status !== 'intent'));
-      assert.deepEqual((await customer.deliveries()).map(({ status, code: why }) => [status, why]),
-        [['failed', name], ['confirmed', ''], ['confirmed', '']]);
+      const other = new Customer(system);
+      await customer.writes('Hola', 'busco puntas', 'para mi hija', 'talle 36', '3 burbujas');
+      await customer.receives(1);
+      await other.writes('Buenas');
+      const asked = Date.now();
+      await other.receives(1);
+      const [theirs] = other.bubbles;
+      const bubbles = await customer.receives(3);
+      assert.deepEqual(customer.texts, ['Parte 1.', 'Parte 2.', 'Parte 3.']);
+      assertSpaced(bubbles);
+      assert.ok(theirs.at < bubbles[1].at, `the other conversation waited ${theirs.at - asked} ms`);
+      await until(async () => (await customer.messages()).length === 8);
+      assert.deepEqual((await customer.turns()).map(({ status, first_seq, last_seq }) => [status, first_seq, last_seq]),
+        [['answered', 1, 5]]);
+      assert.deepEqual((await customer.messages()).map(({ direction, text }) => `${direction} ${text}`), [
+        'in Hola', 'in busco puntas', 'in para mi hija', 'in talle 36', 'in 3 burbujas',
+        'out Parte 1.', 'out Parte 2.', 'out Parte 3.',
+      ]);
     });
-  }
 
-  const final = [[131026, 'whatsapp.undeliverable'], [131047, 'whatsapp.window_closed']];
-  for (const [code, name] of final) {
-    it(`does not send again after ${code}`, async () => {
+    it('shows that it is typing before it answers', async () => {
       const customer = new Customer(system);
-      customer.fails({ code });
-      await customer.writes('Hola');
-      await until(async () => (await customer.replies())[0]?.status === 'failed');
+      const [{ id }] = await customer.writes('Hola');
+      await customer.receives(1);
+      const typing = system.fakes.whatsapp.calls.find((call) => call.kind === 'typing' && call.lastMessage === id);
+      assert.ok(typing && typing.at <= customer.bubbles[0].at);
+    });
+
+    it('takes a webhook that comes 20 times at once for one message', async () => {
+      const customer = new Customer(system);
+      const message = customer.message('¿Tenés mallas?');
+      await Promise.all(Array.from({ length: 20 }, () => customer.deliver(message)));
+      await customer.receives(1);
+      await customer.deliver(message); // and once more after the answer
       await customer.asksAgain();
-      assert.equal(customer.attempts.length, 2);
-      assert.deepEqual((await customer.deliveries()).map(({ status, code: why }) => [status, why]),
-        [['failed', name], ['confirmed', '']]);
+      assert.deepEqual(customer.texts, ['Recibido: ¿Tenés mallas?', 'Recibido: ¿Hola?']);
+      assert.equal((await customer.turns()).length, 2);
+      assert.deepEqual((await customer.messages()).map(({ direction }) => direction), ['in', 'out', 'in', 'out']);
     });
-  }
-});
 
-describe('a send without an answer', { concurrency: true }, () => {
-  for (const fault of [{ close: 'after' }, { hang: 'after' }]) {
-    it(`is unknown until its receipt tells (${JSON.stringify(fault)})`, async () => {
+    it('handles every entry and every change of a webhook', async () => {
+      const [one, two] = [new Customer(system), new Customer(system)];
+      const { account } = hook;
+      const response = await one.post([
+        messagesChange({ account, messages: [one.message('Soy una')] }),
+        messagesChange({ account, messages: [two.message('Soy otra')] }),
+      ]);
+      assert.equal(response.status, 200);
+      await Promise.all([one.receives(1), two.receives(1)]);
+      assert.deepEqual([one.texts, two.texts], [['Recibido: Soy una'], ['Recibido: Soy otra']]);
+    });
+
+    it('answers a contact without a phone number to the business-scoped id', async () => {
+      const customer = new Customer(system, { user: `AR.${newNumber()}` });
+      await customer.writes('Hola');
+      const [bubble] = await customer.receives(1);
+      assert.equal(bubble.body.recipient, customer.address);
+      assert.equal(bubble.body.to, undefined);
+    });
+
+    it('settles a delivery by its statuses, which only move forward', async () => {
       const customer = new Customer(system);
-      customer.fails(fault);
-      await customer.writes('2 burbujas');
-      await until(async () => (await customer.deliveries())[0]?.status === 'unknown', { deadlineMs: 30_000 });
-      await customer.status(customer.bubbles[0], 'delivered');
-      await until(async () => (await customer.deliveries())[0].status === 'confirmed');
-      assert.equal((await customer.replies())[0].status, 'sent');
-      const receiptAt = Date.now();
-      await customer.receives(2, 90_000);
-      assert.ok(Date.now() - receiptAt < 20_000, `the next bubble waited ${Date.now() - receiptAt} ms after the receipt`);
-      await until(async () => (await customer.messages()).length === 3);
-      assert.equal(customer.attempts.length, 2);
-      assert.deepEqual((await customer.messages()).map(({ text }) => text), ['2 burbujas', 'Parte 1.', 'Parte 2.']);
+      await customer.writes('Hola');
+      const [bubble] = await customer.receives(1);
+      const receipt = async () => (await customer.deliveries())[0].receipt;
+      const stale = () => system.metric('relevo_records_total', { stage: 'settle', outcome: 'drop' });
+      const before = await stale();
+      await customer.status(bubble, 'delivered');
+      await until(async () => (await receipt()) === 'delivered');
+      await customer.status(bubble, 'sent');
+      await customer.status(bubble, 'read');
+      await until(async () => (await receipt()) === 'read');
+      await customer.status(bubble, 'delivered');
+      await until(async () => (await stale()) >= before + 2, { what: 'two receipts came too late' });
+      assert.equal(await receipt(), 'read');
+      assert.deepEqual((await customer.deliveries()).map(({ status }) => status), ['confirmed']);
     });
-  }
 
-  it('stays unknown without a receipt, is never sent again, and holds what follows for a minute', async () => {
-    const customer = new Customer(system);
-    customer.fails({ close: 'after' });
-    await customer.writes('2 burbujas');
-    const [first, second] = await customer.receives(2, 100_000);
-    assert.deepEqual(customer.texts, ['Parte 1.', 'Parte 2.']);
-    assert.ok(second.at - first.at >= 60_000);
-    await until(async () => (await customer.deliveries())[1].status === 'confirmed');
-    assert.deepEqual((await customer.deliveries()).map(({ status }) => status), ['unknown', 'confirmed']);
+    it('falls silent when the owner answers from the phone', async () => {
+      const customer = new Customer(system);
+      await customer.writes('4 burbujas');
+      await customer.receives(1);
+      await customer.echo('Hola, soy Ana, te ayudo yo');
+      await until(async () => (await customer.conversation()).mode === 'human');
+      const already = customer.bubbles.length;
+      await customer.writes('¡Gracias!');
+      await until(async () => (await customer.replies()).every(({ status }) => ['sent', 'dropped'].includes(status)));
+      await until(async () => (await customer.messages()).some(({ text }) => text === '¡Gracias!'));
+      assert.ok(customer.bubbles.length <= already + 1, 'only the bubble in flight could still land');
+      assert.ok(customer.bubbles.length < 4);
+      assert.equal((await customer.turns()).length, 1);
+    });
+
+    it('drops what was not sent when the customer writes again, and answers once more', async () => {
+      const customer = new Customer(system);
+      await customer.writes('4 burbujas');
+      await customer.receives(1);
+      await customer.writes('mejor otra cosa');
+      await until(() => customer.texts.some((text) => text.includes('mejor otra cosa')), { deadlineMs: 30_000 });
+      await until(async () => (await customer.replies()).every(({ status }) => ['sent', 'dropped'].includes(status)));
+      assert.ok(customer.bubbles.length < 5, customer.texts.join(' / '));
+      assert.equal((await customer.turns()).at(-1).status, 'answered');
+      assertSpaced(customer.bubbles);
+    });
   });
 
-  it('is not sent again when the provider refuses the receipt later', async () => {
-    const customer = new Customer(system);
-    customer.fails({ close: 'after' });
-    await customer.writes('Hola');
-    await until(async () => (await customer.deliveries())[0]?.status === 'unknown');
-    const change = statusChange({
-      account: hook.account, id: customer.bubbles[0].id, reply: customer.bubbles[0].reply, status: 'failed',
-      recipient: customer.address, errors: [{ code: 131026, title: 'Message undeliverable' }],
+  describe('what WhatsApp refuses', { concurrency: true }, () => {
+    const retried = [[131056, 'whatsapp.pair_rate'], [130429, 'whatsapp.throughput']];
+    for (const [code, name] of retried) {
+      it(`sends again after ${code}, later`, async () => {
+        const customer = new Customer(system);
+        customer.fails({ code });
+        await customer.writes('2 burbujas');
+        await customer.receives(2, 60_000);
+        assert.deepEqual(customer.texts, ['Parte 1.', 'Parte 2.']);
+        assert.ok(customer.attempts[1].at - customer.attempts[0].at >= spacingMs);
+        await until(async () => (await customer.deliveries()).every(({ status }) => status !== 'intent'));
+        assert.deepEqual((await customer.deliveries()).map(({ status, code: why }) => [status, why]),
+          [['failed', name], ['confirmed', ''], ['confirmed', '']]);
+      });
+    }
+
+    const final = [[131026, 'whatsapp.undeliverable'], [131047, 'whatsapp.window_closed']];
+    for (const [code, name] of final) {
+      it(`does not send again after ${code}`, async () => {
+        const customer = new Customer(system);
+        customer.fails({ code });
+        await customer.writes('Hola');
+        await until(async () => (await customer.replies())[0]?.status === 'failed');
+        await customer.asksAgain();
+        assert.equal(customer.attempts.length, 2);
+        assert.deepEqual((await customer.deliveries()).map(({ status, code: why }) => [status, why]),
+          [['failed', name], ['confirmed', '']]);
+      });
+    }
+  });
+
+  describe('a send without an answer', { concurrency: true }, () => {
+    for (const fault of [{ close: 'after' }, { hang: 'after' }]) {
+      it(`is unknown until its receipt tells (${JSON.stringify(fault)})`, async () => {
+        const customer = new Customer(system);
+        customer.fails(fault);
+        await customer.writes('2 burbujas');
+        await until(async () => (await customer.deliveries())[0]?.status === 'unknown', { deadlineMs: 30_000 });
+        await customer.status(customer.bubbles[0], 'delivered');
+        await until(async () => (await customer.deliveries())[0].status === 'confirmed');
+        assert.equal((await customer.replies())[0].status, 'sent');
+        const receiptAt = Date.now();
+        await customer.receives(2, 90_000);
+        assert.ok(Date.now() - receiptAt < 20_000, `the next bubble waited ${Date.now() - receiptAt} ms after the receipt`);
+        await until(async () => (await customer.messages()).length === 3);
+        assert.equal(customer.attempts.length, 2);
+        assert.deepEqual((await customer.messages()).map(({ text }) => text), ['2 burbujas', 'Parte 1.', 'Parte 2.']);
+      });
+    }
+
+    it('stays unknown without a receipt, is never sent again, and holds what follows for a minute', async () => {
+      const customer = new Customer(system);
+      customer.fails({ close: 'after' });
+      await customer.writes('2 burbujas');
+      const [first, second] = await customer.receives(2, 100_000);
+      assert.deepEqual(customer.texts, ['Parte 1.', 'Parte 2.']);
+      assert.ok(second.at - first.at >= 60_000);
+      await until(async () => (await customer.deliveries())[1].status === 'confirmed');
+      assert.deepEqual((await customer.deliveries()).map(({ status }) => status), ['unknown', 'confirmed']);
     });
-    assert.equal((await customer.post([change])).status, 200);
-    await until(async () => (await customer.replies())[0].status === 'failed');
-    assert.equal(customer.attempts.length, 1);
+
+    it('is not sent again when the provider refuses the receipt later', async () => {
+      const customer = new Customer(system);
+      customer.fails({ close: 'after' });
+      await customer.writes('Hola');
+      await until(async () => (await customer.deliveries())[0]?.status === 'unknown');
+      const change = statusChange({
+        account: hook.account, id: customer.bubbles[0].id, reply: customer.bubbles[0].reply, status: 'failed',
+        recipient: customer.address, errors: [{ code: 131026, title: 'Message undeliverable' }],
+      });
+      assert.equal((await customer.post([change])).status, 200);
+      await until(async () => (await customer.replies())[0].status === 'failed');
+      assert.equal(customer.attempts.length, 1);
+    });
   });
 });

@@ -62,6 +62,7 @@ export class FakeWhatsApp extends Ledger {
   reset() {
     super.reset();
     this.buckets = new Map();
+    this.recipients = new Map();
     this.webhookErrors = [];
     this.count = 0;
   }
@@ -69,6 +70,11 @@ export class FakeWhatsApp extends Ledger {
   /** The accepted bubbles, in order of arrival. */
   get messages() {
     return this.calls.filter((call) => call.kind === 'message' && call.accepted);
+  }
+
+  /** Every attempt to send this recipient a bubble, refused ones too. */
+  attemptsTo(recipient) {
+    return this.recipients.get(recipient) ?? [];
   }
 
   #takesOneMore(pair) {
@@ -126,6 +132,7 @@ export class FakeWhatsApp extends Ledger {
       body,
       accepted: false,
     });
+    if (call.kind === 'message') this.recipients.set(call.to, [...this.attemptsTo(call.to), call]);
     const { status, answer, headers, end } = await this.#judge(request, response, call, path);
     this.settle(call, { status: end ?? status });
     if (end === 'close') return response.destroy();

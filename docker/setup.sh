@@ -15,7 +15,7 @@ packages() {
   echo "$compiler" cmake ninja-build ccache pkg-config make git curl jq ca-certificates openssl dpkg-dev debian-archive-keyring
   if wants build; then
     echo "$boost" libfmt-dev libspdlog-dev libcli11-dev libyaml-cpp-dev prometheus-cpp-dev libsodium-dev doctest-dev rapidjson-dev
-    echo libssl-dev zlib1g-dev libzstd-dev liblz4-dev libpq-dev
+    echo libjemalloc-dev libssl-dev zlib1g-dev libzstd-dev liblz4-dev libpq-dev
   fi
   # redis-tools holds Redis's server too, without its service.
   if wants servers; then echo "postgresql-$postgres" "postgresql-server-dev-$postgres" redis-tools kcat; fi

@@ -7,7 +7,8 @@ namespace {
 
 std::string to_hex(const std::string& bytes) {
     std::string out(bytes.size() * 2 + 1, '\0');
-    sodium_bin2hex(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    sodium_bin2hex(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                   bytes.size());
     out.pop_back();
     return out;
 }
@@ -34,7 +35,11 @@ std::uint64_t SeededRandom::below(std::uint64_t below) {
 
 std::string SeededRandom::hex(std::size_t bytes) {
     std::string raw(bytes, '\0');
-    for (char& byte : raw) byte = static_cast<char>(engine_());
+    std::uint64_t drawn = 0;
+    for (std::size_t i = 0; i < bytes; ++i, drawn >>= 8) {
+        if (i % sizeof drawn == 0) drawn = engine_();
+        raw[i] = static_cast<char>(drawn);
+    }
     return to_hex(raw);
 }
 

@@ -13,16 +13,22 @@ namespace relevo {
 
 /// What a record carries beside its payload: CloudEvents attributes in binary mode (ce_*), the W3C trace
 /// context, and what keeps a replay from reaching a customer.
-struct Headers {
-    std::string id;            ///< ce_id: computed from ids; the same for a redelivery
-    std::string type;          ///< ce_type: the topic's name and major version, "relevo.turns.ready.v1"
-    std::string source;        ///< ce_source: the stage that made it
-    std::string subject;       ///< ce_subject: tenant and conversation, for a person reading the log
-    std::string traceparent;   ///< W3C trace context
-    std::string installation;  ///< whose customers this record may reach
-    std::optional<SysTime> time;     ///< ce_time
-    std::optional<SysTime> expires;  ///< after this nothing may be sent because of it
+template <class Text>
+struct BasicHeaders {
+    Text id;                        ///< ce_id: computed from ids; the same for a redelivery
+    Text type;                      ///< ce_type: the topic's name and major version, "relevo.turns.ready.v1"
+    Text source;                    ///< ce_source: the stage that made it
+    Text subject;                   ///< ce_subject: tenant and conversation, for a person reading the log
+    Text traceparent;               ///< W3C trace context
+    Text installation;              ///< whose customers this record may reach
+    std::optional<SysTime> time{};  ///< ce_time
+    std::optional<SysTime> expires{};  ///< after this nothing may be sent because of it
 };
+using Headers = BasicHeaders<std::string>;
+using HeaderViews = BasicHeaders<std::string_view>;
+
+HeaderViews views_of(const Headers& headers);
+Headers copy_of(const HeaderViews& headers);
 
 /// A record to be written.
 struct Record {
@@ -40,7 +46,7 @@ struct Envelope {
     SysTime appended;  ///< the broker's LogAppendTime
     std::string_view key;
     std::string_view value;
-    Headers headers;
+    HeaderViews headers;
     std::shared_ptr<const void> owner;
 };
 

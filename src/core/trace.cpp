@@ -2,8 +2,18 @@
 
 namespace relevo {
 
+namespace {
+
+std::string traceparent(std::string_view trace, std::string_view span) {
+    std::string out;
+    out.reserve(55);
+    return out.append("00-").append(trace).append("-").append(span).append("-01");
+}
+
+}  // namespace
+
 std::string new_traceparent(Random& random) {
-    return "00-" + random.hex(16) + "-" + random.hex(8) + "-01";
+    return traceparent(random.hex(16), random.hex(8));
 }
 
 std::string_view trace_id(std::string_view traceparent) {
@@ -15,7 +25,7 @@ std::string_view trace_id(std::string_view traceparent) {
 std::string child_traceparent(std::string_view parent, Random& random) {
     const auto trace = trace_id(parent);
     if (trace.empty()) return new_traceparent(random);
-    return "00-" + std::string(trace) + "-" + random.hex(8) + "-01";
+    return traceparent(trace, random.hex(8));
 }
 
 }  // namespace relevo

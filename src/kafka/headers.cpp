@@ -1,5 +1,7 @@
 #include "kafka/headers.hpp"
 
+#include <array>
+
 namespace relevo::rdkafka {
 namespace {
 
@@ -10,21 +12,26 @@ void add(rd_kafka_headers_t* headers, std::string_view name, std::string_view va
 }
 
 // Records of the same millisecond say the same: a stage writes hundreds of them.
-const std::string& format_time(SysTime time) {
+class TimeFormat {
+  public:
+    const std::string& operator()(SysTime time) {
+        Formatted& slot = recent_[static_cast<std::size_t>(to_millis(time)) % recent_.size()];
+        if (slot.time != time || slot.text.empty()) slot = {time, to_iso8601(time)};
+        return slot.text;
+    }
+
+  private:
     struct Formatted {
         SysTime time{};
         std::string text;
     };
-    thread_local Formatted recent[4];
-    Formatted& slot = recent[static_cast<std::size_t>(to_millis(time)) % 4];
-    if (slot.time != time || slot.text.empty()) slot = {time, to_iso8601(time)};
-    return slot.text;
-}
+    std::array<Formatted, 64> recent_;
+};
 
 }  // namespace
 
-Headers read_headers(const rd_kafka_message_t* message) {
-    Headers out;
+HeaderViews read_headers(const rd_kafka_message_t* message) {
+    HeaderViews out;
     rd_kafka_headers_t* headers = nullptr;
     if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return out;
     const char* name_data = nullptr;
@@ -66,8 +73,10 @@ rd_kafka_headers_t* write_headers(const Headers& headers) {
     add(out, "ce_subject", headers.subject);
     add(out, "traceparent", headers.traceparent);
     add(out, "installation", headers.installation);
+    thread_local TimeFormat format_time;
+    thread_local TimeFormat format_expiry;
     if (headers.time) add(out, "ce_time", format_time(*headers.time));
-    if (headers.expires) add(out, "expires", format_time(*headers.expires));
+    if (headers.expires) add(out, "expires", format_expiry(*headers.expires));
     return out;
 }
 

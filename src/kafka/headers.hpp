@@ -9,7 +9,8 @@
 
 namespace relevo::rdkafka {
 
-Headers read_headers(const rd_kafka_message_t* message);
+/// The views live as long as the message.
+HeaderViews read_headers(const rd_kafka_message_t* message);
 /// The caller owns it until librdkafka takes it over.
 rd_kafka_headers_t* write_headers(const Headers& headers);
 

@@ -1,7 +1,7 @@
 #include "kafka/sink.hpp"
 
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -34,16 +34,18 @@ Error to_error(rd_kafka_resp_err_t code) {
     }
 }
 
-// One publish that waits for the reports of its records; each record in flight points to it.
-struct Pending {
+// One publish; each of its records in flight points to it.
+struct Publication {
     std::size_t missing = 0;
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    std::function<void()> resume;  // none while the records are still being queued
+    std::function<void()> resume;               // none while the records are still being queued
+    std::shared_ptr<Publication> keeps_itself;  // until the last report, even if nobody waits any more
 
     void report(rd_kafka_resp_err_t result) {
         if (result != RD_KAFKA_RESP_ERR_NO_ERROR) error = result;
-        --missing;
-        if (missing == 0 && resume) std::exchange(resume, nullptr)();
+        if (--missing > 0) return;
+        const auto self = std::move(keeps_itself);
+        if (resume) std::exchange(resume, nullptr)();
     }
 };
 
@@ -97,14 +99,13 @@ struct KafkaSink::Impl {
             return;
         }
         while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
-            const std::unique_ptr<std::shared_ptr<Pending>> pending(
-                static_cast<std::shared_ptr<Pending>*>(message->_private));
-            if (!abandoned) (*pending)->report(message->err);
+            auto* publication = static_cast<Publication*>(message->_private);
+            if (abandoned) publication->resume = nullptr;
+            publication->report(message->err);
         }
     }
 
-    rd_kafka_resp_err_t enqueue(const Record& record, const std::shared_ptr<Pending>& pending) {
-        auto reference = std::make_unique<std::shared_ptr<Pending>>(pending);
+    rd_kafka_resp_err_t enqueue(const Record& record, Publication* publication) {
         rd_kafka_headers_t* headers = rdkafka::write_headers(record.headers);
         std::array<rd_kafka_vu_t, 6> fields{};
         fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
@@ -118,13 +119,12 @@ struct KafkaSink::Impl {
         fields[4].vtype = RD_KAFKA_VTYPE_HEADERS;
         fields[4].u.headers = headers;
         fields[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
-        fields[5].u.ptr = reference.get();
+        fields[5].u.ptr = publication;  // comes back with the delivery report
         const rdkafka::KafkaError error(rd_kafka_produceva(client.get(), fields.data(), fields.size()));
         if (error) {
             rd_kafka_headers_destroy(headers);  // not taken over
             return rd_kafka_error_code(error.get());
         }
-        (void)reference.release();  // comes back with the delivery report
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     }
 
@@ -141,25 +141,28 @@ KafkaSink::KafkaSink(asio::any_io_executor executor, const KafkaSettings& settin
 KafkaSink::~KafkaSink() = default;
 
 Task<void> KafkaSink::publish(std::vector<Record> records) {
-    auto pending = std::make_shared<Pending>();
+    auto publication = std::make_shared<Publication>();
+    publication->keeps_itself = publication;
+    publication->missing = 1;  // what follows
     for (const auto& record : records) {
-        ++pending->missing;
-        const auto error = impl_->enqueue(record, pending);
-        if (error != RD_KAFKA_RESP_ERR_NO_ERROR) pending->report(error);
+        ++publication->missing;
+        const auto error = impl_->enqueue(record, publication.get());
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR) publication->report(error);
     }
-    if (pending->missing > 0) {
+    publication->report(RD_KAFKA_RESP_ERR_NO_ERROR);
+    if (publication->missing > 0) {
         co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-            [pending](auto handler) {
+            [publication](auto handler) {
                 auto shared = std::make_shared<decltype(handler)>(std::move(handler));
                 auto slot = asio::get_associated_cancellation_slot(*shared);
-                pending->resume = [shared, slot] {
+                publication->resume = [shared, slot] {
                     asio::post(asio::get_associated_executor(*shared), [shared, slot]() mutable {
                         slot.clear();
                         std::move (*shared)();
                     });
                 };
                 if (!slot.is_connected()) return;
-                slot.assign([weak = std::weak_ptr(pending)](asio::cancellation_type) {
+                slot.assign([weak = std::weak_ptr(publication)](asio::cancellation_type) {
                     const auto late = weak.lock();
                     if (!late || !late->resume) return;
                     late->error = RD_KAFKA_RESP_ERR__TIMED_OUT;  // it may still be appended: harmless
@@ -168,7 +171,7 @@ Task<void> KafkaSink::publish(std::vector<Record> records) {
             },
             asio::use_awaitable);
     }
-    if (pending->error != RD_KAFKA_RESP_ERR_NO_ERROR) throw Failure(to_error(pending->error));
+    if (publication->error != RD_KAFKA_RESP_ERR_NO_ERROR) throw Failure(to_error(publication->error));
 }
 
 Task<void> KafkaSink::warm_up(std::string topic) {

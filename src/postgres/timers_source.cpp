@@ -18,7 +18,7 @@ constexpr int most_timers = 200;
 constexpr Millis fault_pause{1'000};
 
 struct TimerRow {
-    std::string key;
+    Record record;
     std::string value;
 };
 
@@ -107,14 +107,14 @@ Task<std::vector<Envelope>> TimersSource::lease_due() {
     for (std::size_t i = 0; i < found.size(); ++i) {
         for (const auto& row : Json::parse(std::move(found[i])).items()) {
             const Record record = parse_record(row);
-            auto owner = std::make_shared<TimerRow>(TimerRow{record.key, encode_timer(record)});
+            auto owner = std::make_shared<TimerRow>(TimerRow{record, encode_timer(record)});
             Envelope envelope;
             envelope.topic = "timers";
             envelope.offset = next_offset_;
             envelope.appended = clock_.now();
-            envelope.key = owner->key;
+            envelope.key = owner->record.key;
             envelope.value = owner->value;
-            envelope.headers = record.headers;
+            envelope.headers = views_of(owner->record.headers);
             envelope.owner = std::move(owner);
             leased_.push_back({tenants[i], row.text("id"), row.number("parks"), next_offset_});
             ++next_offset_.value;

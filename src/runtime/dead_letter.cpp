@@ -8,10 +8,10 @@
 namespace relevo {
 namespace {
 
-std::string headers_json(const Headers& headers) {
+std::string headers_json(const HeaderViews& headers) {
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-    const auto field = [&](const char* name, const std::string& value) {
+    const auto field = [&](const char* name, std::string_view value) {
         if (value.empty()) return;
         const std::string clean = clean_utf8(value);
         out.Key(name);
@@ -32,7 +32,8 @@ std::string headers_json(const Headers& headers) {
 
 }  // namespace
 
-DeadLetter make_dead_letter(const Envelope& record, const std::string& stage, const Error& error, int attempts) {
+DeadLetter make_dead_letter(const Envelope& record, const std::string& stage, const Error& error,
+                            int attempts) {
     DeadLetter letter;
     letter.topic = record.topic;
     letter.partition = record.partition;

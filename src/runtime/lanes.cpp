@@ -1,18 +1,48 @@
 #include "runtime/lanes.hpp"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <tuple>
 
 namespace relevo {
 
 namespace intrusive = boost::intrusive;
-using SmallBlocks = boost::container::deque_options<boost::container::block_size<4>>::type;
+
+// First in, first out. What it grew to it keeps, within reason: lanes come and go with every record.
+class WorkQueue {
+  public:
+    bool empty() const { return first_ == items_.size(); }
+    WorkRecords& front() { return items_[first_]; }
+    void push(WorkRecords records) { items_.push_back(std::move(records)); }
+    WorkRecords pop() {
+        WorkRecords out = std::move(items_[first_++]);
+        if (first_ == items_.size()) {
+            clear();
+        } else if (first_ >= most_kept && first_ * 2 >= items_.size()) {
+            items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
+            first_ = 0;
+        }
+        return out;
+    }
+    void clear() {
+        items_.clear();
+        if (items_.capacity() > most_kept) items_.shrink_to_fit();
+        first_ = 0;
+    }
+    auto begin() const { return items_.begin() + static_cast<std::ptrdiff_t>(first_); }
+    auto end() const { return items_.end(); }
+
+  private:
+    static constexpr std::size_t most_kept = 8;
+    std::vector<WorkRecords> items_;
+    std::size_t first_ = 0;
+};
 
 struct Lane : intrusive::list_base_hook<> {
     std::string key;
     Lanes::Tenant* tenant = nullptr;
-    boost::container::deque<std::vector<Envelope>, void, SmallBlocks> waiting;
-    std::vector<Envelope> open;  // the burst that still gathers
+    WorkQueue waiting;
+    WorkRecords open;  // the burst that still gathers
     std::optional<BurstWindow> window;
     bool running = false;
 };
@@ -34,7 +64,7 @@ struct Assignment {
     std::optional<SysTime> time;  // running maximum of append times: the log's clock
     bool at_end = false;
     bool revoked = false;
-    std::unordered_map<std::string_view, std::unique_ptr<Lane>> lanes;
+    boost::unordered_flat_map<std::string_view, std::unique_ptr<Lane>> lanes;
     std::set<ClosesFirst::Entry, ClosesFirst> closing;
 };
 
@@ -47,11 +77,13 @@ struct Lanes::Tenant : intrusive::list_base_hook<> {
 
 namespace {
 
+constexpr std::size_t most_spare = 1'000;
+
 std::size_t size_of(const Envelope& record) {
     return record.key.size() + record.value.size();
 }
 
-std::size_t size_of(const std::vector<Envelope>& records) {
+std::size_t size_of(const WorkRecords& records) {
     std::size_t bytes = 0;
     for (const auto& record : records) bytes += size_of(record);
     return bytes;
@@ -103,9 +135,7 @@ void Lanes::retire(std::int32_t partition) {
         if (it.running) {
             ++lane;  // `done` removes it
         } else {
-            lane = assignment->lanes.erase(lane);
-            --tenant.lanes;
-            release_tenant(tenant);
+            remove(*assignment, (lane++)->first);
         }
     }
 }
@@ -125,10 +155,6 @@ Lanes::Tenant& Lanes::tenant_of(std::string_view key) {
     return made;
 }
 
-void Lanes::release_tenant(Tenant& tenant) {
-    if (tenant.lanes == 0) tenants_.erase(tenants_.find(tenant.key));
-}
-
 void Lanes::add(Envelope record, const BurstPolicy& policy) {
     const auto found = assignments_.find(record.partition);
     if (found == assignments_.end()) return;  // fetched before a revocation was served
@@ -141,7 +167,9 @@ void Lanes::add(Envelope record, const BurstPolicy& policy) {
 
     auto lane = assignment.lanes.find(record.key);
     if (lane == assignment.lanes.end()) {
-        auto made = std::make_unique<Lane>();
+        if (spare_.empty()) spare_.push_back(std::make_unique<Lane>());
+        auto made = std::move(spare_.back());
+        spare_.pop_back();
         made->key = record.key;
         made->tenant = &tenant_of(record.key);
         ++made->tenant->lanes;
@@ -150,7 +178,9 @@ void Lanes::add(Envelope record, const BurstPolicy& policy) {
     }
     Lane& it = *lane->second;
     if (policy_ == Policy::one) {
-        it.waiting.emplace_back().push_back(std::move(record));
+        WorkRecords alone;
+        alone.push_back(std::move(record));
+        it.waiting.push(std::move(alone));
         make_ready(it);
         return;
     }
@@ -178,7 +208,7 @@ void Lanes::add(Envelope record, const BurstPolicy& policy) {
 void Lanes::close(Assignment& assignment, Lane& lane) {
     assignment.closing.erase({lane.window->closes_at(), &lane});
     lane.window.reset();
-    lane.waiting.push_back(std::move(lane.open));
+    lane.waiting.push(std::move(lane.open));
     lane.open.clear();
     make_ready(lane);
 }
@@ -239,10 +269,8 @@ std::optional<Work> Lanes::take() {
         lane.running = true;
         ++tenant.running;
         ++running_;
-        Work work{assignments_.at(lane.waiting.front().front().partition), &lane,
-                  std::move(lane.waiting.front())};
-        lane.waiting.pop_front();
-        return work;
+        const auto& assignment = assignments_.at(lane.waiting.front().front().partition);
+        return Work{assignment, &lane, lane.waiting.pop()};
     }
     return std::nullopt;
 }
@@ -262,10 +290,17 @@ void Lanes::done(const Work& work) {
     if (!lane.waiting.empty()) {
         make_ready(lane);
     } else if (lane.open.empty()) {
-        --tenant.lanes;
-        work.assignment->lanes.erase(lane.key);
-        release_tenant(tenant);
+        remove(*work.assignment, lane.key);
     }
+}
+
+void Lanes::remove(Assignment& assignment, std::string_view key) {
+    const auto found = assignment.lanes.find(key);
+    std::unique_ptr<Lane> lane = std::move(found->second);
+    assignment.lanes.erase(found);
+    Tenant& tenant = *lane->tenant;
+    if (--tenant.lanes == 0) tenants_.erase(tenants_.find(tenant.key));
+    if (spare_.size() < most_spare) spare_.push_back(std::move(lane));
 }
 
 std::vector<Lanes::Progress> Lanes::progress() {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/container/deque.hpp>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
@@ -22,11 +21,13 @@ struct Assignment;
 /// The records of one key, in their order; at most one piece of work at a time.
 struct Lane;
 
+using WorkRecords = std::vector<Envelope>;
+
 /// What a lane hands out: one record, or a closed burst.
 struct Work {
     std::shared_ptr<Assignment> assignment;
     Lane* lane = nullptr;  ///< valid until `done`
-    std::vector<Envelope> records;
+    WorkRecords records;
 };
 
 /// Which lane runs next. Pure: no I/O and no clock of its own. Lanes of one tenant wait in line; tenants take
@@ -37,6 +38,8 @@ class Lanes {
     struct Limits {
         std::size_t running = 256;             ///< pieces of work at the same time
         std::size_t running_per_tenant = 128;  ///< of these, for one tenant
+        std::size_t records = 20'000;          ///< taken in and not done; above, the log waits
+        std::size_t bytes = 64u << 20;         ///< as records, by size
     };
 
     Lanes(Policy policy, Limits limits);
@@ -78,7 +81,9 @@ class Lanes {
     std::vector<Progress> progress();
 
     std::size_t records() const { return records_; }  ///< taken in and not done
-    std::size_t bytes() const { return bytes_; }
+    std::size_t bytes() const { return bytes_; }      ///< their keys and values
+    /// Whether more may be taken in.
+    bool has_room() const { return records_ < limits_.records && bytes_ < limits_.bytes; }
     std::size_t running() const { return running_; }
     /// The running maximum of the append times of the partition that lags most; none before the first record.
     std::optional<SysTime> oldest_time() const;
@@ -91,13 +96,14 @@ class Lanes {
     void close(Assignment& assignment, Lane& lane);
     void forget(std::size_t records, std::size_t bytes);
     Tenant& tenant_of(std::string_view key);
-    void release_tenant(Tenant& tenant);
+    void remove(Assignment& assignment, std::string_view key);
 
     Policy policy_;
     Limits limits_;
     std::unordered_map<std::int32_t, std::shared_ptr<Assignment>> assignments_;
     std::unordered_map<std::string_view, std::unique_ptr<Tenant>> tenants_;
     std::unique_ptr<Tenants> turns_;
+    std::vector<std::unique_ptr<Lane>> spare_;  // ended ones, to be used again
     std::size_t records_ = 0;
     std::size_t bytes_ = 0;
     std::size_t running_ = 0;

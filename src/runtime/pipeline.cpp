@@ -43,14 +43,14 @@ StageSpec read_stage(const std::string& name, const YAML::Node& node) {
     stage.name = name;
     bool shares = false;
     const Fields limits{
-        {"running", [&](const auto& n) { stage.running.running = number<std::size_t>(n, 1, 100'000); }},
+        {"running", [&](const auto& n) { stage.limits.running = number<std::size_t>(n, 1, 100'000); }},
         {"running_per_tenant",
          [&](const auto& n) {
-             stage.running.running_per_tenant = number<std::size_t>(n, 1, 100'000);
+             stage.limits.running_per_tenant = number<std::size_t>(n, 1, 100'000);
              shares = true;
          }},
-        {"records", [&](const auto& n) { stage.max_records = number<std::size_t>(n, 1, 10'000'000); }},
-        {"bytes", [&](const auto& n) { stage.max_bytes = static_cast<std::size_t>(size(n)); }},
+        {"records", [&](const auto& n) { stage.limits.records = number<std::size_t>(n, 1, 10'000'000); }},
+        {"bytes", [&](const auto& n) { stage.limits.bytes = static_cast<std::size_t>(size(n)); }},
         {"stuck_after", [&](const auto& n) { stage.stuck_after = duration(n); }}};
     read(node,
          {{"group", [&](const auto& n) { stage.group = text(n); }},
@@ -66,7 +66,7 @@ StageSpec read_stage(const std::string& name, const YAML::Node& node) {
           {"retry", [&](const auto& n) { stage.retry = read_retry(n); }}},
          {"group", "input"});
     // A slow tenant leaves half of the places to the others.
-    if (!shares) stage.running.running_per_tenant = std::max<std::size_t>(1, stage.running.running / 2);
+    if (!shares) stage.limits.running_per_tenant = std::max<std::size_t>(1, stage.limits.running / 2);
     return stage;
 }
 
@@ -102,7 +102,8 @@ void check(const PipelineSpec& spec, const YAML::Node& root, const Edges& cycles
         }
         for (std::size_t i = 0; i < stage.outputs.size(); ++i) {
             if (!spec.find_topic(stage.outputs[i])) {
-                refuse(node["outputs"][i], fmt::format("topic '{}' is not declared under topics", stage.outputs[i]));
+                refuse(node["outputs"][i],
+                       fmt::format("topic '{}' is not declared under topics", stage.outputs[i]));
             }
         }
     }
@@ -134,7 +135,8 @@ PipelineSpec read_pipeline(const YAML::Node& root) {
                if (!n.IsMap()) refuse(n, "expected a map of topics");
                for (const auto& entry : n) {
                    const std::string name = text(entry.first);
-                   if (spec.find_topic(name)) refuse(entry.first, fmt::format("topic '{}' is there twice", name));
+                   if (spec.find_topic(name))
+                       refuse(entry.first, fmt::format("topic '{}' is there twice", name));
                    spec.topics.push_back(read_topic(name, entry.second));
                }
            }},
@@ -143,7 +145,8 @@ PipelineSpec read_pipeline(const YAML::Node& root) {
                if (!n.IsMap()) refuse(n, "expected a map of stages");
                for (const auto& entry : n) {
                    const std::string name = text(entry.first);
-                   if (spec.find_stage(name)) refuse(entry.first, fmt::format("stage '{}' is there twice", name));
+                   if (spec.find_stage(name))
+                       refuse(entry.first, fmt::format("stage '{}' is there twice", name));
                    spec.stages.push_back(read_stage(name, entry.second));
                }
            }},
@@ -156,12 +159,14 @@ PipelineSpec read_pipeline(const YAML::Node& root) {
 }  // namespace
 
 const StageSpec* PipelineSpec::find_stage(std::string_view stage) const {
-    const auto found = std::find_if(stages.begin(), stages.end(), [&](const auto& s) { return s.name == stage; });
+    const auto found =
+        std::find_if(stages.begin(), stages.end(), [&](const auto& s) { return s.name == stage; });
     return found == stages.end() ? nullptr : &*found;
 }
 
 const TopicSpec* PipelineSpec::find_topic(std::string_view topic) const {
-    const auto found = std::find_if(topics.begin(), topics.end(), [&](const auto& t) { return t.name == topic; });
+    const auto found =
+        std::find_if(topics.begin(), topics.end(), [&](const auto& t) { return t.name == topic; });
     return found == topics.end() ? nullptr : &*found;
 }
 

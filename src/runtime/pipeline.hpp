@@ -31,17 +31,16 @@ struct StageSpec {
     std::vector<std::string> outputs;
     Lanes::Policy lane = Lanes::Policy::one;
     int workers = 1;  ///< per process
-    Lanes::Limits running;
-    std::size_t max_records = 20'000;      ///< taken from the log and not settled; above, the log waits
-    std::size_t max_bytes = 64u << 20;     ///< as max_records, by size
-    Millis stuck_after{100'000};           ///< a handler that runs for longer is cancelled and tried again
+    Lanes::Limits limits;
+    Millis stuck_after{100'000};  ///< a handler that runs for longer is cancelled and tried again
     RetrySchedule retry;
 };
 
 struct PipelineSpec {
     std::string name;
     std::filesystem::path file;
-    Millis expires_after{std::chrono::hours(24)};  ///< a record older than this may no longer reach a customer
+    Millis expires_after{
+        std::chrono::hours(24)};  ///< a record older than this may no longer reach a customer
     std::vector<TopicSpec> topics;
     std::vector<StageSpec> stages;
 
@@ -50,8 +49,8 @@ struct PipelineSpec {
 };
 
 /// Reads and checks one file. Refuses unknown keys, values out of range, a stage whose topic nobody declares,
-/// two stages of one name or group, and a cycle that is not declared as one: "pipeline.invalid", with file, line
-/// and column.
+/// two stages of one name or group, and a cycle that is not declared as one: "pipeline.invalid", with file,
+/// line and column.
 Result<PipelineSpec> load_pipeline(const std::filesystem::path& file);
 
 }  // namespace relevo

@@ -1,53 +1,13 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/any_io_executor.hpp>
-#include <functional>
-#include <list>
-#include <memory>
 #include <optional>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "core/clock.hpp"
-#include "core/random.hpp"
-#include "domain/stage.hpp"
-#include "domain/stores.hpp"
-#include "runtime/lanes.hpp"
-#include "runtime/metrics.hpp"
-#include "runtime/pipeline.hpp"
-#include "runtime/sink.hpp"
-#include "runtime/source.hpp"
+#include "runtime/jobs.hpp"
 
 namespace relevo {
-
-/// A piece of work that was settled, or tried in vain: for whoever watches the path of a message.
-struct Settlement {
-    const StageSpec& stage;
-    const std::vector<Envelope>& records;
-    std::string_view outcome;  ///< emit, drop, park, retry, dead
-    std::string_view reason;   ///< of a drop or park, the code of an error, or ""
-    const std::vector<Record>& emitted;
-    SysTime started;
-    SysTime ended;
-};
-using Observer = std::function<void(const Settlement&)>;
-
-/// What a worker works with; all of it outlives the worker.
-struct WorkerParts {
-    Stage& stage;
-    Source& source;
-    Sink& sink;
-    Timers& timers;
-    DeadLetters& dead_letters;
-    Clock& clock;
-    Random& random;
-    StageMetrics& metrics;
-    std::string installation;  ///< stamped on every record
-    Millis expires_after{std::chrono::hours(24)};
-    Observer observer{};
-};
 
 /// Runs one stage as one member of its group, on one thread: source → lanes → stage → sink → offsets. Records
 /// are published before their input is settled; transient faults are tried again in their lane, then parked;
@@ -73,23 +33,9 @@ class Worker {
     SysTime last_turn() const { return last_turn_.load(std::memory_order_relaxed); }
 
   private:
-    struct Job;
-
     Task<void> turn_until_stopped();
     Task<void> serve(SourceEvent event);
     Task<void> revoke(Revoked revoked);
-    Task<void> end_jobs(Millis grace, std::function<bool(const Job&)> concerned);
-    void start_ready();
-    Task<void> run_job(std::shared_ptr<Job> job);
-    Task<void> perform(Job& job);
-    Task<void> surrender(Job& job, Error error, int attempts, bool ask_stage);
-    Task<void> carry_out(Job& job, Outcome outcome);
-    Task<void> park(Job& job, SysTime due);
-    void stamp(const Job& job, Record& record);
-    void settle(Job& job);
-    void observe(const Job& job) const;
-    bool has_room() const;
-    void watch(SysTime now);
     void commit(SysTime now);
     std::vector<Commit> commits(const std::vector<std::int32_t>* of = nullptr);
     void report(SysTime now);
@@ -99,8 +45,7 @@ class Worker {
     WorkerParts parts_;
     const Grace grace_;
     Lanes lanes_;
-    boost::asio::any_io_executor executor_;
-    std::list<std::shared_ptr<Job>> jobs_;
+    Jobs jobs_;
     std::unordered_map<std::int32_t, Commit> committed_;
     SysTime committed_at_{};
     SysTime reported_at_{};

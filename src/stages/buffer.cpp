@@ -41,7 +41,7 @@ Task<Outcome> Buffer::handle(std::span<const Envelope> records) {
             // One record is enough to come back with: a turn claims every unclaimed message. The newest,
             // because redelivered ones may belong to a turn already.
             Record again = to_record(message);
-            again.headers = newest->headers;
+            again.headers = copy_of(newest->headers);
             co_return Park{{now + try_later, std::move(again)}, "too many open turns"};
         }
     }

@@ -56,7 +56,7 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
                 // very lane, so let it pass.
                 if (claim.until - started > longest_lane_wait || claim.reason == waits_for_earlier) {
                     Record again = to_record(ready);
-                    again.headers = record.headers;
+                    again.headers = copy_of(record.headers);
                     const bool earlier = claim.reason == waits_for_earlier;
                     const SysTime due = earlier ? std::min(claim.until, clock_.now() + asks_for_earlier) : claim.until;
                     co_return Park{

@@ -14,8 +14,9 @@ inline Envelope make_envelope(std::string key, std::int64_t offset, SysTime appe
     struct Owner {
         std::string key;
         std::string value;
+        std::string id;
     };
-    auto owner = std::make_shared<const Owner>(Owner{std::move(key), std::move(value)});
+    auto owner = std::make_shared<const Owner>(Owner{std::move(key), std::move(value), std::move(id)});
     Envelope record;
     record.topic = "input";
     record.partition = partition;
@@ -23,7 +24,7 @@ inline Envelope make_envelope(std::string key, std::int64_t offset, SysTime appe
     record.appended = appended;
     record.key = owner->key;
     record.value = owner->value;
-    record.headers.id = std::move(id);
+    record.headers.id = owner->id;
     record.owner = std::move(owner);
     return record;
 }

@@ -52,7 +52,7 @@ TEST_CASE("the pipeline of the product loads") {
     for (const auto& stage : spec->stages) {
         // nothing stays unsettled for longer than two minutes
         CHECK(stage.retry.park_after <= Millis{90'000});
-        CHECK(stage.running.running_per_tenant < stage.running.running);
+        CHECK(stage.limits.running_per_tenant < stage.limits.running);
     }
 }
 
@@ -62,9 +62,9 @@ TEST_CASE("a file says as much as it wants, the rest has defaults") {
     const auto spec = load_pipeline(file.path);
     REQUIRE(spec.has_value());
     const StageSpec& stage = spec->stages.front();
-    CHECK(stage.running.running == 10);
-    CHECK(stage.running.running_per_tenant == 5);
-    CHECK(stage.max_bytes == 1 << 20);
+    CHECK(stage.limits.running == 10);
+    CHECK(stage.limits.running_per_tenant == 5);
+    CHECK(stage.limits.bytes == 1 << 20);
     CHECK(stage.retry.first == Millis{50});
     CHECK(stage.retry.max == Millis{10'000});
     CHECK(spec->find_topic("in")->partitions == 3);

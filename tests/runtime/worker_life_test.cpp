@@ -105,7 +105,7 @@ TEST_CASE("other partitions go on while one is revoked") {
 
 TEST_CASE("incident 18: at the cap no more records are taken until some are settled") {
     StageSpec spec;
-    spec.max_records = 10;
+    spec.limits.records = 10;
     Slow slow(Millis{5'000}, spec);
     WorkerBench& it = slow.bench;
     for (int n = 0; n < 30; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
@@ -121,7 +121,7 @@ TEST_CASE("incident 18: at the cap no more records are taken until some are sett
 
 TEST_CASE("incident 18: the size of what was taken is capped as well") {
     StageSpec spec;
-    spec.max_bytes = 1'000;
+    spec.limits.bytes = 1'000;
     Slow slow(Millis{5'000}, spec);
     WorkerBench& it = slow.bench;
     for (int n = 0; n < 10; ++n) it.fetch({{"1:" + std::to_string(n), std::string(400, 'x')}});
@@ -132,7 +132,7 @@ TEST_CASE("incident 18: the size of what was taken is capped as well") {
 TEST_CASE("incident 18: windows that fill the cap are closed, the oldest first, so that the log moves on") {
     StageSpec spec;
     spec.lane = Lanes::Policy::burst;
-    spec.max_records = 10;
+    spec.limits.records = 10;
     Slow slow(Millis{10}, spec);
     WorkerBench& it = slow.bench;
     for (int n = 0; n < 30; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});

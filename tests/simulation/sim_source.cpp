@@ -69,7 +69,7 @@ Fetched SimSource::fetch() {
             record.appended = logged->appended;
             record.key = logged->record.key;
             record.value = logged->record.value;
-            record.headers = logged->record.headers;
+            record.headers = views_of(logged->record.headers);
             record.owner = logged;
             fetched.records.push_back(std::move(record));
             ends_told_.erase(partition);

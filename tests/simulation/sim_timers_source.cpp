@@ -11,7 +11,7 @@ constexpr Millis lease{60'000};
 constexpr Millis poll{1'000};
 
 struct TimerRow {
-    std::string key;
+    Record record;
     std::string value;
 };
 
@@ -29,14 +29,14 @@ Task<SourceEvent> SimTimersSource::next(bool want_records, Millis wait) {
         if (!want_records || row.timer.due > now || row.leased_until > now) continue;
         row.leased_until = now + lease;
         const Record& record = row.timer.record;
-        auto owner = std::make_shared<TimerRow>(TimerRow{record.key, encode_timer(record)});
+        auto owner = std::make_shared<TimerRow>(TimerRow{record, encode_timer(record)});
         Envelope envelope;
         envelope.topic = timers_input;
         envelope.offset = Offset{next_offset_++};
         envelope.appended = now;
-        envelope.key = owner->key;
+        envelope.key = owner->record.key;
         envelope.value = owner->value;
-        envelope.headers = record.headers;
+        envelope.headers = views_of(owner->record.headers);
         envelope.owner = std::move(owner);
         leased_.push_back({id, row.parks, envelope.offset});
         due.records.push_back(std::move(envelope));

@@ -24,7 +24,7 @@ inline Envelope envelope_of(const Record& record, SysTime appended = from_millis
     out.appended = appended;
     out.key = owner->key;
     out.value = owner->value;
-    out.headers = owner->headers;
+    out.headers = views_of(owner->headers);
     out.owner = owner;
     return out;
 }

@@ -1,0 +1,389 @@
+#include "runtime/jobs.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+
+#include "core/log.hpp"
+#include "core/trace.hpp"
+#include "runtime/current_error.hpp"
+#include "runtime/dead_letter.hpp"
+
+namespace relevo {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t most_posted = 256;  // at once: what follows is still in the processor's cache
+constexpr Millis park_for{30'000};        // how long a record rests whose in-lane retries were in vain
+
+// Who was cancelled may await again.
+auto uncancelled() {
+    return asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+}
+
+// Runs `effect` and gives its failure as a value, so that the caller may await what follows from it.
+Task<std::optional<Error>> guarded(Task<void> effect) {
+    try {
+        co_await std::move(effect);
+    } catch (...) {
+        co_return current_error();
+    }
+    co_return std::nullopt;
+}
+
+}  // namespace
+
+// Ends one coroutine's waiting.
+struct Jobs::Signal : asio::cancellation_signal {};
+
+struct Jobs::Job {
+    Work work;
+    SignalPtr signal;  // of the coroutine that serves it
+    SysTime started;
+    SysTime attempt_started{};
+    bool handling = false;   // in an attempt, rather than waiting for the next one
+    bool stuck = false;      // cancelled by the watchdog
+    bool abandoned = false;  // asked to end because its partition goes or the worker stops
+    bool cut = false;        // abandoned, and whatever it does is cancelled
+    StageMetrics::Outcome outcome = StageMetrics::Outcome::emit;
+    std::string reason;
+    std::vector<Record> emitted;  // kept for an observer
+
+    bool over() const { return abandoned || Lanes::is_over(work); }
+    const Envelope& first() const { return work.records.front(); }
+};
+
+Jobs::Jobs(const StageSpec& spec, WorkerParts& parts, Lanes& lanes)
+    : spec_(spec), parts_(parts), lanes_(lanes) {}
+
+Jobs::~Jobs() = default;
+
+template <class Run>
+void Jobs::spawn(Run run) {
+    auto signal = std::make_shared<Signal>();
+    const auto slot = signal->slot();
+    asio::co_spawn(executor_, run(signal),
+                   asio::bind_cancellation_slot(slot, [signal](std::exception_ptr failure) {
+                       if (failure) std::rethrow_exception(failure);
+                   }));
+}
+
+void Jobs::start_ready(asio::any_io_executor executor) {
+    executor_ = std::move(executor);
+    go_on();
+}
+
+// What is spawned runs until it waits for the first time, so that one coroutine serves all lanes whose
+// handlers do not. What these emitted is posted then, and what ended at once may have made more lanes ready.
+void Jobs::go_on() {
+    for (;;) {
+        while (!stopping_) {
+            auto work = lanes_.take();
+            if (!work) break;
+            spawn([&](SignalPtr signal) { return serve(std::move(*work), std::move(signal)); });
+        }
+        ++turn_;
+        if (outbox_.jobs.empty()) return;
+        post_outbox();
+    }
+}
+
+void Jobs::post_outbox() {
+    spawn([&](SignalPtr signal) { return post(std::exchange(outbox_, {}), std::move(signal)); });
+}
+
+Jobs::Place Jobs::begin(Work work, const SignalPtr& signal) {
+    if (spare_.empty()) spare_.emplace_back();
+    jobs_.splice(jobs_.end(), spare_, spare_.begin());
+    Job& job = jobs_.back();
+    job.work = std::move(work);
+    job.signal = signal;
+    job.started = job.attempt_started = parts_.clock.now();
+    job.handling = true;
+    return std::prev(jobs_.end());
+}
+
+void Jobs::finish(Place job) {
+    const bool was_full = !lanes_.has_room();
+    lanes_.done(job->work);
+    job->work = {};
+    job->signal.reset();
+    job->stuck = job->abandoned = job->cut = false;
+    job->outcome = StageMetrics::Outcome::emit;
+    job->reason.clear();
+    job->emitted.clear();
+    spare_.splice(spare_.begin(), jobs_, job);
+    if (was_full && lanes_.has_room()) parts_.source.wake();
+}
+
+Task<void> Jobs::serve(Work first, SignalPtr signal) {
+    const auto turn = turn_;
+    std::optional<Work> work(std::move(first));
+    for (; work; work = stopping_ ? std::nullopt : lanes_.take()) {
+        const Place job = begin(std::move(*work), signal);
+        std::optional<Error> error;
+        try {
+            Outcome outcome = co_await parts_.stage.handle(job->work.records);
+            auto* emit = std::get_if<Emit>(&outcome);
+            if (emit && !emit->records.empty() && turn_ == turn) {
+                for (auto& record : emit->records) stamp(*job, record, job->started);
+                if (parts_.observer) job->emitted = emit->records;
+                if (outbox_.jobs.empty()) outbox_.reserve(most_posted);
+                std::move(emit->records.begin(), emit->records.end(), std::back_inserter(outbox_.records));
+                outbox_.jobs.push_back(job);
+                if (outbox_.jobs.size() == most_posted) post_outbox();
+                continue;
+            }
+            co_await carry_out(*job, std::move(outcome));
+        } catch (...) {
+            error = current_error();
+        }
+        if (turn_ != turn) co_await uncancelled();
+        co_await see_through(*job, std::move(error));
+        finish(job);
+        if (turn_ != turn) {
+            go_on();
+            co_return;
+        }
+    }
+}
+
+Task<void> Jobs::post(Outbox outbox, SignalPtr signal) {
+    const auto turn = turn_;
+    for (const Place job : outbox.jobs) job->signal = signal;
+    const auto error = co_await guarded(parts_.sink.publish(std::move(outbox.records)));
+    if (error) {
+        parts_.metrics.failed(error->code);
+        log_warn("publish.failed", {{"stage", spec_.name},
+                                    {"code", error->code},
+                                    {"text", error->text},
+                                    {"of", outbox.jobs.size()}});
+    }
+    const SysTime now = parts_.clock.now();
+    for (const Place job : outbox.jobs) {
+        if (error && !job->over()) {
+            // Each on its own from here: what is wrong with one record is not the others' fault.
+            spawn([&](SignalPtr its) { return retry(job, std::move(its)); });
+            continue;
+        }
+        parts_.metrics.took(now - job->attempt_started);
+        if (!error && !Lanes::is_over(job->work)) settle(*job);
+        finish(job);
+    }
+    if (turn_ != turn) go_on();
+}
+
+Task<void> Jobs::retry(Place job, SignalPtr signal) {
+    const auto turn = turn_;
+    job->signal = std::move(signal);
+    job->stuck = false;
+    job->attempt_started = parts_.clock.now();
+    auto error = co_await guarded(perform(*job));
+    co_await uncancelled();
+    co_await see_through(*job, std::move(error));
+    finish(job);
+    if (turn_ != turn) go_on();
+}
+
+// From the end of the first attempt: until the job is settled, or over. `error` is how that attempt failed.
+Task<void> Jobs::see_through(Job& job, std::optional<Error> error) {
+    std::optional<Error> dead;
+    bool ask_stage = true;
+    const bool parkable = spec_.input != timers_input;  // a timer is a parked record already
+    for (int attempt = 1;; ++attempt) {
+        job.handling = false;
+        SysTime now = parts_.clock.now();
+        parts_.metrics.took(now - job.attempt_started);
+        if (!error && !Lanes::is_over(job.work)) {
+            settle(job);
+            co_return;
+        }
+        if (job.over()) co_return;
+        if (job.stuck) {
+            co_await uncancelled();
+            job.stuck = false;
+            error =
+                Error{Fault::transient, "stage.stuck", "the handler ran past stuck_after and was cancelled"};
+        }
+        count_failure(job, *error, attempt);
+        if (error->fault == Fault::permanent && !dead) {
+            dead = std::move(error);
+        } else {
+            if (error->fault == Fault::permanent)
+                ask_stage = false;  // even giving up failed: the letter is left
+            const Millis wait = backoff(spec_.retry, attempt, error->retry_after, parts_.random);
+            // Parking needs the store: while that is away it would let the next record of the lane overtake
+            // this one.
+            const bool can_park = parkable && !dead && error->code != "postgres.unavailable";
+            if (can_park && now - job.started + wait > spec_.retry.park_after) {
+                const auto unparked = co_await guarded(park(job, now + std::max(wait, park_for)));
+                if (job.over()) co_return;
+                if (!unparked) {
+                    job.outcome = StageMetrics::Outcome::park;
+                    job.reason = error->code;
+                    settle(job);
+                    co_return;
+                }
+            }
+            co_await guarded(parts_.clock.sleep_until(now + std::min(wait, spec_.retry.park_after)));
+            if (job.over()) co_return;
+            now = parts_.clock.now();
+        }
+        job.attempt_started = now;
+        job.handling = true;
+        Task<void> effect = dead ? surrender(job, *dead, attempt, ask_stage) : perform(job);
+        error = co_await guarded(std::move(effect));
+    }
+}
+
+Task<void> Jobs::perform(Job& job) {
+    Outcome outcome = co_await parts_.stage.handle(job.work.records);
+    co_await carry_out(job, std::move(outcome));
+}
+
+Task<void> Jobs::surrender(Job& job, Error error, int attempts, bool ask_stage) {
+    if (ask_stage) {
+        Outcome outcome = co_await parts_.stage.give_up(job.work.records, error);
+        co_await carry_out(job, std::move(outcome));
+    }
+    std::vector<DeadLetter> letters;
+    for (const auto& record : job.work.records) {
+        letters.push_back(make_dead_letter(record, spec_.name, error, attempts));
+    }
+    co_await parts_.dead_letters.bury(std::move(letters));
+    job.outcome = StageMetrics::Outcome::dead;
+    job.reason = error.code;
+    log_error("record.dead", {{"stage", spec_.name},
+                              {"code", error.code},
+                              {"text", error.text},
+                              {"partition", job.first().partition},
+                              {"offset", job.first().offset.value}});
+}
+
+Task<void> Jobs::carry_out(Job& job, Outcome outcome) {
+    job.reason.clear();
+    job.emitted.clear();
+    if (auto* emit = std::get_if<Emit>(&outcome)) {
+        job.outcome = StageMetrics::Outcome::emit;
+        if (emit->records.empty()) co_return;
+        for (auto& record : emit->records) stamp(job, record, parts_.clock.now());
+        if (parts_.observer) job.emitted = emit->records;
+        co_await parts_.sink.publish(std::move(emit->records));
+    } else if (auto* drop = std::get_if<Drop>(&outcome)) {
+        job.outcome = StageMetrics::Outcome::drop;
+        job.reason = std::move(drop->reason);
+    } else if (auto* parked = std::get_if<Park>(&outcome)) {
+        job.outcome = StageMetrics::Outcome::park;
+        job.reason = std::move(parked->reason);
+        stamp(job, parked->timer.record, parts_.clock.now());
+        co_await parts_.timers.park(std::move(parked->timer));
+    }
+}
+
+// Every record of the job as it came, each a timer of its own.
+Task<void> Jobs::park(Job& job, SysTime due) {
+    for (const auto& record : job.work.records) {
+        Timer timer{due, Record{std::string(record.topic), std::string(record.key), std::string(record.value),
+                                copy_of(record.headers)}};
+        co_await parts_.timers.park(std::move(timer));
+    }
+}
+
+void Jobs::count_failure(const Job& job, const Error& error, int attempt) {
+    parts_.metrics.failed(error.code);
+    parts_.metrics.settled(StageMetrics::Outcome::retry, job.work.records.size());
+    log_warn("attempt.failed", {{"stage", spec_.name},
+                                {"code", error.code},
+                                {"text", error.text},
+                                {"attempt", attempt},
+                                {"partition", job.first().partition},
+                                {"offset", job.first().offset.value},
+                                {"trace", trace_id(job.first().headers.traceparent)}});
+}
+
+void Jobs::stamp(const Job& job, Record& record, SysTime now) {
+    const HeaderViews& from = job.first().headers;
+    Headers& headers = record.headers;
+    if (headers.type.empty()) headers.type = "relevo." + record.topic + ".v1";
+    if (headers.source.empty()) headers.source = "/relevo/" + spec_.name;
+    if (headers.subject.empty()) headers.subject = record.key;
+    if (headers.traceparent.empty()) headers.traceparent = child_traceparent(from.traceparent, parts_.random);
+    if (headers.installation.empty()) {
+        headers.installation =
+            from.installation.empty() ? std::string_view(parts_.installation) : from.installation;
+    }
+    if (!headers.time) headers.time = now;
+    if (!headers.expires) headers.expires = from.expires ? from.expires : now + parts_.expires_after;
+}
+
+void Jobs::settle(Job& job) {
+    lanes_.settled(job.work);
+    parts_.metrics.settled(job.outcome, job.work.records.size());
+    if (job.outcome == StageMetrics::Outcome::drop) {
+        parts_.metrics.dropped(job.reason);
+        log_info("record.dropped", {{"stage", spec_.name},
+                                    {"reason", job.reason},
+                                    {"partition", job.first().partition},
+                                    {"offset", job.first().offset.value},
+                                    {"trace", trace_id(job.first().headers.traceparent)}});
+    }
+    if (!parts_.observer) return;
+    static constexpr std::string_view names[] = {"emit", "drop", "park", "retry", "dead"};
+    parts_.observer({spec_, job.work.records, names[static_cast<std::size_t>(job.outcome)], job.reason,
+                     job.emitted, job.started, parts_.clock.now()});
+}
+
+// Several jobs may have one signal; whoever hears it may end at once, so first all are found, then all are
+// told.
+void Jobs::tell(asio::cancellation_type type, const std::function<bool(Job&)>& which) {
+    std::vector<SignalPtr> signals;
+    for (Job& job : jobs_) {
+        if (which(job) && (signals.empty() || signals.back() != job.signal)) signals.push_back(job.signal);
+    }
+    for (const auto& signal : signals) signal->emit(type);
+}
+
+Task<void> Jobs::end(Millis grace, Concerned concerned) {
+    constexpr Millis look_every{10};
+    constexpr Millis unwind{1'000};  // a cancelled handler needs a turn or two of the loop
+    const SysTime asked = parts_.clock.now();
+    const auto any = [&] {
+        return std::any_of(jobs_.begin(), jobs_.end(),
+                           [&](const Job& job) { return concerned(job.work.records); });
+    };
+    while (any() && parts_.clock.now() < asked + grace + unwind) {
+        const bool late = parts_.clock.now() >= asked + grace;
+        const auto is_waiting = [&](const Job& job) { return late || !job.handling; };
+        tell(asio::cancellation_type::terminal, [&](Job& job) {
+            if (job.cut || !is_waiting(job) || !concerned(job.work.records)) return false;
+            return job.abandoned = job.cut = true;
+        });
+        tell(asio::cancellation_type::partial, [&](Job& job) {
+            if (job.abandoned || !concerned(job.work.records)) return false;
+            return job.abandoned = true;
+        });
+        co_await parts_.clock.sleep_until(parts_.clock.now() + look_every);
+    }
+}
+
+void Jobs::cancel(const Concerned& concerned) {
+    tell(asio::cancellation_type::terminal, [&](Job& job) { return concerned(job.work.records); });
+}
+
+void Jobs::cancel_stuck(SysTime now) {
+    tell(asio::cancellation_type::terminal, [&](Job& job) {
+        if (!job.handling || job.stuck || now - job.attempt_started < spec_.stuck_after) return false;
+        parts_.metrics.stuck();
+        log_error("handler.stuck", {{"stage", spec_.name},
+                                    {"seconds", (now - job.attempt_started).count() / 1'000},
+                                    {"partition", job.first().partition},
+                                    {"offset", job.first().offset.value}});
+        return job.stuck = true;
+    });
+}
+
+}  // namespace relevo

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/worker_parts.hpp"
+
+namespace relevo {
+
+/// The work that one worker has begun: what its lanes hand out goes through the stage, and what follows from
+/// it is made durable before its offsets count as finished. Transient faults are tried again in their lane,
+/// then parked; permanent ones become dead letters.
+///
+/// One coroutine serves lane after lane while handlers end without waiting, and what they emit is published
+/// in one go; a handler that waits keeps its coroutine, and the next lane gets another.
+class Jobs {
+  public:
+    Jobs(const StageSpec& spec, WorkerParts& parts, Lanes& lanes);
+    ~Jobs();
+
+    /// Begins what the lanes have ready; goes on by itself with what becomes ready when a piece of work ends.
+    void start_ready(boost::asio::any_io_executor executor);
+    /// From here on nothing begins.
+    void stop() { stopping_ = true; }
+
+    using Concerned = std::function<bool(const WorkRecords&)>;
+    /// Lets what has begun end, until `grace` is over. Who only waits is cancelled at once: for the next
+    /// attempt, or in a handler for its moment (Relay's spacing), which is why that accepts partial
+    /// cancellation.
+    Task<void> end(Millis grace, Concerned concerned);
+    /// Cancels at once.
+    void cancel(const Concerned& concerned);
+    /// Cancels the handlers that run past `stuck_after`; they are tried again.
+    void cancel_stuck(SysTime now);
+
+  private:
+    struct Job;
+    struct Signal;
+    using SignalPtr = std::shared_ptr<Signal>;
+    using Place = std::list<Job>::iterator;
+    struct Outbox {
+        std::vector<Place> jobs;
+        std::vector<Record> records;
+        void reserve(std::size_t size) {
+            jobs.reserve(size);
+            records.reserve(size);
+        }
+    };
+
+    template <class Run>
+    void spawn(Run run);
+    Place begin(Work work, const SignalPtr& signal);
+    void finish(Place job);
+    void go_on();
+    void post_outbox();
+    Task<void> serve(Work work, SignalPtr signal);
+    Task<void> post(Outbox outbox, SignalPtr signal);
+    Task<void> retry(Place job, SignalPtr signal);
+    Task<void> see_through(Job& job, std::optional<Error> error);
+    Task<void> perform(Job& job);
+    Task<void> surrender(Job& job, Error error, int attempts, bool ask_stage);
+    Task<void> carry_out(Job& job, Outcome outcome);
+    Task<void> park(Job& job, SysTime due);
+    void count_failure(const Job& job, const Error& error, int attempt);
+    void stamp(const Job& job, Record& record, SysTime now);
+    void settle(Job& job);
+    void tell(boost::asio::cancellation_type type, const std::function<bool(Job&)>& which);
+
+    const StageSpec& spec_;
+    WorkerParts& parts_;
+    Lanes& lanes_;
+    boost::asio::any_io_executor executor_;
+    std::list<Job> jobs_;
+    std::list<Job> spare_;    // ended ones, to be used again
+    Outbox outbox_;           // of the handlers that ended without waiting, since `go_on` began
+    std::uint64_t turn_ = 0;  // counts `go_on`: whoever sees it change has waited
+    bool stopping_ = false;
+};
+
+}  // namespace relevo

@@ -56,6 +56,7 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
         {"freeze_step", of_turn},
         {"claim_reply", of_reply},
         {"finish_reply", of_reply},
+        {"expire_reply", of_reply},
         {"settle", of_reply},
         {"find_credential", "{\"category\":\"whatsapp_cloud\",\"name\":\"ACCESS_TOKEN\"}"},
     };

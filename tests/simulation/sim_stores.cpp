@@ -160,6 +160,13 @@ class SimRelayStore final : public RelayStore {
         });
         granted_.erase(reply);
     }
+    Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) override {
+        co_await session_.transact("expire_reply", [this, tenant, reply, now] {
+            session_.database.expire_reply(tenant, reply, now);
+            return true;
+        });
+        granted_.erase(reply);
+    }
 
   private:
     Session& session_;

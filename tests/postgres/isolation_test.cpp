@@ -24,6 +24,11 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
     const std::string before = rows();
     const std::string conversation =
         JsonObject().id("conversation", stored.conversation).time("now", at(20)).str();
+    const std::string of_burst = JsonObject()
+                                     .id("conversation", stored.conversation)
+                                     .raw("messages", json_array({json_text(stored.message.to_string())}))
+                                     .time("now", at(20))
+                                     .str();
     const std::string of_turn = JsonObject()
                                     .id("turn", turn)
                                     .number("step", 0)
@@ -54,6 +59,8 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
         {"commit_answer", of_turn},
         {"fail_turn", of_turn},
         {"freeze_step", of_turn},
+        {"drop_turn", of_turn},
+        {"expire_messages", of_burst},
         {"claim_reply", of_reply},
         {"finish_reply", of_reply},
         {"expire_reply", of_reply},

@@ -124,6 +124,7 @@ class SimDatabase {
     // buffer
     TurnClaim claim_turn(TenantId tenant, ConversationId conversation, const std::vector<MessageId>& wanted,
                          SysTime now, int max_open_turns);
+    void expire_messages(TenantId tenant, ConversationId conversation, const std::vector<MessageId>& wanted);
     // retrieve, infer
     TurnText turn_text(TenantId tenant, TurnId turn);
     void freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages);
@@ -131,6 +132,7 @@ class SimDatabase {
     std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, const std::vector<std::string>& bubbles,
                                        SysTime now);
     std::vector<ReplyId> fail_turn(TenantId tenant, TurnId turn, const std::string& code, SysTime now);
+    void drop_turn(TenantId tenant, TurnId turn, const std::string& reason);
     // relay, settle. `granted`: this process was given the permit for the bubble before.
     struct Claimed {
         ReplyClaim claim;

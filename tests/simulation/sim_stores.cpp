@@ -78,6 +78,13 @@ class SimBufferStore final : public BufferStore {
             return session_.database.claim_turn(tenant, conversation, messages, now, max_open_turns);
         });
     }
+    Task<void> expire(TenantId tenant, ConversationId conversation, std::vector<MessageId> messages,
+                      SysTime) override {
+        return without_result(session_.transact("expire_messages", [this, tenant, conversation, messages] {
+            session_.database.expire_messages(tenant, conversation, messages);
+            return true;
+        }));
+    }
 
   private:
     Session& session_;
@@ -107,6 +114,12 @@ class SimRetrieveStore final : public RetrieveStore {
             return session_.database.fail_turn(tenant, turn, code, now);
         });
     }
+    Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime) override {
+        return without_result(session_.transact("drop_turn", [this, tenant, turn, reason] {
+            session_.database.drop_turn(tenant, turn, reason);
+            return true;
+        }));
+    }
 
   private:
     Session& session_;
@@ -130,6 +143,12 @@ class SimInferStore final : public InferStore {
         return session_.transact("fail_turn", [this, tenant, turn, code, now] {
             return session_.database.fail_turn(tenant, turn, code, now);
         });
+    }
+    Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime) override {
+        return without_result(session_.transact("drop_turn", [this, tenant, turn, reason] {
+            session_.database.drop_turn(tenant, turn, reason);
+            return true;
+        }));
     }
 
   private:

@@ -16,18 +16,25 @@ struct ScriptedStore final : BufferStore {
         most = max_open_turns;
         co_return claim;
     }
+    Task<void> expire(TenantId tenant, ConversationId, std::vector<MessageId> messages, SysTime) override {
+        asked_tenant = tenant;
+        expired = std::move(messages);
+        co_return;
+    }
     TurnClaim claim;
     TenantId asked_tenant;
     std::vector<MessageId> asked;
+    std::vector<MessageId> expired;
     int most = 0;
 };
 
 struct Fixture {
-    Envelope message(std::uint8_t n) {
+    Envelope message(std::uint8_t n, Millis lives = Millis{3'600'000}) {
         MessageResolved resolved{{7}, {}, {}, n, {Millis{2'500}, Millis{10'000}, 5}};
         resolved.message.bytes[0] = n;
         Record record = to_record(resolved);
         record.headers.installation = "here";
+        record.headers.expires = clock.now() + lives;
         return envelope_of(record);
     }
     SimClock clock;
@@ -65,6 +72,29 @@ TEST_CASE("a record that cannot be read has some window, and fails when it is ha
     const Envelope bad = envelope_of({"messages.resolved", "7:x", "nonsense", {}});
     CHECK(it.buffer.window(bad).quiet == BurstPolicy{}.quiet);
     CHECK_THROWS_AS(run_stage(it.buffer, {bad}, it.clock), Failure);
+}
+
+TEST_CASE("a burst that has expired is accounted for, and opens no turn") {
+    Fixture it;
+    const Outcome outcome =
+        run_stage(it.buffer, {it.message(1, Millis{-2}), it.message(2, Millis{-1})}, it.clock);
+    CHECK(std::get<Drop>(outcome).reason == "expired");
+    CHECK(it.store.expired.size() == 2);
+    CHECK(it.store.asked_tenant == TenantId{7});
+    CHECK(it.store.asked.empty());
+}
+
+TEST_CASE("a burst with an expired message lives as long as the message that lives longest") {
+    Fixture it;
+    it.store.claim = {TurnClaim::State::claimed, turn_id({}, {})};
+    const std::vector<Envelope> burst{it.message(1, Millis{-1}), it.message(2, Millis{900}),
+                                      it.message(3, Millis{800})};
+    const Outcome outcome = run_stage(it.buffer, burst, it.clock);
+    CHECK(it.store.asked.size() == 3);
+    CHECK(std::get<Emit>(outcome).records.front().headers.expires == it.clock.now() + Millis{900});
+    it.store.claim = {TurnClaim::State::too_many, {}};
+    const Outcome later = run_stage(it.buffer, burst, it.clock);
+    CHECK(std::get<Park>(later).timer.record.headers.expires == it.clock.now() + Millis{900});
 }
 
 TEST_CASE("messages that a human has are dropped with that reason") {

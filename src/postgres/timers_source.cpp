@@ -1,7 +1,10 @@
 #include "postgres/timers_source.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 #include <map>
 #include <optional>
 
@@ -10,6 +13,9 @@
 #include "postgres/json.hpp"
 
 namespace relevo {
+
+namespace asio = boost::asio;
+
 namespace {
 
 // Of one poll: what a worker publishes within a fraction of the lease.
@@ -38,44 +44,79 @@ Record parse_record(const Json& row) {
 
 }  // namespace
 
-TimersSource::TimersSource(boost::asio::any_io_executor executor, Database& database, const Clock& clock,
-                           Millis poll, Millis lease)
-    : database_(database), clock_(clock), poll_(poll), lease_(lease), waiting_(std::move(executor)) {}
+TimersSource::TimersSource(asio::any_io_executor executor, Database& database, const Clock& clock,
+                           Millis poll, Millis lease, Millis patience)
+    : database_(database),
+      clock_(clock),
+      poll_(poll),
+      lease_(lease),
+      patience_(patience),
+      waiting_(executor),
+      hurry_(std::move(executor)) {}
 
 Task<SourceEvent> TimersSource::next(bool want_records, Millis wait) {
     if (!assigned_) {
         assigned_ = true;
         co_return Assigned{{0}};
     }
-    std::optional<std::string> fault;
-    try {
-        co_await delete_committed();
-        if (want_records && clock_.now() >= next_poll_) {
-            next_poll_ = clock_.now() + poll_;
-            std::vector<Envelope> due = co_await lease_due();
-            if (!due.empty()) {
-                next_poll_ = {};  // there may be more
-                co_return Fetched{std::move(due)};
-            }
-            co_return ReachedEnd{0};
-        }
-    } catch (const Failure& failure) {
-        fault = failure.what();
-    }
-    if (fault) {
+    const bool poll = want_records && clock_.now() >= next_poll_;
+    Fetched due;
+    if (const auto fault = co_await ask(look(poll, due.records))) {
         log_warn("timers.unavailable", {{"text", *fault}});
         next_poll_ = clock_.now() + fault_pause;
+    } else if (!due.records.empty()) {
+        next_poll_ = {};  // there may be more
+        co_return std::move(due);
+    } else if (poll) {
+        co_return ReachedEnd{0};
     }
     const Millis until_poll = want_records ? next_poll_ - clock_.now() : wait;
     co_await pause(std::clamp(until_poll, Millis{0}, wait));
     co_return Idle{};
 }
 
+Task<void> TimersSource::look(bool poll, std::vector<Envelope>& due) {
+    co_await delete_committed();
+    if (!poll) co_return;
+    next_poll_ = clock_.now() + poll_;
+    due = co_await lease_due();
+}
+
+// Gives the fault, if there was one. Whoever wakes us may be about to stop: then a database that does not
+// answer is left alone after `patience`, as leases run out by themselves.
+Task<std::optional<std::string>> TimersSource::ask(Task<void> work, bool in_hurry) {
+    std::optional<std::string> fault;
+    asking_ = true;
+    if (in_hurry) hurry();
+    try {
+        co_await asio::co_spawn(waiting_.get_executor(), std::move(work),
+                                asio::bind_cancellation_slot(cut_.slot(), asio::use_awaitable));
+    } catch (const Failure& failure) {
+        fault = failure.what();
+    } catch (const boost::system::system_error& error) {
+        if (!hurried_) throw;
+        fault = "no answer while the process wants to go on";
+    }
+    asking_ = false;
+    hurried_ = false;
+    hurry_.cancel();
+    co_return fault;
+}
+
+void TimersSource::hurry() {
+    if (!asking_ || hurried_) return;
+    hurried_ = true;
+    hurry_.expires_after(patience_);
+    hurry_.async_wait([this](boost::system::error_code cancelled) {
+        if (!cancelled && hurried_) cut_.emit(asio::cancellation_type::terminal);
+    });
+}
+
 Task<void> TimersSource::pause(Millis wait) {
     if (!woken_) {
         boost::system::error_code cancelled;
         waiting_.expires_after(wait);
-        co_await waiting_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+        co_await waiting_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     }
     woken_ = false;
 }
@@ -83,6 +124,7 @@ Task<void> TimersSource::pause(Millis wait) {
 void TimersSource::wake() {
     woken_ = true;  // also where `next` is not waiting yet
     waiting_.cancel();
+    hurry();
 }
 
 Task<std::vector<Envelope>> TimersSource::lease_due() {
@@ -150,12 +192,7 @@ Task<void> TimersSource::delete_committed() {
 
 Task<void> TimersSource::release(Revoked, std::vector<Commit> commits) {
     commit(commits);
-    std::optional<std::string> fault;
-    try {
-        co_await delete_committed();
-    } catch (const Failure& failure) {
-        fault = failure.what();
-    }
+    const auto fault = co_await ask(delete_committed(), true);
     // what stays is woken again, and then found done
     if (fault) log_warn("timers.unavailable", {{"text", *fault}});
     leased_.clear();

@@ -20,6 +20,8 @@ namespace {
 
 // Of one poll: what a worker publishes within a fraction of the lease.
 constexpr int most_timers = 200;
+// A greater number would tell whoever scales by it no more, and cost more to count.
+constexpr int most_counted = 10'000;
 // After a fault the database is asked less often.
 constexpr Millis fault_pause{1'000};
 
@@ -134,8 +136,10 @@ Task<std::vector<Envelope>> TimersSource::lease_due() {
                               .number("limit", most_timers)
                               .str();
     const std::string leased = co_await database_.call("lease_timers", TenantId{}, std::move(request));
+    const std::vector<Json> rows = Json::parse(leased).items();
+    behind_ = rows.size() < most_timers ? 0 : co_await count_due();
     std::map<TenantId, std::vector<std::string>> ids;
-    for (const auto& row : Json::parse(leased).items()) {
+    for (const auto& row : rows) {
         ids[{row.number("tenant")}].push_back(json_text(row.text("id")));
     }
     std::vector<std::pair<TenantId, std::string>> reads;
@@ -158,12 +162,19 @@ Task<std::vector<Envelope>> TimersSource::lease_due() {
             envelope.value = owner->value;
             envelope.headers = record.headers;
             envelope.owner = std::move(owner);
-            leased_.push_back({tenants[i], row.text("id"), row.number("parks"), next_offset_});
+            leased_.push_back(
+                {tenants[i], row.text("id"), row.number("life"), row.number("parks"), next_offset_});
             ++next_offset_.value;
             due.push_back(std::move(envelope));
         }
     }
     co_return due;
+}
+
+Task<std::int64_t> TimersSource::count_due() {
+    std::string request = JsonObject().time("now", clock_.now()).number("most", most_counted).str();
+    const std::string count = co_await database_.call("count_due_timers", TenantId{}, std::move(request));
+    co_return Json::parse(count).number();
 }
 
 void TimersSource::commit(std::span<const Commit> commits) {
@@ -179,7 +190,8 @@ Task<void> TimersSource::delete_committed() {
     if (to_delete_.empty()) co_return;
     std::map<TenantId, std::vector<std::string>> woken;
     for (const auto& row : to_delete_) {
-        woken[row.tenant].push_back(JsonObject().text("id", row.id).number("parks", row.parks).str());
+        woken[row.tenant].push_back(
+            JsonObject().text("id", row.id).number("life", row.life).number("parks", row.parks).str());
     }
     const std::size_t count = to_delete_.size();
     std::vector<std::pair<TenantId, std::string>> requests;

@@ -29,18 +29,21 @@ class TimersSource final : public Source {
     void commit(std::span<const Commit> commits) override;
     Task<void> release(Revoked revoked, std::vector<Commit> commits) override;
     Task<void> close(std::vector<Commit> commits) override;
-    std::int64_t behind() const override { return 0; }
+    /// Due rows that nobody had leased when we last asked, up to 10,000.
+    std::int64_t behind() const override { return behind_; }
 
   private:
     struct Leased {
         TenantId tenant;
         std::string id;
+        std::int64_t life;  // of the row: there may be a later one of this id
         std::int64_t parks;
         Offset offset;
     };
 
     Task<void> look(bool poll, std::vector<Envelope>& due);
     Task<std::vector<Envelope>> lease_due();
+    Task<std::int64_t> count_due();
     Task<void> delete_committed();
     Task<std::optional<std::string>> ask(Task<void> work, bool in_hurry = false);
     void hurry();
@@ -59,6 +62,7 @@ class TimersSource final : public Source {
     bool assigned_ = false;
     bool woken_ = false;
     SysTime next_poll_{};
+    std::int64_t behind_ = 0;
     Offset next_offset_;
     std::deque<Leased> leased_;      // handed out, by rising offset
     std::vector<Leased> to_delete_;  // committed, not deleted yet

@@ -176,3 +176,4 @@ TEST_CASE("keys of the tables under traffic begin with what tells rows apart, no
             "AND i.indrelid::regclass::text IN ('contacts', 'aliases', 'conversations', 'messages', 'turns', "
             "'steps', 'answers', 'replies', 'deliveries', 'tool_calls') ORDER BY 1") == "turns_open");
 }
+          "count_due_timers|relevo_router|search_path=pg_catalog, public|f\n"

@@ -139,6 +139,50 @@ TEST_CASE("a record that is parked again while it wakes stays parked, for the la
     CHECK(reader.due().size() == 1);
 }
 
+TEST_CASE("a record that was woken by another process and parked anew is not deleted with its earlier row") {
+    Fixture fixture;
+    const auto timers = make_timers(fixture.database);
+    SetClock clock;
+    clock.time = at(100);
+    Reader slow(fixture, clock);
+    Reader quick(fixture, clock);
+    slow.await(slow.source.next(true, Millis{0}));
+    quick.await(quick.source.next(true, Millis{0}));
+    run(timers->park(timer(at(90), "1:abc", "r1")));
+    CHECK(slow.due().size() == 1);
+    clock.time = at(161);  // its lease has run out
+    CHECK(quick.due().size() == 1);
+    quick.commit(1);
+    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "0");
+    run(timers->park(timer(at(90), "1:abc", "r1")));
+    slow.commit(1);
+    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "1");
+    CHECK(quick.due().size() == 1);
+    quick.commit(2);
+    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "0");
+}
+
+TEST_CASE("what is due and not leased yet is what the source is behind") {
+    Fixture fixture;
+    SetClock clock;
+    clock.time = at(100);
+    Reader reader(fixture, clock);
+    reader.await(reader.source.next(true, Millis{0}));
+    CHECK(reader.source.behind() == 0);
+    // of tenants and of nobody; another five are not due
+    fixture.test.query(
+        "INSERT INTO timers (id, tenant_id, due_at, topic, key, value, headers) SELECT gen_random_uuid(), "
+        "nullif(n % 3, 0), to_timestamp(1780000000 + CASE WHEN n <= 450 THEN n % 100 ELSE 999 END), "
+        "'replies.ready', "
+        "'k', '{}', '{}' FROM generate_series(1, 455) AS n");
+    CHECK(reader.due().size() == 200);
+    CHECK(reader.source.behind() == 250);
+    CHECK(reader.due().size() == 200);
+    CHECK(reader.source.behind() == 50);
+    CHECK(reader.due().size() == 50);
+    CHECK(reader.source.behind() == 0);
+}
+
 TEST_CASE("wake ends a wait, also one that has not begun") {
     Fixture fixture;
     SetClock clock;

@@ -103,6 +103,7 @@ struct SimTenant {
 struct SimTimer {
     TenantId tenant;
     Timer timer;
+    std::int64_t life = 0;  ///< tells it from an earlier one of its id
     int parks = 0;
     std::optional<SysTime> leased_until;
 };
@@ -112,6 +113,7 @@ class SimDatabase {
     std::vector<Account> accounts;
     std::map<TenantId, SimTenant> tenants;
     std::map<TimerId, SimTimer> timers;
+    std::int64_t last_timer_life = 0;
     std::map<std::tuple<std::string, std::string, std::int32_t, std::int64_t>, DeadLetter> dead_letters;
     Millis spacing{4'000};
 

@@ -219,7 +219,8 @@ class SimTimers final : public Timers {
         return without_result(session_.transact("park", [this, timer] {
             const Record& record = timer.record;
             const TimerId id = timer_id(record.topic, record.key, record.headers.id);
-            const auto [found, made] = session_.database.timers.try_emplace(id, SimTimer{{}, timer, 0, {}});
+            const auto [found, made] = session_.database.timers.try_emplace(
+                id, SimTimer{{}, timer, ++session_.database.last_timer_life, 0, {}});
             if (!made) {
                 SimTimer& it = found->second;
                 it.timer = {std::max(it.timer.due, timer.due), record};

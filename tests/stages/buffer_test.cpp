@@ -11,6 +11,7 @@ namespace {
 struct ScriptedStore final : BufferStore {
     Task<TurnClaim> claim_turn(TenantId tenant, ConversationId, std::vector<MessageId> messages, SysTime,
                                int max_open_turns) override {
+        if (away) throw Failure({Fault::transient, "postgres.unavailable", "away"});
         asked_tenant = tenant;
         asked = std::move(messages);
         most = max_open_turns;
@@ -26,6 +27,7 @@ struct ScriptedStore final : BufferStore {
     std::vector<MessageId> asked;
     std::vector<MessageId> expired;
     int most = 0;
+    bool away = false;
 };
 
 struct Fixture {
@@ -37,10 +39,23 @@ struct Fixture {
         record.headers.expires = clock.now() + lives;
         return envelope_of(record);
     }
+    Task<void> note(Offset offset, std::string code) {
+        aside.emplace_back(offset.value, std::move(code));
+        co_return;
+    }
     SimClock clock;
     ScriptedStore store;
-    Buffer buffer{store, clock, 500};
+    std::vector<std::pair<std::int64_t, std::string>> aside;
+    Buffer buffer{
+        store, [this](const Envelope& record, const Error& error) { return note(record.offset, error.code); },
+        clock, 500};
 };
+
+Envelope unreadable() {
+    Envelope out = envelope_of({"messages.resolved", "7:x", "nonsense", {}});
+    out.offset = Offset{41};
+    return out;
+}
 
 }  // namespace
 
@@ -67,11 +82,30 @@ TEST_CASE("the window is that of the agent who answers") {
     CHECK(window.max_count == 5);
 }
 
-TEST_CASE("a record that cannot be read has some window, and fails when it is handled") {
+TEST_CASE("a record that cannot be read has some window, and fails when it is handled alone") {
     Fixture it;
-    const Envelope bad = envelope_of({"messages.resolved", "7:x", "nonsense", {}});
-    CHECK(it.buffer.window(bad).quiet == BurstPolicy{}.quiet);
-    CHECK_THROWS_AS(run_stage(it.buffer, {bad}, it.clock), Failure);
+    CHECK(it.buffer.window(unreadable()).quiet == BurstPolicy{}.quiet);
+    CHECK_THROWS_AS(run_stage(it.buffer, {unreadable(), unreadable()}, it.clock), Failure);
+    CHECK(it.aside.empty());
+}
+
+TEST_CASE("of a burst with an unreadable record that one is set aside, and the others become the turn") {
+    Fixture it;
+    it.store.claim = {TurnClaim::State::claimed, turn_id({}, {})};
+    const std::vector<Envelope> burst{unreadable(), it.message(1), it.message(2)};
+    CHECK(std::get<Emit>(run_stage(it.buffer, burst, it.clock)).records.size() == 1);
+    CHECK(it.store.asked.size() == 2);
+    CHECK(it.aside == std::vector<std::pair<std::int64_t, std::string>>{{41, "record.malformed"}});
+    it.store.claim = {TurnClaim::State::too_many, {}};
+    CHECK(std::holds_alternative<Park>(run_stage(it.buffer, burst, it.clock)));
+    CHECK(it.aside.size() == 2);
+}
+
+TEST_CASE("an unreadable record stays with its burst while the ledger is away: the burst comes again") {
+    Fixture it;
+    it.store.away = true;
+    CHECK_THROWS_AS(run_stage(it.buffer, {unreadable(), it.message(1)}, it.clock), Failure);
+    CHECK(it.aside.empty());
 }
 
 TEST_CASE("a burst that has expired is accounted for, and opens no turn") {

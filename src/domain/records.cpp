@@ -297,6 +297,10 @@ Result<ReceiptReceived> decode_receipt_received(std::string_view value) {
     });
 }
 
+bool is_expired(const HeaderViews& headers, SysTime now) {
+    return !headers.expires || *headers.expires < now;
+}
+
 std::string conversation_key(TenantId tenant, ConversationId conversation) {
     return tenant.to_string() + ":" + conversation.to_string();
 }

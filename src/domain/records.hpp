@@ -85,6 +85,9 @@ Record to_record(const TurnStep& record, std::string_view topic);
 std::vector<Record> to_records(TenantId tenant, ConversationId conversation, TurnId turn,
                                const std::vector<ReplyId>& replies);
 
+/// Whether it is too late for anything to be sent because of this record; always of one that has no expiry.
+bool is_expired(const HeaderViews& headers, SysTime now);
+
 /// The key that keeps a conversation's records in order: "tenant:conversation".
 std::string conversation_key(TenantId tenant, ConversationId conversation);
 

@@ -80,6 +80,11 @@ class BufferStore {
     /// turn already, that turn is the answer.
     virtual Task<TurnClaim> claim_turn(TenantId tenant, ConversationId conversation,
                                        std::vector<MessageId> messages, SysTime now, int max_open_turns) = 0;
+    /// The burst may not be answered any more. Its messages, and older ones of the conversation that no turn
+    /// has, end as a turn that is dropped, "expired"; an open turn that ends with them is dropped too. Newer
+    /// messages stay as they are: they have records of their own, and the next prompt shows the old ones.
+    virtual Task<void> expire(TenantId tenant, ConversationId conversation, std::vector<MessageId> messages,
+                              SysTime now) = 0;
 };
 
 // ---- retrieve
@@ -101,6 +106,8 @@ class RetrieveStore {
     /// Ends the turn with this one bubble in place of an answer; the replies' ids, also of an earlier answer.
     virtual Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                                  SysTime now) = 0;
+    /// Ends an open turn without a bubble: nothing may be sent any more. The next prompt shows its messages.
+    virtual Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime now) = 0;
 };
 
 // ---- infer
@@ -153,6 +160,7 @@ class InferStore {
                                                      std::vector<std::string> bubbles, SysTime now) = 0;
     virtual Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                                  SysTime now) = 0;
+    virtual Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime now) = 0;
 };
 
 // ---- relay
@@ -189,6 +197,9 @@ class RelayStore {
     /// transient: open again from `due`. Refused and permanent, unknown: closed.
     virtual Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,
                               SysTime now) = 0;
+    /// The bubble may not be sent any more: a pending one is closed as dropped, "expired", so that nothing
+    /// waits behind it. One in flight may have been sent and becomes `unknown`; what is closed stays.
+    virtual Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) = 0;
 
   protected:
     static DeliveryPermit permit(ReplyId reply, int attempt) { return {reply, attempt}; }

@@ -50,4 +50,9 @@ Task<std::vector<ReplyId>> fail_turn(Database& database, TenantId tenant, TurnId
     co_return parse_replies(result);
 }
 
+Task<void> drop_turn(Database& database, TenantId tenant, TurnId turn, std::string reason, SysTime now) {
+    std::string request = JsonObject().id("turn", turn).text("reason", reason).time("now", now).str();
+    co_await database.call("drop_turn", tenant, std::move(request));
+}
+
 }  // namespace relevo

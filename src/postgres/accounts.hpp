@@ -23,4 +23,7 @@ std::vector<ReplyId> parse_replies(const std::string& result);
 Task<std::vector<ReplyId>> fail_turn(Database& database, TenantId tenant, TurnId turn, std::string code,
                                      SysTime now);
 
+/// Ends the turn without a bubble: RetrieveStore::drop_turn and InferStore::drop_turn.
+Task<void> drop_turn(Database& database, TenantId tenant, TurnId turn, std::string reason, SysTime now);
+
 }  // namespace relevo

@@ -4,17 +4,21 @@
 namespace relevo {
 namespace {
 
+std::string ids_json(const std::vector<MessageId>& messages) {
+    std::vector<std::string> ids;
+    for (const auto& message : messages) ids.push_back(json_text(message.to_string()));
+    return json_array(ids);
+}
+
 class PostgresBufferStore final : public BufferStore {
   public:
     explicit PostgresBufferStore(Database& database) : database_(database) {}
 
     Task<TurnClaim> claim_turn(TenantId tenant, ConversationId conversation, std::vector<MessageId> messages,
                                SysTime now, int max_open_turns) override {
-        std::vector<std::string> ids;
-        for (const auto& message : messages) ids.push_back(json_text(message.to_string()));
         std::string request = JsonObject()
                                   .id("conversation", conversation)
-                                  .raw("messages", json_array(ids))
+                                  .raw("messages", ids_json(messages))
                                   .time("now", now)
                                   .number("max_open", max_open_turns)
                                   .str();
@@ -23,6 +27,16 @@ class PostgresBufferStore final : public BufferStore {
         const std::string state = claim.text("state");
         if (state == "claimed") co_return TurnClaim{TurnClaim::State::claimed, claim.id<TurnId>("turn")};
         co_return TurnClaim{state == "too_many" ? TurnClaim::State::too_many : TurnClaim::State::none, {}};
+    }
+
+    Task<void> expire(TenantId tenant, ConversationId conversation, std::vector<MessageId> messages,
+                      SysTime now) override {
+        std::string request = JsonObject()
+                                  .id("conversation", conversation)
+                                  .raw("messages", ids_json(messages))
+                                  .time("now", now)
+                                  .str();
+        co_await database_.call("expire_messages", tenant, std::move(request));
     }
 
   private:

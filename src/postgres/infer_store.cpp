@@ -100,6 +100,10 @@ class PostgresInferStore final : public InferStore {
         return relevo::fail_turn(database_, tenant, turn, std::move(code), now);
     }
 
+    Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime now) override {
+        return relevo::drop_turn(database_, tenant, turn, std::move(reason), now);
+    }
+
   private:
     Database& database_;
 };

@@ -93,6 +93,12 @@ class PostgresRelayStore final : public RelayStore {
         forget(permit.reply());
     }
 
+    Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) override {
+        std::string request = JsonObject().id("reply", reply).time("now", now).str();
+        co_await database_.call("expire_reply", tenant, std::move(request));
+        forget(reply);
+    }
+
   private:
     bool granted(ReplyId reply) {
         const std::lock_guard lock(mutex_);

@@ -1,7 +1,10 @@
 #include "postgres/timers_source.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 #include <map>
 #include <optional>
 
@@ -10,10 +13,15 @@
 #include "postgres/json.hpp"
 
 namespace relevo {
+
+namespace asio = boost::asio;
+
 namespace {
 
 // Of one poll: what a worker publishes within a fraction of the lease.
 constexpr int most_timers = 200;
+// A greater number would tell whoever scales by it no more, and cost more to count.
+constexpr int most_counted = 10'000;
 // After a fault the database is asked less often.
 constexpr Millis fault_pause{1'000};
 
@@ -38,44 +46,79 @@ Record parse_record(const Json& row) {
 
 }  // namespace
 
-TimersSource::TimersSource(boost::asio::any_io_executor executor, Database& database, const Clock& clock,
-                           Millis poll, Millis lease)
-    : database_(database), clock_(clock), poll_(poll), lease_(lease), waiting_(std::move(executor)) {}
+TimersSource::TimersSource(asio::any_io_executor executor, Database& database, const Clock& clock,
+                           Millis poll, Millis lease, Millis patience)
+    : database_(database),
+      clock_(clock),
+      poll_(poll),
+      lease_(lease),
+      patience_(patience),
+      waiting_(executor),
+      hurry_(std::move(executor)) {}
 
 Task<SourceEvent> TimersSource::next(bool want_records, Millis wait) {
     if (!assigned_) {
         assigned_ = true;
         co_return Assigned{{0}};
     }
-    std::optional<std::string> fault;
-    try {
-        co_await delete_committed();
-        if (want_records && clock_.now() >= next_poll_) {
-            next_poll_ = clock_.now() + poll_;
-            std::vector<Envelope> due = co_await lease_due();
-            if (!due.empty()) {
-                next_poll_ = {};  // there may be more
-                co_return Fetched{std::move(due)};
-            }
-            co_return ReachedEnd{0};
-        }
-    } catch (const Failure& failure) {
-        fault = failure.what();
-    }
-    if (fault) {
+    const bool poll = want_records && clock_.now() >= next_poll_;
+    Fetched due;
+    if (const auto fault = co_await ask(look(poll, due.records))) {
         log_warn("timers.unavailable", {{"text", *fault}});
         next_poll_ = clock_.now() + fault_pause;
+    } else if (!due.records.empty()) {
+        next_poll_ = {};  // there may be more
+        co_return std::move(due);
+    } else if (poll) {
+        co_return ReachedEnd{0};
     }
     const Millis until_poll = want_records ? next_poll_ - clock_.now() : wait;
     co_await pause(std::clamp(until_poll, Millis{0}, wait));
     co_return Idle{};
 }
 
+Task<void> TimersSource::look(bool poll, std::vector<Envelope>& due) {
+    co_await delete_committed();
+    if (!poll) co_return;
+    next_poll_ = clock_.now() + poll_;
+    due = co_await lease_due();
+}
+
+// Gives the fault, if there was one. Whoever wakes us may be about to stop: then a database that does not
+// answer is left alone after `patience`, as leases run out by themselves.
+Task<std::optional<std::string>> TimersSource::ask(Task<void> work, bool in_hurry) {
+    std::optional<std::string> fault;
+    asking_ = true;
+    if (in_hurry) hurry();
+    try {
+        co_await asio::co_spawn(waiting_.get_executor(), std::move(work),
+                                asio::bind_cancellation_slot(cut_.slot(), asio::use_awaitable));
+    } catch (const Failure& failure) {
+        fault = failure.what();
+    } catch (const boost::system::system_error& error) {
+        if (!hurried_) throw;
+        fault = "no answer while the process wants to go on";
+    }
+    asking_ = false;
+    hurried_ = false;
+    hurry_.cancel();
+    co_return fault;
+}
+
+void TimersSource::hurry() {
+    if (!asking_ || hurried_) return;
+    hurried_ = true;
+    hurry_.expires_after(patience_);
+    hurry_.async_wait([this](boost::system::error_code cancelled) {
+        if (!cancelled && hurried_) cut_.emit(asio::cancellation_type::terminal);
+    });
+}
+
 Task<void> TimersSource::pause(Millis wait) {
     if (!woken_) {
         boost::system::error_code cancelled;
         waiting_.expires_after(wait);
-        co_await waiting_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+        co_await waiting_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     }
     woken_ = false;
 }
@@ -83,6 +126,7 @@ Task<void> TimersSource::pause(Millis wait) {
 void TimersSource::wake() {
     woken_ = true;  // also where `next` is not waiting yet
     waiting_.cancel();
+    hurry();
 }
 
 Task<std::vector<Envelope>> TimersSource::lease_due() {
@@ -92,8 +136,10 @@ Task<std::vector<Envelope>> TimersSource::lease_due() {
                               .number("limit", most_timers)
                               .str();
     const std::string leased = co_await database_.call("lease_timers", TenantId{}, std::move(request));
+    const std::vector<Json> rows = Json::parse(leased).items();
+    behind_ = rows.size() < most_timers ? 0 : co_await count_due();
     std::map<TenantId, std::vector<std::string>> ids;
-    for (const auto& row : Json::parse(leased).items()) {
+    for (const auto& row : rows) {
         ids[{row.number("tenant")}].push_back(json_text(row.text("id")));
     }
     std::vector<std::pair<TenantId, std::string>> reads;
@@ -116,12 +162,19 @@ Task<std::vector<Envelope>> TimersSource::lease_due() {
             envelope.value = owner->value;
             envelope.headers = views_of(owner->record.headers);
             envelope.owner = std::move(owner);
-            leased_.push_back({tenants[i], row.text("id"), row.number("parks"), next_offset_});
+            leased_.push_back(
+                {tenants[i], row.text("id"), row.number("life"), row.number("parks"), next_offset_});
             ++next_offset_.value;
             due.push_back(std::move(envelope));
         }
     }
     co_return due;
+}
+
+Task<std::int64_t> TimersSource::count_due() {
+    std::string request = JsonObject().time("now", clock_.now()).number("most", most_counted).str();
+    const std::string count = co_await database_.call("count_due_timers", TenantId{}, std::move(request));
+    co_return Json::parse(count).number();
 }
 
 void TimersSource::commit(std::span<const Commit> commits) {
@@ -137,7 +190,8 @@ Task<void> TimersSource::delete_committed() {
     if (to_delete_.empty()) co_return;
     std::map<TenantId, std::vector<std::string>> woken;
     for (const auto& row : to_delete_) {
-        woken[row.tenant].push_back(JsonObject().text("id", row.id).number("parks", row.parks).str());
+        woken[row.tenant].push_back(
+            JsonObject().text("id", row.id).number("life", row.life).number("parks", row.parks).str());
     }
     const std::size_t count = to_delete_.size();
     std::vector<std::pair<TenantId, std::string>> requests;
@@ -150,12 +204,7 @@ Task<void> TimersSource::delete_committed() {
 
 Task<void> TimersSource::release(Revoked, std::vector<Commit> commits) {
     commit(commits);
-    std::optional<std::string> fault;
-    try {
-        co_await delete_committed();
-    } catch (const Failure& failure) {
-        fault = failure.what();
-    }
+    const auto fault = co_await ask(delete_committed(), true);
     // what stays is woken again, and then found done
     if (fault) log_warn("timers.unavailable", {{"text", *fault}});
     leased_.clear();

@@ -6,6 +6,7 @@
 #include "core/log.hpp"
 #include "kafka/source.hpp"
 #include "postgres/timers_source.hpp"
+#include "runtime/dead_letter.hpp"
 #include "stages/buffer.hpp"
 #include "stages/infer.hpp"
 #include "stages/relay.hpp"
@@ -22,6 +23,12 @@ namespace {
 
 // A campaign's answers of one shop at the same time; the others' come in between.
 constexpr int max_open_turns = 500;
+
+SetAside set_aside(DeadLetters& letters, const std::string& stage) {
+    return [&letters, stage](const Envelope& record, const Error& error) {
+        return letters.bury({make_dead_letter(record, stage, error, 1)});
+    };
+}
 
 }  // namespace
 
@@ -67,7 +74,10 @@ Heartbeat StageThread::heartbeat(int number) {
 std::unique_ptr<Stage> StageThread::make_stage(Shared& shared) {
     const std::string& name = spec_.name;
     if (name == "resolve") return std::make_unique<Resolve>(*shared.resolve, shared.live);
-    if (name == "buffer") return std::make_unique<Buffer>(*shared.buffer, shared.clock, max_open_turns);
+    if (name == "buffer") {
+        return std::make_unique<Buffer>(*shared.buffer, set_aside(*shared.dead_letters, name), shared.clock,
+                                        max_open_turns);
+    }
     if (name == "retrieve") return std::make_unique<Retrieve>(*shared.retrieve, shared.clock);
     if (name == "infer") {
         return std::make_unique<Infer>(*shared.infer, models_, channels_, *shared.vault, shared.live,

@@ -24,6 +24,12 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
         case Inference::State::erased:
             co_return Drop{"erased"};
     }
+    // Each attempt asks: a model that is away may stay so for longer than an answer is of use.
+    if (const SysTime now = clock_.now(); is_expired(records.front().headers, now)) {
+        co_await store_.drop_turn(step.tenant, step.turn, "expired", now);
+        live_.publish(conversation_channel(step.tenant, step.conversation), live_withdrawn(step.turn));
+        co_return Drop{"expired"};
+    }
     Channel* channel = channels_.find(inference.channel);
     const TextLimit limit = channel ? channel->limits().text : TextLimit{};
     if (channel && !channel->sending_secret().empty() && !inference.last_message.empty()) {

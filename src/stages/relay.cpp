@@ -30,14 +30,19 @@ Millis pause_after(int attempt, std::optional<Millis> retry_after) {
 
 Task<Outcome> Relay::handle(std::span<const Envelope> records) {
     const Envelope& record = records.front();
-    const SysTime started = clock_.now();
-    // A replay, a restored backup, a topic of another installation: none may reach a customer.
+    // A replay, a restored backup, a topic of another installation: none may reach a customer, nor our rows.
     if (record.headers.installation != installation_) co_return Drop{"of another installation"};
-    if (!record.headers.expires || *record.headers.expires < started) co_return Drop{"expired"};
+    const SysTime started = clock_.now();
     const ReplyReady ready = decode_reply_ready(record.value).value();
     const std::string channel = conversation_channel(ready.tenant, ready.conversation);
     for (;;) {
-        ReplyClaim claim = co_await store_.claim(ready.tenant, ready.reply, clock_.now());
+        const SysTime now = clock_.now();
+        if (is_expired(record.headers, now)) {
+            co_await store_.expire(ready.tenant, ready.reply, now);
+            live_.publish(channel, ready.turn ? live_withdrawn(*ready.turn) : live_changed());
+            co_return Drop{"expired"};
+        }
+        ReplyClaim claim = co_await store_.claim(ready.tenant, ready.reply, now);
         switch (claim.state) {
             case ReplyClaim::State::send: {
                 Outcome outcome = co_await send(ready.tenant, ready.conversation, std::move(claim));
@@ -58,7 +63,7 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
                     Record again = to_record(ready);
                     again.headers = copy_of(record.headers);
                     const bool earlier = claim.reason == waits_for_earlier;
-                    const SysTime due = earlier ? std::min(claim.until, clock_.now() + asks_for_earlier) : claim.until;
+                    const SysTime due = earlier ? std::min(claim.until, now + asks_for_earlier) : claim.until;
                     co_return Park{
                         {due, std::move(again)},
                         claim.state == ReplyClaim::State::held ? "held by a newer message" : "not yet"};

@@ -19,6 +19,10 @@ Task<Outcome> Retrieve::handle(std::span<const Envelope> records) {
         if (replies.empty()) co_return Drop{"turn is over"};
         co_return Emit{to_records(ready.tenant, ready.conversation, ready.turn, replies)};
     }
+    if (const SysTime now = clock_.now(); is_expired(records.front().headers, now)) {
+        co_await store_.drop_turn(ready.tenant, ready.turn, "expired", now);
+        co_return Drop{"expired"};
+    }
     std::vector<Passage> passages =
         co_await store_.search(ready.tenant, std::move(turn.text), passages_per_turn);
     co_await store_.freeze_step(ready.tenant, ready.turn, std::move(passages), clock_.now());

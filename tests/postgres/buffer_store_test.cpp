@@ -159,3 +159,48 @@ TEST_CASE("two shops that share a sender never share a turn") {
         run(fixture.buffer->claim_turn(fixture.other, here.conversation, {here.message}, at(16), 9)).state ==
         TurnClaim::State::none);
 }
+
+TEST_CASE("an expired burst ends as a dropped turn with the older messages, and newer ones are answered") {
+    Fixture fixture;
+    const auto oldest = fixture.store("1", "hola", at(0));
+    const auto second = fixture.store("2", "¿hay alguien?", at(1));
+    const auto fresh = fixture.store("3", "¿puntas?", at(3'000));
+    const auto expire = [&] {
+        run(fixture.buffer->expire(fixture.ballet, second.conversation, {second.message}, at(3'001)));
+    };
+    expire();
+    expire();
+    CHECK(fixture.test.query("SELECT status, reason, first_seq, last_seq, closed_at IS NULL FROM turns") ==
+          "dropped|expired|1|2|f");
+    CHECK(fixture.test.query("SELECT seq FROM messages WHERE turn_id IS NULL") == "3");
+    const TurnId turn = fixture.claim(fresh, at(3'016));
+    CHECK(fixture.turn_status(turn) == "open");
+    CHECK(run(fixture.retrieve->turn_text(fixture.ballet, turn)).text == "¿puntas?");
+    const auto inference = run(fixture.infer->load(fixture.ballet, turn, 0));
+    REQUIRE(inference.history.size() == 3);
+    CHECK(inference.history[0].text == "hola");
+    CHECK_FALSE(inference.history[0].in_turn);
+    CHECK(oldest.seq == 1);
+}
+
+TEST_CASE("an expired burst drops the turn that it had become, unless a newer message is in it") {
+    Fixture fixture;
+    const auto first = fixture.store("1", "hola", at(0));
+    const TurnId alone = fixture.claim(first, at(16));
+    run(fixture.buffer->expire(fixture.ballet, first.conversation, {first.message}, at(3'000)));
+    CHECK(fixture.turn_status(alone) == "dropped");
+    const auto second = fixture.store("2", "¿hola?", at(3'001));
+    fixture.store("3", "¿puntas?", at(3'002));
+    const TurnId both = fixture.claim(second, at(3'018));
+    run(fixture.buffer->expire(fixture.ballet, second.conversation, {second.message}, at(6'000)));
+    CHECK(fixture.turn_status(both) == "open");
+}
+
+TEST_CASE("an expired burst that a human has, or that is another shop's, changes nothing") {
+    Fixture fixture;
+    const auto stored = fixture.store("1", "hola", at(0));
+    run(fixture.buffer->expire(fixture.other, stored.conversation, {stored.message}, at(3'000)));
+    CHECK(run(fixture.handoff->take_over(fixture.ballet, stored.conversation, at(3'001))));
+    run(fixture.buffer->expire(fixture.ballet, stored.conversation, {stored.message}, at(3'002)));
+    CHECK(fixture.test.query("SELECT count(*) FROM turns") == "0");
+}

@@ -122,6 +122,10 @@ std::string TestDatabase::owner_url() const {
     return url_of(name_, "relevo_owner");
 }
 
+std::string TestDatabase::operator_url() const {
+    return url_of(name_, "relevo_operator");
+}
+
 std::string TestDatabase::query(std::string_view sql) const {
     return query_as(url_of(name_), sql);
 }

@@ -28,6 +28,7 @@ class TestDatabase {
     /// As the process connects: bound by row-level security.
     std::string app_url() const;
     std::string owner_url() const;
+    std::string operator_url() const;
     /// As superuser: the rows' plain values, joined by '|' and line ends.
     std::string query(std::string_view sql) const;
     const std::string& name() const { return name_; }

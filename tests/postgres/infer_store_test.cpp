@@ -130,3 +130,20 @@ TEST_CASE("an answer without bubbles closes its turn") {
     CHECK(fixture.answer(turn, {}, at(17)).empty());
     CHECK(fixture.turn_status(turn) == "answered");
 }
+
+TEST_CASE("a dropped turn is over with its reason, has no bubbles, and an answered one stays answered") {
+    Fixture fixture;
+    const TurnId turn = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
+    run(fixture.infer->drop_turn(fixture.ballet, turn, "expired", at(17)));
+    run(fixture.retrieve->drop_turn(fixture.ballet, turn, "again", at(18)));
+    const auto inference = run(fixture.infer->load(fixture.ballet, turn, 0));
+    CHECK(inference.state == Inference::State::over);
+    CHECK(inference.reason == "expired");
+    CHECK(fixture.answer(turn, {"tarde"}, at(19)).empty());
+    CHECK(run(fixture.infer->fail_turn(fixture.ballet, turn, "x", at(20))).empty());
+    const TurnId next = fixture.claim(fixture.store("2", "¿hola?", at(30)), at(46));
+    const auto replies = fixture.answer(next, {"buenas"}, at(47));
+    run(fixture.infer->drop_turn(fixture.ballet, next, "expired", at(48)));
+    CHECK(fixture.turn_status(next) == "answered");
+    CHECK(fixture.ask(replies[0], at(49)).state == ReplyClaim::State::send);
+}

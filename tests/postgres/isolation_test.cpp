@@ -24,6 +24,11 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
     const std::string before = rows();
     const std::string conversation =
         JsonObject().id("conversation", stored.conversation).time("now", at(20)).str();
+    const std::string of_burst = JsonObject()
+                                     .id("conversation", stored.conversation)
+                                     .raw("messages", json_array({json_text(stored.message.to_string())}))
+                                     .time("now", at(20))
+                                     .str();
     const std::string of_turn = JsonObject()
                                     .id("turn", turn)
                                     .number("step", 0)
@@ -54,8 +59,11 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
         {"commit_answer", of_turn},
         {"fail_turn", of_turn},
         {"freeze_step", of_turn},
+        {"drop_turn", of_turn},
+        {"expire_messages", of_burst},
         {"claim_reply", of_reply},
         {"finish_reply", of_reply},
+        {"expire_reply", of_reply},
         {"settle", of_reply},
         {"find_credential", "{\"category\":\"whatsapp_cloud\",\"name\":\"ACCESS_TOKEN\"}"},
     };
@@ -118,6 +126,39 @@ TEST_CASE("the owner of the tables obeys the policies too") {
     CHECK(work.query_value<int>("SELECT count(*) FROM messages") == 0);
 }
 
+TEST_CASE(
+    "an operator reads every shop's dead letters, archive and timers, changes none and reads nothing else") {
+    Fixture fixture;
+    fixture.store("1", "hola", at(0));
+    const auto letters = make_dead_letters(fixture.database);
+    const auto timers = make_timers(fixture.database);
+    Inbound strange = inbound("2", "");
+    strange.raw = "{}";
+    run(fixture.resolve->archive(fixture.account(), strange, at(0)));
+    std::int64_t offset = 0;
+    for (const std::string& key : {fixture.ballet.to_string() + ":a", fixture.other.to_string() + ":b",
+                                   std::string("whatsapp:1001:5")}) {
+        DeadLetter letter;
+        letter.topic = "messages.received";
+        letter.stage = "resolve";
+        letter.key = key;
+        letter.headers = "{}";
+        letter.offset = {++offset};
+        run(letters->bury({letter}));
+        run(timers->park({at(90), {"messages.received", key, "{}", {}}}));
+    }
+    pqxx::connection connection(fixture.test.operator_url());
+    pqxx::nontransaction work(connection);
+    CHECK(work.query_value<int>("SELECT count(*) FROM dead_letters") == 3);
+    CHECK(work.query_value<int>("SELECT count(*) FROM timers") == 3);
+    CHECK(work.query_value<int>("SELECT count(*) FROM archive") == 1);
+    CHECK_THROWS_AS(work.exec("DELETE FROM dead_letters"), pqxx::insufficient_privilege);
+    CHECK_THROWS_AS(work.exec("UPDATE timers SET due_at = now()"), pqxx::insufficient_privilege);
+    CHECK(fixture.test.query("SELECT string_agg(DISTINCT table_name, ' ' ORDER BY table_name) FROM "
+                             "information_schema.role_table_grants WHERE grantee = 'relevo_operator'") ==
+          "archive dead_letters installation schema_migrations timers");
+}
+
 TEST_CASE("every table with a tenant has forced row-level security with a policy for reads and writes") {
     TestDatabase test;
     CHECK(test.query(
@@ -137,6 +178,7 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
                      "has_function_privilege('relevo_operator', p.oid, 'EXECUTE') "
                      "FROM pg_proc AS p JOIN pg_roles AS r ON r.oid = p.proowner "
                      "WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace ORDER BY 1") ==
+          "count_due_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "find_endpoint|relevo_router|search_path=pg_catalog, public|f\n"
           "lease_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <thread>
 
+#include "postgres/shops.hpp"
 #include "tests/postgres/fixture.hpp"
 
 using namespace relevo;
@@ -25,6 +26,15 @@ class Folder {
     Folder& operator=(const Folder&) = delete;
     const fs::path& path() const { return path_; }
     void write(const std::string& name, const std::string& sql) const { std::ofstream(path_ / name) << sql; }
+    /// Takes away this file and what comes after it.
+    void cut(const std::string& from) const {
+        std::vector<fs::path> later;
+        for (const auto& file : fs::directory_iterator(path_)) {
+            if (file.path().filename().string() >= from) later.push_back(file.path());
+        }
+        REQUIRE_FALSE(later.empty());
+        for (const auto& file : later) fs::remove(file);
+    }
     std::string last() const {
         std::string last;
         for (const auto& file : fs::directory_iterator(path_))
@@ -116,4 +126,19 @@ TEST_CASE("the start refuses a role that owns the tables or bypasses row-level s
     CHECK(code_of([&] { check_schema(test.owner_url().substr(0, test.owner_url().find('?')), folder); }) ==
           "postgres.unsafe_role");
     CHECK(code_of([&] { check_schema(test.app_url(), folder); }).empty());
+}
+
+TEST_CASE("a catalogue that was there before is searched without its labels too") {
+    EmptyDatabase empty;
+    Folder before;
+    before.cut("0017_");
+    migrate_up(empty.owner_url(), before.path());
+    Database database({empty.app_url(), 1});
+    SystemRandom random;
+    const MasterKey key = MasterKey::parse(std::string(64, '7'));
+    const TenantId shop = run(apply_shop(database, key, ballet_spec(), random));
+    const auto store = make_retrieve_store(database);
+    CHECK(run(store->search(shop, "precio del bolso", 5)).size() == 3);
+    migrate_up(empty.owner_url(), Folder().path());
+    CHECK(run(store->search(shop, "precio del bolso", 5)).size() == 1);
 }

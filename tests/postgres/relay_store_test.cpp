@@ -260,3 +260,40 @@ TEST_CASE("a bubble whose nudge was lost does not stop the conversation for ever
     CHECK(fixture.ask(*second, at(3)).state == State::wait);
     CHECK(fixture.ask(*second, at(602)).state == State::send);
 }
+
+TEST_CASE("an expired bubble is dropped with that reason, once, and the next one goes on") {
+    Fixture fixture;
+    const Answered answered(fixture);
+    CHECK(fixture.ask(answered.replies[1], at(18)).state == State::wait);
+    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(19)));
+    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(20)));
+    CHECK(fixture.ask(answered.replies[0], at(21)).reason == "expired");
+    CHECK(fixture.ask(answered.replies[1], at(21)).state == State::send);
+    CHECK(fixture.test.query("SELECT status, reason FROM replies ORDER BY index") ==
+          "dropped|expired\npending|");
+}
+
+TEST_CASE("an expired bubble that was refused for now waits for no second attempt") {
+    Fixture fixture;
+    const Answered answered(fixture);
+    const auto first = fixture.ask(answered.replies[0], at(18));
+    run(fixture.relay->finish(fixture.ballet, *first.permit,
+                              {Sent::State::refused, "", {Fault::transient, "telegram.rate", ""}}, at(300),
+                              at(19)));
+    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(20)));
+    CHECK(fixture.reply_status(answered.replies[0]) == "dropped");
+    CHECK(fixture.ask(answered.replies[1], at(20)).state == State::send);
+}
+
+TEST_CASE("an expired bubble that is in flight is unknown, and its provider's answer still counts") {
+    Fixture fixture;
+    const Answered answered(fixture);
+    const auto claim = fixture.ask(answered.replies[0], at(18));
+    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(19)));
+    CHECK(fixture.reply_status(answered.replies[0]) == "unknown");
+    CHECK(fixture.test.query("SELECT status FROM deliveries") == "unknown");
+    fixture.accept(claim, "p1", at(20));
+    CHECK(fixture.reply_status(answered.replies[0]) == "sent");
+    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(21)));
+    CHECK(fixture.reply_status(answered.replies[0]) == "sent");
+}

@@ -20,6 +20,23 @@ TEST_CASE("a search finds the shop's products by stem, without accents and by sy
     CHECK(run(fixture.retrieve->search(fixture.ballet, "puntas bolso leotardo", 2)).size() == 2);
 }
 
+TEST_CASE("the label of a price or a size finds no passage beside a word that says what is asked for") {
+    Fixture fixture;
+    const auto titles = [&](const char* text) {
+        std::string found;
+        for (const auto& passage : run(fixture.retrieve->search(fixture.ballet, text, 5)))
+            found += passage.title + "\n";
+        return found;
+    };
+    CHECK(titles("¿Qué precio y qué talles tiene el bolso?") == "Bolso de danza\n");
+    CHECK(titles("precio en ARS del leotardo") == "Leotardo de algodón\n");
+    CHECK(titles("¿hay algo en color rosa?") == "Leotardo de algodón\n");  // the values do count
+    CHECK(titles("¿cuál está a 21.500?") == "Leotardo de algodón\n");
+    // where nothing else is asked for, a label is better than nothing
+    CHECK(run(fixture.retrieve->search(fixture.ballet, "¿qué precios tienen?", 5)).size() == 3);
+    CHECK(titles("¿talles?") == "Puntas de satén\n");
+}
+
 TEST_CASE("a search finds nothing of another shop and nothing for no words") {
     Fixture fixture;
     CHECK(run(fixture.retrieve->search(fixture.ballet, "martillo", 5)).empty());

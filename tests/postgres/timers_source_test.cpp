@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <boost/asio/use_awaitable.hpp>
+#include <functional>
+#include <pqxx/pqxx>
 
 #include "domain/timer_codec.hpp"
 #include "tests/postgres/fixture.hpp"
@@ -30,7 +32,7 @@ Timer timer(SysTime due, std::string key, std::string id) {
 /// A source with its own io_context, asked as a worker asks.
 struct Reader {
     explicit Reader(Fixture& fixture, const Clock& clock)
-        : source(context.get_executor(), fixture.database, clock, Millis{0}, Millis{60'000}) {}
+        : source(context.get_executor(), fixture.database, clock, Millis{0}, Millis{60'000}, Millis{50}) {}
     template <class T>
     T await(Task<T> task) {
         auto result = boost::asio::co_spawn(context, std::move(task), boost::asio::use_future);
@@ -48,8 +50,29 @@ struct Reader {
         source.commit(std::span(&commit, 1));
         await(source.next(false, Millis{0}));
     }
+    /// Whether it ends, without an error, long before a call of the database would.
+    template <class T>
+    bool ends(Task<T> task, const std::function<void()>& once_begun = {}) {
+        auto result = boost::asio::co_spawn(context, std::move(task), boost::asio::use_future);
+        context.restart();
+        context.poll();
+        if (once_begun) once_begun();
+        context.run_for(Millis{5'000});
+        if (result.wait_for(Millis{0}) != std::future_status::ready) return false;
+        result.get();
+        return true;
+    }
     boost::asio::io_context context;
     TimersSource source;
+};
+
+/// While it lives, whoever asks for timers waits: as with a server that is frozen.
+struct Frozen {
+    explicit Frozen(Fixture& fixture) : connection(fixture.test.owner_url()), work(connection) {
+        work.exec("LOCK TABLE timers");
+    }
+    pqxx::connection connection;
+    pqxx::work work;
 };
 
 }  // namespace
@@ -116,6 +139,50 @@ TEST_CASE("a record that is parked again while it wakes stays parked, for the la
     CHECK(reader.due().size() == 1);
 }
 
+TEST_CASE("a record that was woken by another process and parked anew is not deleted with its earlier row") {
+    Fixture fixture;
+    const auto timers = make_timers(fixture.database);
+    SetClock clock;
+    clock.time = at(100);
+    Reader slow(fixture, clock);
+    Reader quick(fixture, clock);
+    slow.await(slow.source.next(true, Millis{0}));
+    quick.await(quick.source.next(true, Millis{0}));
+    run(timers->park(timer(at(90), "1:abc", "r1")));
+    CHECK(slow.due().size() == 1);
+    clock.time = at(161);  // its lease has run out
+    CHECK(quick.due().size() == 1);
+    quick.commit(1);
+    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "0");
+    run(timers->park(timer(at(90), "1:abc", "r1")));
+    slow.commit(1);
+    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "1");
+    CHECK(quick.due().size() == 1);
+    quick.commit(2);
+    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "0");
+}
+
+TEST_CASE("what is due and not leased yet is what the source is behind") {
+    Fixture fixture;
+    SetClock clock;
+    clock.time = at(100);
+    Reader reader(fixture, clock);
+    reader.await(reader.source.next(true, Millis{0}));
+    CHECK(reader.source.behind() == 0);
+    // of tenants and of nobody; another five are not due
+    fixture.test.query(
+        "INSERT INTO timers (id, tenant_id, due_at, topic, key, value, headers) SELECT gen_random_uuid(), "
+        "nullif(n % 3, 0), to_timestamp(1780000000 + CASE WHEN n <= 450 THEN n % 100 ELSE 999 END), "
+        "'replies.ready', "
+        "'k', '{}', '{}' FROM generate_series(1, 455) AS n");
+    CHECK(reader.due().size() == 200);
+    CHECK(reader.source.behind() == 250);
+    CHECK(reader.due().size() == 200);
+    CHECK(reader.source.behind() == 50);
+    CHECK(reader.due().size() == 50);
+    CHECK(reader.source.behind() == 0);
+}
+
 TEST_CASE("wake ends a wait, also one that has not begun") {
     Fixture fixture;
     SetClock clock;
@@ -123,6 +190,36 @@ TEST_CASE("wake ends a wait, also one that has not begun") {
     reader.await(reader.source.next(false, Millis{0}));
     reader.source.wake();
     CHECK(std::holds_alternative<Idle>(reader.await(reader.source.next(false, Millis{3'600'000}))));
+}
+
+TEST_CASE("a stop does not wait for a frozen database: not for what is due, nor for what was woken") {
+    Fixture fixture;
+    const auto timers = make_timers(fixture.database);
+    SetClock clock;
+    clock.time = at(100);
+    Reader reader(fixture, clock);
+    reader.await(reader.source.next(true, Millis{0}));
+    run(timers->park(timer(at(90), "1:abc", "r1")));
+    CHECK(reader.due().size() == 1);
+    const Frozen frozen(fixture);
+    CHECK(reader.ends(reader.source.next(true, Millis{0}), [&] { reader.source.wake(); }));
+    CHECK(reader.ends(reader.source.close({{0, Offset{1}, Offset{1}}})));
+}
+
+TEST_CASE("a source that was woken during a call goes on asking afterwards") {
+    Fixture fixture;
+    const auto timers = make_timers(fixture.database);
+    SetClock clock;
+    clock.time = at(100);
+    Reader reader(fixture, clock);
+    reader.await(reader.source.next(true, Millis{0}));
+    {
+        const Frozen frozen(fixture);
+        CHECK(reader.ends(reader.source.next(true, Millis{0}), [&] { reader.source.wake(); }));
+    }
+    run(timers->park(timer(at(90), "1:abc", "r1")));
+    clock.time = at(161);  // the call that was given up may have leased it meanwhile
+    CHECK(reader.due().size() == 1);
 }
 
 TEST_CASE("timers of a database that is away are none, and no error") {

@@ -68,6 +68,8 @@ void check_messages(const SimWorld& world, const SimTenant& tenant, const SimCon
 
 void check_replies(const SimWorld& world, const SimTenant& tenant, const SimConversation& conversation,
                    Problems& out) {
+    const bool old =
+        world.clock.now() - conversation.messages.front().appended > world.pipeline.expires_after;
     for (const auto& id : conversation.replies) {
         const SimReply& reply = tenant.replies.at(id);
         const auto count = world.provider.count(id);
@@ -76,7 +78,8 @@ void check_replies(const SimWorld& world, const SimTenant& tenant, const SimConv
         if (reply.status == Status::pending) out.push_back(what + "still pending");
         if (reply.status == Status::sent && count != 1) out.push_back(what + "noted as sent, and was not");
         if (reply.status == Status::dropped && count != 0) out.push_back(what + "dropped, and was sent");
-        if (reply.status == Status::dropped && reply.reason != "human" && reply.reason != "superseded") {
+        if (reply.status == Status::dropped && reply.reason != "human" && reply.reason != "superseded" &&
+            !(old && reply.reason == "expired")) {
             out.push_back(what + "dropped for no good reason: " + reply.reason);
         }
         if (reply.status == Status::failed && !reply.was_unknown)

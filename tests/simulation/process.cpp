@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 
+#include "runtime/dead_letter.hpp"
 #include "stages/buffer.hpp"
 #include "stages/infer.hpp"
 #include "stages/relay.hpp"
@@ -81,8 +82,12 @@ void SimProcess::stop() {
 std::unique_ptr<Stage> SimProcess::make_stage(const std::string& name) {
     Clock& clock = world_.clock;
     if (name == "resolve") return std::make_unique<Resolve>(stores_.resolve(), stores_.live());
-    if (name == "buffer")
-        return std::make_unique<Buffer>(stores_.buffer(), clock, world_.settings.max_open_turns);
+    if (name == "buffer") {
+        const auto set_aside = [this, name](const Envelope& record, const Error& error) {
+            return stores_.dead_letters().bury({make_dead_letter(record, name, error, 1)});
+        };
+        return std::make_unique<Buffer>(stores_.buffer(), set_aside, clock, world_.settings.max_open_turns);
+    }
     if (name == "retrieve") return std::make_unique<Retrieve>(stores_.retrieve(), clock);
     if (name == "infer") {
         return std::make_unique<Infer>(stores_.infer(), models_, channels_, stores_.vault(), stores_.live(),

@@ -103,6 +103,7 @@ struct SimTenant {
 struct SimTimer {
     TenantId tenant;
     Timer timer;
+    std::int64_t life = 0;  ///< tells it from an earlier one of its id
     int parks = 0;
     std::optional<SysTime> leased_until;
 };
@@ -112,6 +113,7 @@ class SimDatabase {
     std::vector<Account> accounts;
     std::map<TenantId, SimTenant> tenants;
     std::map<TimerId, SimTimer> timers;
+    std::int64_t last_timer_life = 0;
     std::map<std::tuple<std::string, std::string, std::int32_t, std::int64_t>, DeadLetter> dead_letters;
     Millis spacing{4'000};
 
@@ -124,6 +126,7 @@ class SimDatabase {
     // buffer
     TurnClaim claim_turn(TenantId tenant, ConversationId conversation, const std::vector<MessageId>& wanted,
                          SysTime now, int max_open_turns);
+    void expire_messages(TenantId tenant, ConversationId conversation, const std::vector<MessageId>& wanted);
     // retrieve, infer
     TurnText turn_text(TenantId tenant, TurnId turn);
     void freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages);
@@ -131,6 +134,7 @@ class SimDatabase {
     std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, const std::vector<std::string>& bubbles,
                                        SysTime now);
     std::vector<ReplyId> fail_turn(TenantId tenant, TurnId turn, const std::string& code, SysTime now);
+    void drop_turn(TenantId tenant, TurnId turn, const std::string& reason);
     // relay, settle. `granted`: this process was given the permit for the bubble before.
     struct Claimed {
         ReplyClaim claim;
@@ -139,6 +143,7 @@ class SimDatabase {
     Claimed claim_reply(TenantId tenant, ReplyId reply, int process, bool granted, SysTime now);
     void finish_reply(TenantId tenant, ReplyId reply, int attempt, const Sent& sent,
                       std::optional<SysTime> due, SysTime now);
+    void expire_reply(TenantId tenant, ReplyId reply, SysTime now);
     Settled settle(const Account& account, const Receipt& receipt, SysTime now);
     // the shop's side
     bool take_over(TenantId tenant, ConversationId conversation, SysTime now);

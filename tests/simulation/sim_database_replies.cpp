@@ -157,6 +157,21 @@ void SimDatabase::finish_reply(TenantId tenant_id, ReplyId id, int attempt, cons
     }
 }
 
+void SimDatabase::expire_reply(TenantId tenant_id, ReplyId id, SysTime now) {
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.replies.find(id);
+    if (found == tenant.replies.end() || found->second.status != SimReply::Status::pending) return;
+    SimReply& reply = found->second;
+    if (reply.in_flight()) {
+        reply.deliveries.back().status = SimDelivery::Status::unknown;
+        reply.deliveries.back().due = now + unknown_for;
+        reply.status = SimReply::Status::unknown;
+        return;
+    }
+    reply.status = SimReply::Status::dropped;
+    reply.reason = "expired";
+}
+
 Settled SimDatabase::settle(const Account& account, const Receipt& receipt, SysTime now) {
     SimTenant& tenant = tenants[account.tenant];
     const auto id = ReplyId::parse(receipt.reply);  // the simulated provider always brings it back

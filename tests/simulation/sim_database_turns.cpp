@@ -82,6 +82,45 @@ TurnClaim SimDatabase::claim_turn(TenantId tenant_id, ConversationId id, const s
     return {TurnClaim::State::claimed, turn};
 }
 
+void SimDatabase::expire_messages(TenantId tenant_id, ConversationId id,
+                                  const std::vector<MessageId>& wanted) {
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.conversations.find(id);
+    if (found == tenant.conversations.end()) return;
+    SimConversation& conversation = found->second;
+    const auto in_burst = [&](const SimMessage& message) {
+        return std::find(wanted.begin(), wanted.end(), message.id) != wanted.end();
+    };
+    std::int64_t newest = 0;
+    for (const auto& message : conversation.messages) {
+        if (in_burst(message)) newest = message.seq;
+    }
+    SimTurn made;
+    for (auto& message : conversation.messages) {
+        if (message.turn && in_burst(message)) {
+            SimTurn& turn = tenant.turns.at(*message.turn);
+            if (turn.status == SimTurn::Status::open && turn.last_seq <= newest)
+                close_turn(tenant, turn, SimTurn::Status::dropped, "expired");
+        }
+        if (!message.opens_turn() || message.turn || message.seq <= conversation.handled_seq) continue;
+        if (message.seq > newest) continue;
+        if (made.first_seq == 0) {
+            made.id = turn_id(id, message.id);
+            made.first_seq = message.seq;
+            made.first_at = message.appended;
+        }
+        made.last_seq = message.seq;
+        message.turn = made.id;
+    }
+    if (made.first_seq == 0) return;
+    made.conversation = id;
+    made.epoch = conversation.epoch;
+    close_turn(tenant, made, SimTurn::Status::dropped, "expired");
+    conversation.turns.push_back(made.id);
+    const TurnId turn = made.id;
+    tenant.turns[turn] = std::move(made);
+}
+
 TurnText SimDatabase::turn_text(TenantId tenant_id, TurnId id) {
     const SimTenant& tenant = tenants[tenant_id];
     const auto found = tenant.turns.find(id);
@@ -185,6 +224,13 @@ std::vector<ReplyId> SimDatabase::fail_turn(TenantId tenant_id, TurnId id, const
         tenant.replies.at(replies.front()).by_agent = false;  // the system's: no newer message holds it
     }
     return replies;
+}
+
+void SimDatabase::drop_turn(TenantId tenant_id, TurnId id, const std::string& reason) {
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.turns.find(id);
+    if (found == tenant.turns.end() || found->second.status != SimTurn::Status::open) return;
+    close_turn(tenant, found->second, SimTurn::Status::dropped, reason);
 }
 
 }  // namespace relevo

@@ -78,6 +78,13 @@ class SimBufferStore final : public BufferStore {
             return session_.database.claim_turn(tenant, conversation, messages, now, max_open_turns);
         });
     }
+    Task<void> expire(TenantId tenant, ConversationId conversation, std::vector<MessageId> messages,
+                      SysTime) override {
+        return without_result(session_.transact("expire_messages", [this, tenant, conversation, messages] {
+            session_.database.expire_messages(tenant, conversation, messages);
+            return true;
+        }));
+    }
 
   private:
     Session& session_;
@@ -107,6 +114,12 @@ class SimRetrieveStore final : public RetrieveStore {
             return session_.database.fail_turn(tenant, turn, code, now);
         });
     }
+    Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime) override {
+        return without_result(session_.transact("drop_turn", [this, tenant, turn, reason] {
+            session_.database.drop_turn(tenant, turn, reason);
+            return true;
+        }));
+    }
 
   private:
     Session& session_;
@@ -130,6 +143,12 @@ class SimInferStore final : public InferStore {
         return session_.transact("fail_turn", [this, tenant, turn, code, now] {
             return session_.database.fail_turn(tenant, turn, code, now);
         });
+    }
+    Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime) override {
+        return without_result(session_.transact("drop_turn", [this, tenant, turn, reason] {
+            session_.database.drop_turn(tenant, turn, reason);
+            return true;
+        }));
     }
 
   private:
@@ -156,6 +175,13 @@ class SimRelayStore final : public RelayStore {
         const ReplyId reply = permit.reply();
         co_await session_.transact("finish_reply", [this, tenant, permit, sent, due, now] {
             session_.database.finish_reply(tenant, permit.reply(), permit.attempt(), sent, due, now);
+            return true;
+        });
+        granted_.erase(reply);
+    }
+    Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) override {
+        co_await session_.transact("expire_reply", [this, tenant, reply, now] {
+            session_.database.expire_reply(tenant, reply, now);
             return true;
         });
         granted_.erase(reply);
@@ -193,7 +219,8 @@ class SimTimers final : public Timers {
         return without_result(session_.transact("park", [this, timer] {
             const Record& record = timer.record;
             const TimerId id = timer_id(record.topic, record.key, record.headers.id);
-            const auto [found, made] = session_.database.timers.try_emplace(id, SimTimer{{}, timer, 0, {}});
+            const auto [found, made] = session_.database.timers.try_emplace(
+                id, SimTimer{{}, timer, ++session_.database.last_timer_life, 0, {}});
             if (!made) {
                 SimTimer& it = found->second;
                 it.timer = {std::max(it.timer.due, timer.due), record};

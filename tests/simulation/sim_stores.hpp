@@ -51,6 +51,7 @@ class SimTimersSource final : public Source {
   private:
     struct Leased {
         TimerId id;
+        std::int64_t life;
         int parks;
         Offset offset;
     };

@@ -38,7 +38,7 @@ Task<SourceEvent> SimTimersSource::next(bool want_records, Millis wait) {
         envelope.value = owner->value;
         envelope.headers = views_of(owner->record.headers);
         envelope.owner = std::move(owner);
-        leased_.push_back({id, row.parks, envelope.offset});
+        leased_.push_back({id, row.life, row.parks, envelope.offset});
         due.records.push_back(std::move(envelope));
     }
     if (!due.records.empty()) {
@@ -54,8 +54,9 @@ void SimTimersSource::commit(std::span<const Commit> commits) {
         std::erase_if(leased_, [&](const Leased& leased) {
             if (!(leased.offset < commit.next)) return false;
             const auto row = database_.timers.find(leased.id);
-            // parked again meanwhile: that is another wait
-            if (row != database_.timers.end() && row->second.parks == leased.parks)
+            // parked again meanwhile, or woken by another and parked anew: that is another wait
+            if (row != database_.timers.end() && row->second.life == leased.life &&
+                row->second.parks == leased.parks)
                 database_.timers.erase(row);
             return true;
         });

@@ -222,6 +222,25 @@ TEST_CASE("an account's webhook cannot speak for another shop's account") {
     CHECK_FALSE(it.world.database.tenants.contains({1}));
 }
 
+TEST_CASE("an unreadable record becomes a dead letter, and the burst that it came with is answered") {
+    Shop it;
+    it.world.write(it.shop, "ana", "hola");
+    it.world.run_for(Millis{1'000});
+    const auto resolved = it.world.log.all("messages.resolved");
+    REQUIRE(resolved.size() == 1);
+    Record broken = resolved.front()->record;
+    broken.value = "{";
+    broken.headers.id = "broken";
+    it.world.log.append(broken);
+    it.world.write(it.shop, "ana", "tienen puntas");
+    CHECK(it.world.settle());
+    CHECK(texts(it.world.bubbles(it.shop, "ana")) ==
+          std::vector<std::string>{"hello", "re hola", "re tienen puntas", "bye"});
+    REQUIRE(it.world.database.dead_letters.size() == 1);
+    CHECK(it.world.database.dead_letters.begin()->second.code == "record.malformed");
+    CHECK(it.world.database.dead_letters.begin()->second.stage == "buffer");
+}
+
 TEST_CASE("a model that refuses for good leaves the customer with the fallback") {
     SimSettings settings;
     settings.rates.model_gives_up = 1;

@@ -22,10 +22,15 @@ struct ScriptedStore final : InferStore {
         code = its_code;
         co_return failed;
     }
+    Task<void> drop_turn(TenantId, TurnId, std::string reason, SysTime) override {
+        dropped = reason;
+        co_return;
+    }
     Inference inference;
     std::vector<std::string> bubbles;
     std::vector<ReplyId> failed;
     std::string code;
+    std::string dropped;
     bool wins = true;
 };
 
@@ -62,11 +67,14 @@ struct Fixture {
         return out;
     }
     Envelope request() {
-        return envelope_of(to_record(TurnStep{{7}, {}, {}, 0}, topics::inferences_requested));
+        Record record = to_record(TurnStep{{7}, {}, {}, 0}, topics::inferences_requested);
+        record.headers.expires = expires;
+        return envelope_of(record);
     }
     Outcome run() { return run_stage(infer, {request()}, clock); }
 
     SimClock clock;
+    SysTime expires = clock.now() + Millis{3'600'000};
     ScriptedStore store;
     std::optional<Error> error;
     std::string text = "Hola.\n\nTenemos puntas.";
@@ -116,6 +124,26 @@ TEST_CASE("a fallback that was decided before a crash is published again") {
     it.store.failed = {agent_reply_id({}, 0)};
     CHECK(std::get<Emit>(it.run()).records.size() == 1);
     CHECK(it.calls == 0);
+}
+
+TEST_CASE("a turn that may not be answered any more asks no model, and is dropped with that reason") {
+    Fixture it;
+    it.error = Error{Fault::transient, "model.unavailable", "away"};
+    CHECK_THROWS_AS(it.run(), Failure);
+    it.expires = it.clock.now() - Millis{1};  // the next attempt
+    CHECK(std::get<Drop>(it.run()).reason == "expired");
+    CHECK(it.store.dropped == "expired");
+    CHECK(it.calls == 1);
+    CHECK(it.live.told.back().find("withdrawn") != std::string::npos);
+}
+
+TEST_CASE("bubbles of an answer that expired unpublished still go to the relay, which closes them") {
+    Fixture it;
+    it.expires = it.clock.now() - Millis{1};
+    it.store.inference.state = Inference::State::answered;
+    it.store.inference.replies = {agent_reply_id({}, 0)};
+    CHECK(std::get<Emit>(it.run()).records.size() == 1);
+    CHECK(it.store.dropped.empty());
 }
 
 TEST_CASE("an answer that came too late is withdrawn and not sent") {

@@ -30,6 +30,10 @@ struct ScriptedLedger final : RelayStore {
         dues.push_back(due);
         co_return;
     }
+    Task<void> expire(TenantId, ReplyId reply, SysTime) override {
+        expired.push_back(reply);
+        co_return;
+    }
     void then(State state, std::string reason = {}, SysTime until = {}) {
         ReplyClaim next;
         next.state = state;
@@ -41,6 +45,7 @@ struct ScriptedLedger final : RelayStore {
     std::vector<SysTime> claimed_at;
     std::vector<Sent::State> finished;
     std::vector<std::optional<SysTime>> dues;
+    std::vector<ReplyId> expired;
     int attempts = 0;
     int away = 0;  // calls of finish that fail first
 };
@@ -105,21 +110,39 @@ TEST_CASE("a bubble that the ledger allows is sent once, with the tenant's token
     CHECK(it.live.told.size() == 1);
 }
 
-TEST_CASE("a replay cannot reach a customer: foreign and expired records are dropped unasked") {
-    Fixture foreign;
-    foreign.record.headers.installation = "elsewhere";
-    CHECK(std::get<Drop>(foreign.run()).reason == "of another installation");
-    Fixture nobodys;
-    nobodys.record.headers.installation.clear();
-    CHECK(std::get<Drop>(nobodys.run()).reason == "of another installation");
+TEST_CASE("a replay cannot reach a customer: a foreign record is dropped unasked, and no row of ours moves") {
+    for (const auto* installation : {"elsewhere", ""}) {
+        Fixture foreign;
+        foreign.record.headers.installation = installation;
+        foreign.record.headers.expires = foreign.clock.now() - Millis{1};
+        CHECK(std::get<Drop>(foreign.run()).reason == "of another installation");
+        CHECK(foreign.sent.empty());
+        CHECK(foreign.ledger.claimed_at.empty());
+        CHECK(foreign.ledger.expired.empty());
+    }
+}
+
+TEST_CASE("a bubble whose record has expired is not claimed, and the ledger closes it") {
     Fixture expired;
     expired.record.headers.expires = expired.clock.now() - Millis{1};
     CHECK(std::get<Drop>(expired.run()).reason == "expired");
+    CHECK(expired.ledger.expired == std::vector{expired.ready.reply});
+    CHECK(expired.ledger.claimed_at.empty());
+    REQUIRE(expired.live.told.size() == 1);
+    CHECK(expired.live.told.front().find("withdrawn") != std::string::npos);
     Fixture endless;
     endless.record.headers.expires.reset();
     CHECK(std::get<Drop>(endless.run()).reason == "expired");
-    CHECK(foreign.sent.empty());
-    CHECK(expired.ledger.claimed_at.empty());
+    CHECK(endless.ledger.expired.size() == 1);
+}
+
+TEST_CASE("a bubble that expires while it waits in its lane is not sent") {
+    Fixture it;
+    it.record.headers.expires = it.clock.now() + Millis{3'000};
+    it.ledger.then(State::wait, "spacing", it.clock.now() + Millis{4'000});
+    CHECK(std::get<Drop>(it.run()).reason == "expired");
+    CHECK(it.ledger.expired.size() == 1);
+    CHECK(it.sent.empty());
 }
 
 TEST_CASE("the spacing is waited for in the lane") {

@@ -23,17 +23,27 @@ struct ScriptedStore final : RetrieveStore {
         code = its_code;
         co_return replies;
     }
+    Task<void> drop_turn(TenantId, TurnId, std::string reason, SysTime) override {
+        dropped = reason;
+        co_return;
+    }
     TurnText text{TurnText::State::live, "puntas"};
     std::string searched;
     std::string code;
+    std::string dropped;
     std::vector<Passage> frozen;
     std::vector<ReplyId> replies;
 };
 
 struct Fixture {
-    Envelope ready() { return envelope_of(to_record(TurnStep{{7}, {}, {}, 0}, topics::turns_ready)); }
+    Envelope ready() {
+        Record record = to_record(TurnStep{{7}, {}, {}, 0}, topics::turns_ready);
+        record.headers.expires = expires;
+        return envelope_of(record);
+    }
     Outcome run() { return run_stage(retrieve, {ready()}, clock); }
     SimClock clock;
+    SysTime expires = clock.now() + Millis{3'600'000};
     ScriptedStore store;
     Retrieve retrieve{store, clock};
 };
@@ -56,6 +66,14 @@ TEST_CASE("a turn that is over or erased is not searched for") {
     CHECK(std::get<Drop>(it.run()).reason == "turn is over");
     it.store.text.state = TurnText::State::erased;
     CHECK(std::get<Drop>(it.run()).reason == "erased");
+    CHECK(it.store.searched.empty());
+}
+
+TEST_CASE("a turn that may not be answered any more is not searched for, and is dropped with that reason") {
+    Fixture it;
+    it.expires = it.clock.now() - Millis{1};
+    CHECK(std::get<Drop>(it.run()).reason == "expired");
+    CHECK(it.store.dropped == "expired");
     CHECK(it.store.searched.empty());
 }
 

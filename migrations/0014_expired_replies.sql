@@ -1,0 +1,29 @@
+-- What can no longer be sent is settled, so that the books balance and nothing waits behind it.
+
+CREATE FUNCTION op_expire_reply(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    tenant bigint := app_tenant();
+    moment timestamptz := from_millis((req ->> 'now')::bigint);
+    locked record;
+    r replies;
+    d deliveries;
+BEGIN
+    SELECT * INTO locked FROM lock_reply((req ->> 'reply')::uuid);
+    r := locked.r;
+    IF r.status IS DISTINCT FROM 'pending' THEN
+        RETURN 'null';
+    END IF;
+    SELECT * INTO d FROM deliveries AS x WHERE x.tenant_id = tenant AND x.reply_id = r.id
+    ORDER BY x.attempt DESC LIMIT 1;
+    IF d.status = 'intent' THEN
+        -- who made it may have sent it before it died, or is sending it now
+        UPDATE deliveries AS x SET status = 'unknown', due_at = moment + interval '60 seconds'
+        WHERE x.tenant_id = tenant AND x.reply_id = r.id AND x.attempt = d.attempt;
+        PERFORM close_reply(r.id, 'unknown', 'unknown');
+    ELSE
+        PERFORM close_reply(r.id, 'dropped', 'expired');
+    END IF;
+    RETURN 'null';
+END $$;
+
+GRANT EXECUTE ON FUNCTION op_expire_reply TO relevo_app;

@@ -90,6 +90,35 @@ describe('the WhatsApp webhook', { concurrency: true }, () => {
     assert.match(await system.log(), /resolve\.unknown_account/);
   });
 
+  it("speaks for all numbers of its app, also another shop's, and for no other", async () => {
+    const [first, second, guest] = [newNumber(), newNumber(), newNumber()];
+    const agent = 'agent: {name: Ana, quiet_ms: 500}';
+    const own = `whatsapp: {numbers: [{phone_number_id: "${first}"}, {phone_number_id: "${second}"}], access_token: demo}`;
+    const [app, other] = await system.applyShops(
+      `slug: app-${first}\nname: Dueña\n${agent}\n${own}`,
+      `slug: guest-${first}\nname: Huésped\n${agent}\nwhatsapp: {phone_number_id: "${guest}", app_of: app-${first}, access_token: demo}`);
+    const { url, secret, accounts } = app.webhooks.whatsapp;
+    assert.deepEqual(accounts, [first, second].sort());
+    assert.equal(other.webhooks.whatsapp.url, url);
+    const customers = { [first]: newNumber(), [second]: newNumber(), [guest]: newNumber(), 999999999: newNumber() };
+    const changes = Object.entries(customers).map(([account, from]) =>
+      messagesChange({ account, messages: [whatsappMessage({ from, text: 'Hola' })] }));
+    assert.equal((await postWhatsApp(url, secret, changes)).status, 200);
+    const stored = (from) => system.sql(`SELECT c.tenant_id, a.external_id FROM conversations AS c
+      JOIN accounts AS a ON a.id = c.account_id WHERE c.address_value = '${from}'`);
+    for (const [account, tenant] of [[first, app.tenant], [second, app.tenant], [guest, other.tenant]]) {
+      const [row] = await until(() => stored(customers[account]).then(nonempty));
+      assert.deepEqual(row, { tenant_id: tenant, external_id: account });
+      const sent = () => system.fakes.whatsapp.attemptsTo(customers[account]);
+      await until(() => sent().length > 0, { what: `${account} is answered` });
+      assert.deepEqual([...new Set(sent().map((call) => call.account))], [account]);
+    }
+    const [dead] = await until(() => system.sql(
+      `SELECT code FROM dead_letters WHERE convert_from(value, 'UTF8') LIKE '%${customers[999999999]}%'`).then(nonempty));
+    assert.equal(dead.code, 'resolve.unknown_account');
+    assert.deepEqual(await stored(customers[999999999]), []);
+  });
+
   it("refuses another shop's account, although the signature is right", async () => {
     const from = newNumber();
     const account = system.shops[1].webhooks.whatsapp.account;

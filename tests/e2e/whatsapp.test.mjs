@@ -70,6 +70,26 @@ describe('the WhatsApp webhook', { concurrency: true }, () => {
     assert.equal((await post(hook.url, body, signed(body))).status, 200);
   });
 
+  it('keeps 3 MiB of what takes more room in the log: quotes, control characters, bytes that are no text', async () => {
+    const body = (id, content) => {
+      const [head, tail] = whatsappBody([{ field: 'history', value: { id, padding: '@' } }]).split('@');
+      const room = 3 * megabyte - head.length - tail.length;
+      const padding = Buffer.alloc(room - (room % content.length), content);
+      return Buffer.concat([Buffer.from(head), padding, Buffer.from(tail)]);
+    };
+    const contents = { quotes: '\\"', control: '\\u0001', noText: Buffer.from([0xff]) };
+    const lengths = { quotes: 3 * megabyte, control: 3 * megabyte, noText: 9 * megabyte }; // U+FFFD has three bytes
+    for (const [name, content] of Object.entries(contents)) {
+      const id = `${name}-${newNumber()}`;
+      const large = body(id, content);
+      const response = await post(hook.url, large, signed(large));
+      assert.equal(response.status, 200, `${name}: ${response.text}`);
+      const [row] = await until(() => system.sql(
+        `SELECT octet_length(raw) AS length FROM archive WHERE type = 'history' AND raw LIKE '%${id}%'`).then(nonempty));
+      assert.ok(Math.abs(row.length - lengths[name]) < 1_000, `${name}: ${row.length} bytes`);
+    }
+  });
+
   it('archives a message of a type that nobody knows', async () => {
     const customer = new Customer(system);
     const { id } = await customer.deliver(customer.message(undefined, { type: 'hologram', hologram: { depth: 3 } }));

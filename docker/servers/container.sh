@@ -18,8 +18,8 @@ source "$repo/docker/servers/servers.sh"
 
 # The ports are the usual ones. Whoever comes first draws the passwords.
 mkdir -p "$profile"
-[[ -f $profile/ports.env ]] || cp "$repo/docker/servers/container_ports.env" "$profile/ports.env"
 exec {lock}>"$profile/lock" && flock "$lock"
+[[ -f $profile/ports.env ]] || cp "$repo/docker/servers/container_ports.env" "$profile/ports.env"
 profile_open
 exec {lock}>&-
 

@@ -119,6 +119,17 @@ std::string update_type(JsonNode update) {
     return "update";
 }
 
+// A webhook's answer may call one method of the Bot API: a pressed button stops spinning as soon as the log
+// has it, without a call of ours. https://core.telegram.org/bots/api#making-requests-when-getting-updates
+std::string answer_to(JsonNode update) {
+    const JsonNode id = update["callback_query"]["id"];
+    if (identifier(id).empty()) return "{}";
+    return JsonMembers()
+        .text("method", "answerCallbackQuery")
+        .text("callback_query_id", identifier(id))
+        .str();
+}
+
 }  // namespace
 
 Result<Parsed> parse_telegram(std::string_view body) {
@@ -127,6 +138,7 @@ Result<Parsed> parse_telegram(std::string_view body) {
     const JsonNode update = document->root();
     std::string id = event_id(update["update_id"], update);
     Parsed parsed;
+    parsed.answer = answer_to(update);
     if (auto inbound = read_update(update)) {
         inbound->event_id = std::move(id);
         parsed.inbound.push_back(std::move(*inbound));

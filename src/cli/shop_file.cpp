@@ -103,6 +103,39 @@ void read_credentials(const YAML::Node& node, ShopSpec& shop) {
     }
 }
 
+WhatsappSpec::Number read_number(const YAML::Node& node) {
+    WhatsappSpec::Number number;
+    read(node,
+         {{"phone_number_id", [&](const auto& n) { number.phone_number_id = text(n); }},
+          {"display", string(number.display)}},
+         {"phone_number_id"});
+    return number;
+}
+
+WhatsappSpec read_whatsapp(const YAML::Node& node) {
+    WhatsappSpec whatsapp;
+    WhatsappSpec::Number only;
+    const auto numbers = [&](const YAML::Node& n) {
+        if (!n.IsSequence()) refuse(n, "expected a list of numbers");
+        for (const auto& number : n) whatsapp.numbers.push_back(read_number(number));
+    };
+    read(node, {{"phone_number_id", [&](const auto& n) { only.phone_number_id = text(n); }},
+                {"display", string(only.display)},
+                {"numbers", numbers},
+                {"app_of", string(whatsapp.app_of)},
+                {"app_secret", secret(whatsapp.app_secret)},
+                {"verify_token", secret(whatsapp.verify_token)},
+                {"access_token", secret(whatsapp.access_token)}});
+    if (only.phone_number_id.empty() == whatsapp.numbers.empty()) {
+        refuse(node, "expected either phone_number_id or numbers, a list of such");
+    }
+    if (whatsapp.numbers.empty()) whatsapp.numbers.push_back(only);
+    if (!whatsapp.app_of.empty() && !(whatsapp.app_secret.empty() && whatsapp.verify_token.empty())) {
+        refuse(node, "app_secret and verify_token stand in the file of the shop that app_of names");
+    }
+    return whatsapp;
+}
+
 ShopSpec read_shop(const YAML::Node& root) {
     ShopSpec shop;
     std::string prompt;
@@ -121,17 +154,7 @@ ShopSpec read_shop(const YAML::Node& root) {
                shop.web.emplace();
                read_optional(n, {{"key", string(shop.web->key)}});
            }},
-          {"whatsapp",
-           [&](const auto& n) {
-               auto& it = shop.whatsapp.emplace();
-               read(n,
-                    {{"phone_number_id", string(it.phone_number_id)},
-                     {"display", string(it.display)},
-                     {"app_secret", secret(it.app_secret)},
-                     {"verify_token", secret(it.verify_token)},
-                     {"access_token", secret(it.access_token)}},
-                    {"phone_number_id"});
-           }},
+          {"whatsapp", [&](const auto& n) { shop.whatsapp = read_whatsapp(n); }},
           {"telegram",
            [&](const auto& n) {
                auto& it = shop.telegram.emplace();

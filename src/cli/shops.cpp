@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -24,7 +25,11 @@ void put_webhook(Writer& out, const char* channel, const Config& config,
     put(out, "url", fmt::format("{}/webhooks/{}/{}", config.public_url, channel, address.key));
     put(out, "secret", address.secret.reveal());
     if (!address.verify_token.empty()) put(out, "verify_token", address.verify_token.reveal());
-    put(out, "account", address.account);
+    put(out, "account", address.accounts.front());
+    out.Key("accounts");
+    out.StartArray();
+    for (const auto& account : address.accounts) out.String(account.c_str());
+    out.EndArray();
     out.EndObject();
 }
 
@@ -62,7 +67,7 @@ void print_list(const std::vector<ShopListing>& shops, const Config& config) {
         if (shop.web) fmt::print("  web       key {}\n", shop.web->key);
         const auto webhook = [&](const char* channel, const std::optional<ShopListing::Address>& address) {
             if (!address) return;
-            fmt::print("  {:<9} account {}, {}/webhooks/{}/{}\n", channel, address->account,
+            fmt::print("  {:<9} account {}, {}/webhooks/{}/{}\n", channel, fmt::join(address->accounts, ", "),
                        config.public_url, channel, address->key);
         };
         webhook("whatsapp", shop.whatsapp);

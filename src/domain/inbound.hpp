@@ -57,6 +57,8 @@ struct Receipt {
 struct Parsed {
     std::vector<Inbound> inbound;
     std::vector<Receipt> receipts;
+    /// JSON to answer the 200 with, where the provider reads it; best effort, and repeated by a redelivery.
+    std::string answer = "{}";
 };
 
 }  // namespace relevo

@@ -41,8 +41,12 @@ struct WebSpec {
     std::string key;
 };
 struct WhatsappSpec {
-    std::string phone_number_id;
-    std::string display;  ///< the number as people write it
+    struct Number {
+        std::string phone_number_id;
+        std::string display;  ///< the number as people write it
+    };
+    std::vector<Number> numbers;  ///< of one Meta app: one webhook address for all of them
+    std::string app_of;  ///< another shop's slug: its app's address and secrets serve these numbers too
     Secret app_secret;
     Secret verify_token;
     Secret access_token;
@@ -78,10 +82,10 @@ struct ShopSpec {
 /// What an operator needs to connect a shop to the world. Holds secrets: printed by the command line only.
 struct ShopListing {
     struct Address {
-        std::string key;      ///< of the webhook's address, or of the widget
-        std::string account;  ///< the provider's name of the shop's number or bot
-        Secret secret;        ///< that signs (WhatsApp) or accompanies (Telegram) each webhook
-        Secret verify_token;  ///< of WhatsApp's challenge
+        std::string key;                    ///< of the webhook's address, or of the widget
+        std::vector<std::string> accounts;  ///< the provider's names of the shop's numbers, or of its bot
+        Secret secret;                      ///< that signs (WhatsApp) or accompanies (Telegram) each webhook
+        Secret verify_token;                ///< of WhatsApp's challenge
     };
     TenantId tenant;
     std::string slug;

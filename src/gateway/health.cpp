@@ -30,6 +30,7 @@ void Health::add_routes(Router& router) {
                [this](HttpRequest, PathParams) -> Task<HttpResponse> { co_return alive(); });
     router.add("GET", "/readyz", [this](HttpRequest, PathParams) { return ready(); });
     router.add("GET", "/metrics", [this](HttpRequest, PathParams) -> Task<HttpResponse> {
+        gather_(metrics_);
         HttpResponse response;
         response.body = metrics_.text();
         response.content_type = "text/plain; version=0.0.4; charset=utf-8";

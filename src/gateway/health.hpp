@@ -22,14 +22,18 @@ struct Heartbeat {
     std::function<SysTime()> last_turn;
 };
 
+/// Figures that somebody else counts: put into the metrics whenever these are read.
+using Gather = std::function<void(Metrics&)>;
+
 /// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one is
 /// away). /metrics: what Prometheus reads.
 class Health {
   public:
-    Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats, Metrics& metrics,
-           Clock& clock)
+    Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats, Gather gather,
+           Metrics& metrics, Clock& clock)
         : dependencies_(std::move(dependencies)),
           heartbeats_(std::move(heartbeats)),
+          gather_(std::move(gather)),
           metrics_(metrics),
           clock_(clock) {}
 
@@ -41,6 +45,7 @@ class Health {
 
     std::vector<Dependency> dependencies_;
     std::vector<Heartbeat> heartbeats_;
+    Gather gather_;
     Metrics& metrics_;
     Clock& clock_;
 };

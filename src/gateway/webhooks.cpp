@@ -75,6 +75,8 @@ Task<HttpResponse> Webhooks::receive(HttpRequest request, PathParams params) {
     }
     auto parsed = channel->parse(request);
     if (!parsed) co_return refuse(request, name, 400, parsed.error().code, parsed.error().text);
+    HttpResponse taken;
+    taken.body = std::move(parsed->answer);
     std::optional<Error> failed;
     try {
         co_await intake_.take(known->endpoint, std::move(*parsed));
@@ -89,8 +91,6 @@ Task<HttpResponse> Webhooks::receive(HttpRequest request, PathParams params) {
         co_return refuse(request, name, 503, failed->code, "the log cannot take it now; send it again");
     }
     intake_.metrics.count("webhooks", "Webhooks, by answer", "status", "200");
-    HttpResponse taken;
-    taken.body = "{}";
     co_return taken;
 }
 

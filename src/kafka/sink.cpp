@@ -62,7 +62,7 @@ struct KafkaSink::Impl {
                        {"queue.buffering.max.messages", std::to_string(limits.max_queued)},
                        {"compression.type", "lz4"},
                        {"partitioner", "murmur2_random"},
-                       {"message.max.bytes", "4194304"}});
+                       {"message.max.bytes", "20971520"}});
         rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
         client = rdkafka::make_client(RD_KAFKA_PRODUCER, std::move(conf));
         queue.reset(rd_kafka_queue_get_main(client.get()));

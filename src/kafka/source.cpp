@@ -59,7 +59,7 @@ struct KafkaSource::Impl {
                        {"fetch.queue.backoff.ms", "2"},  // the default, 1,000, halves the throughput
                        {"queued.min.messages", std::to_string(limits.queued_records)},
                        {"queued.max.messages.kbytes", std::to_string(limits.queued_kbytes)},
-                       {"message.max.bytes", "4194304"},
+                       {"message.max.bytes", "20971520"},
                        {"check.crcs", "true"}});
         rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_FETCH |
                                                  RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_ERROR |

@@ -1,5 +1,7 @@
 #include "postgres/shops.hpp"
 
+#include <map>
+
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
 #include "postgres/stores.hpp"
@@ -52,29 +54,51 @@ std::string synonyms_json(const ShopSpec& spec) {
     return synonyms.str();
 }
 
-std::string account_json(std::string_view channel, std::string_view external_id, std::string_view name,
-                         std::string_view key, Random& random) {
-    return JsonObject()
-        .text("channel", channel)
+JsonObject account_json(std::string_view channel, std::string_view external_id, std::string_view name,
+                        Random& random) {
+    JsonObject account;
+    account.text("channel", channel)
         .id("account_id", account_id(channel, external_id))
         .text("external_id", external_id)
         .text("name", name)
-        .text("key", key)
-        .text("drawn", random.hex(16))
-        .str();
+        .text("drawn", random.hex(16));
+    return account;
 }
 
-std::string accounts_json(const ShopSpec& spec, Random& random) {
+// `app_key`: of the address of another shop's app, which WhatsApp's webhooks come through.
+std::string accounts_json(const ShopSpec& spec, const std::string& app_key, Random& random) {
     std::vector<std::string> accounts;
     // a web page has no provider that names it: its shop does
-    if (spec.web) accounts.push_back(account_json("web", spec.slug, spec.name, spec.web->key, random));
-    if (spec.whatsapp) {
+    if (spec.web) {
         accounts.push_back(
-            account_json("whatsapp", spec.whatsapp->phone_number_id, spec.whatsapp->display, "", random));
+            account_json("web", spec.slug, spec.name, random).text("key", spec.web->key).str());
+    }
+    if (spec.whatsapp) {
+        for (const auto& number : spec.whatsapp->numbers) {
+            accounts.push_back(account_json("whatsapp", number.phone_number_id, number.display, random)
+                                   .text("app_key", app_key)
+                                   .flag("app", spec.whatsapp->numbers.size() > 1)
+                                   .str());
+        }
     }
     if (spec.telegram)
-        accounts.push_back(account_json("telegram", spec.telegram->bot_id, spec.name, "", random));
+        accounts.push_back(account_json("telegram", spec.telegram->bot_id, spec.name, random).str());
     return json_array(accounts);
+}
+
+Task<std::string> app_key_of(Database& database, std::string slug) {
+    const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
+    for (const auto& shop : Json::parse(tenants).items()) {
+        if (shop.text("slug") != slug) continue;
+        std::string request = JsonObject().text("channel", "whatsapp").str();
+        const std::string shared =
+            co_await database.call("share_endpoint", {shop.number("tenant")}, std::move(request));
+        std::string key = Json::parse(shared).text();
+        if (!key.empty()) co_return key;
+    }
+    throw Failure(
+        {Fault::permanent, "shop.invalid",
+         "app_of: there is no shop '" + slug + "' with a WhatsApp app of its own; apply that one first"});
 }
 
 // `draw`: a secret that we choose and tell the provider; the others come from the provider.
@@ -88,8 +112,10 @@ struct Credential {
 std::vector<Credential> credentials_of(const ShopSpec& spec) {
     std::vector<Credential> credentials;
     if (spec.whatsapp) {
-        credentials.push_back({whatsapp, "APP_SECRET", spec.whatsapp->app_secret, true});
-        credentials.push_back({whatsapp, "VERIFY_TOKEN", spec.whatsapp->verify_token, true});
+        if (spec.whatsapp->app_of.empty()) {
+            credentials.push_back({whatsapp, "APP_SECRET", spec.whatsapp->app_secret, true});
+            credentials.push_back({whatsapp, "VERIFY_TOKEN", spec.whatsapp->verify_token, true});
+        }
         credentials.push_back({whatsapp, "ACCESS_TOKEN", spec.whatsapp->access_token, false});
     }
     if (spec.telegram) {
@@ -121,28 +147,30 @@ Task<std::string> credentials_json(Database& database, MasterKey key, TenantId t
     co_return json_array(sealed);
 }
 
-Task<ShopListing> listing_of(Database& database, MasterKey key, Json shop) {
-    ShopListing listing;
-    listing.tenant = {shop.number("tenant")};
-    listing.slug = shop.text("slug");
-    listing.name = shop.text("name");
+using Addresses = std::map<std::int64_t, ShopListing::Address>;  // by the endpoint's id
+
+// An endpoint's secrets are its own shop's; accounts of other shops may stand under it.
+Task<void> add_addresses(Database& database, MasterKey key, TenantId tenant, Json endpoints,
+                         Addresses& addresses) {
     const std::unique_ptr<Vault> vault = make_vault(database, key);
-    const std::string result = co_await database.call("list_addresses", listing.tenant, "{}");
-    for (const auto& row : Json::parse(result).items()) {
-        ShopListing::Address address{row.text("key"), row.text("account"), {}, {}};
+    for (const auto& row : endpoints.items()) {
+        ShopListing::Address address{row.text("key"), {}, {}, {}};
         const std::string channel = row.text("channel");
-        if (channel == "web") {
-            listing.web = address;
-        } else if (channel == "whatsapp") {
-            address.secret = co_await vault->find(listing.tenant, whatsapp, "APP_SECRET");
-            address.verify_token = co_await vault->find(listing.tenant, whatsapp, "VERIFY_TOKEN");
-            listing.whatsapp = address;
+        if (channel == "whatsapp") {
+            address.secret = co_await vault->find(tenant, whatsapp, "APP_SECRET");
+            address.verify_token = co_await vault->find(tenant, whatsapp, "VERIFY_TOKEN");
         } else if (channel == "telegram") {
-            address.secret = co_await vault->find(listing.tenant, telegram, "SECRET_TOKEN");
-            listing.telegram = address;
+            address.secret = co_await vault->find(tenant, telegram, "SECRET_TOKEN");
         }
+        addresses.emplace(row.number("id"), std::move(address));
     }
-    co_return listing;
+}
+
+void add_account(ShopListing& listing, const Json& row, const Addresses& addresses) {
+    const std::string channel = row.text("channel");
+    auto& slot = channel == "web" ? listing.web : channel == "whatsapp" ? listing.whatsapp : listing.telegram;
+    if (!slot) slot = addresses.at(row.number("endpoint"));
+    slot->accounts.push_back(row.text("account"));
 }
 
 }  // namespace
@@ -152,6 +180,10 @@ Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Rand
     const std::string registered =
         co_await database.call("register_tenant", TenantId{}, std::move(registration));
     const TenantId tenant{Json::parse(registered).number()};
+    std::string app_key;
+    if (spec.whatsapp && !spec.whatsapp->app_of.empty()) {
+        app_key = co_await app_key_of(database, spec.whatsapp->app_of);
+    }
     const std::string credentials =
         co_await credentials_json(database, key, tenant, credentials_of(spec), random);
     std::vector<std::string> products;
@@ -162,7 +194,7 @@ Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Rand
                               .text("fallback_text", spec.fallback_text)
                               .raw("synonyms", synonyms_json(spec))
                               .raw("agent", agent_json(spec.agent))
-                              .raw("accounts", accounts_json(spec, random))
+                              .raw("accounts", accounts_json(spec, app_key, random))
                               .raw("credentials", credentials)
                               .raw("catalogue", json_array(products))
                               .str();
@@ -173,8 +205,17 @@ Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Rand
 Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key) {
     const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
     std::vector<ShopListing> listings;
+    std::vector<Json> accounts;
+    Addresses addresses;
     for (const auto& shop : Json::parse(tenants).items()) {
-        listings.push_back(co_await listing_of(database, key, shop));
+        const TenantId tenant{shop.number("tenant")};
+        listings.push_back({tenant, shop.text("slug"), shop.text("name"), {}, {}, {}});
+        const Json known = Json::parse(co_await database.call("list_addresses", tenant, "{}"));
+        co_await add_addresses(database, key, tenant, known["endpoints"], addresses);
+        accounts.push_back(known["accounts"]);
+    }
+    for (std::size_t i = 0; i < listings.size(); ++i) {
+        for (const auto& row : accounts[i].items()) add_account(listings[i], row, addresses);
     }
     co_return listings;
 }

@@ -11,7 +11,7 @@ namespace relevo {
 
 /// Makes the shop what `spec` says, in one transaction; applying it twice changes nothing. Keys and secrets
 /// that are neither stated nor there are drawn. What other shops have is refused (postgres.rejected): a
-/// number or bot belongs to one.
+/// number or bot belongs to one. An app of a shop that has none is refused too (shop.invalid).
 Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Random& random);
 
 /// All shops with their addresses and the secrets that a provider is given.

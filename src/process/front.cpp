@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "core/log.hpp"
 #include "gateway/path_event.hpp"
@@ -13,6 +14,14 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Millis ingress_delivery_timeout{2'500};  // a webhook is answered within 4 s
+
+Gather gather_dropped(const RedisLive& live) {
+    return [&live, told = std::uint64_t{0}](Metrics& metrics) mutable {
+        const std::uint64_t dropped = live.dropped();
+        metrics.count("live_dropped", "Live events that nobody was told: Redis was away", "transport",
+                      "redis", static_cast<double>(dropped - std::exchange(told, dropped)));
+    };
+}
 
 }  // namespace
 
@@ -32,7 +41,8 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       webhooks_(channels_, endpoints_, intake_),
       widget_(endpoints_, *web_store_, shared.live, intake_, random_),
       cluster_(KafkaSettings{shared.config.kafka_brokers}, Millis{2'000}),
-      health_(dependencies(), std::move(heartbeats), shared.metrics, shared.clock),
+      health_(dependencies(), std::move(heartbeats), gather_dropped(shared.live), shared.metrics,
+              shared.clock),
       sockets_(io),
       widget_files_(shared.config.console / "widget", {{"Access-Control-Allow-Origin", "*"}}),
       demo_files_(shared.config.console / "demo",

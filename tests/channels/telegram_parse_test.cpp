@@ -113,6 +113,19 @@ TEST_CASE("a pressed button is a message, also where its own message is too old 
     CHECK_FALSE(pressed.sent_at.has_value());
 }
 
+TEST_CASE(
+    "a pressed button is answered in the webhook's response, wherever it was pressed, and nothing else is") {
+    const auto answer = [](const std::string& update) {
+        return parse_telegram(R"({"update_id":45,)" + update + "}").value().answer;
+    };
+    const std::string stop = R"({"method":"answerCallbackQuery","callback_query_id":"4382"})";
+    CHECK(answer(R"("callback_query":{"id":"4382","data":"x","message":{"message_id":1,)" + private_chat +
+                 "}}") == stop);
+    CHECK(answer(R"("callback_query":{"id":"4382","data":"x","inline_message_id":"i"})") == stop);
+    CHECK(answer(R"("message":{"message_id":9,"text":"hola",)" + private_chat + "}") == "{}");
+    CHECK(answer(R"("callback_query":{"data":"x"})") == "{}");
+}
+
 TEST_CASE("a reaction is one, also when it is taken back") {
     const auto reaction = [](const std::string& list) {
         return parse(

@@ -2,8 +2,9 @@
 // reads what it noted. Under `./dev test` it is that run's profile, by hand the profile `e2e` with the release build.
 import { execFile, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -107,6 +108,19 @@ class System {
   async idle() {
     const { stdout } = await run(this.relevo, ['--config', this.config, 'lag', '--json'], { maxBuffer: 16 << 20 });
     return JSON.parse(stdout).every(({ behind, held }) => behind === 0 && held === 0);
+  }
+
+  /** Shops as `relevo shops apply` makes them of these YAML texts: what it prints of each. */
+  async applyShops(...texts) {
+    const folder = await mkdtemp(join(tmpdir(), 'relevo-shops-'));
+    try {
+      const files = texts.map((_, index) => join(folder, `${index}.yaml`));
+      await Promise.all(files.map((file, index) => writeFile(file, texts[index])));
+      const { stdout } = await run(this.relevo, ['--config', this.config, 'shops', 'apply', '--json', ...files]);
+      return JSON.parse(stdout);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   }
 
   untilIdle(deadlineMs = 30_000) {

@@ -79,6 +79,8 @@ describe('without Redis', () => {
     await visitor.says('¿Seguís ahí?');
     await visitor.isAnswered();
     assert.ok(visitor.of('delta').length > 0);
+    // How many depends on what was on its way at that moment; that they are counted does not.
+    assert.match(await system.metrics(), /^relevo_live_dropped_total\{transport="redis"\} \d+$/m);
   });
 });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 
-import { postTelegram, telegramUpdate } from './fakes/webhooks.mjs';
+import { postTelegram, telegramButton, telegramUpdate } from './fakes/webhooks.mjs';
 import { until, up } from './harness.mjs';
 
 const answer = ({ messages }) => `Uno: ${messages.at(-1).content.split('\n').at(-1)}\n\nDos.`;
@@ -95,6 +95,20 @@ describe('Telegram', { concurrency: true }, () => {
     await chat.receives(4);
     assert.deepEqual(chat.bubbles.map(({ text }) => text),
       ['Uno: ¿Tenés mallas?', 'Dos.', 'Uno: Gracias', 'Dos.']);
+  });
+
+  it('hears in the 200 that a button was pressed, and the answer follows', async () => {
+    const chat = new Chat();
+    const response = await fetch(hook.url, {
+      method: 'POST',
+      headers: { 'x-telegram-bot-api-secret-token': hook.secret },
+      body: JSON.stringify(telegramButton({ chat: chat.id, data: 'talle-38', id: '4382' })),
+    });
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get('content-type'), /^application\/json/);
+    assert.deepEqual(await response.json(), { method: 'answerCallbackQuery', callback_query_id: '4382' });
+    await chat.receives(1);
+    assert.equal(chat.bubbles[0].text, 'Uno: talle-38');
   });
 
   it('says that the customer blocked the bot: nothing is sent again', async () => {

@@ -70,6 +70,26 @@ describe('the WhatsApp webhook', { concurrency: true }, () => {
     assert.equal((await post(hook.url, body, signed(body))).status, 200);
   });
 
+  it('keeps 3 MiB of what takes more room in the log: quotes, control characters, bytes that are no text', async () => {
+    const body = (id, content) => {
+      const [head, tail] = whatsappBody([{ field: 'history', value: { id, padding: '@' } }]).split('@');
+      const room = 3 * megabyte - head.length - tail.length;
+      const padding = Buffer.alloc(room - (room % content.length), content);
+      return Buffer.concat([Buffer.from(head), padding, Buffer.from(tail)]);
+    };
+    const contents = { quotes: '\\"', control: '\\u0001', noText: Buffer.from([0xff]) };
+    const lengths = { quotes: 3 * megabyte, control: 3 * megabyte, noText: 9 * megabyte }; // U+FFFD has three bytes
+    for (const [name, content] of Object.entries(contents)) {
+      const id = `${name}-${newNumber()}`;
+      const large = body(id, content);
+      const response = await post(hook.url, large, signed(large));
+      assert.equal(response.status, 200, `${name}: ${response.text}`);
+      const [row] = await until(() => system.sql(
+        `SELECT octet_length(raw) AS length FROM archive WHERE type = 'history' AND raw LIKE '%${id}%'`).then(nonempty));
+      assert.ok(Math.abs(row.length - lengths[name]) < 1_000, `${name}: ${row.length} bytes`);
+    }
+  });
+
   it('archives a message of a type that nobody knows', async () => {
     const customer = new Customer(system);
     const { id } = await customer.deliver(customer.message(undefined, { type: 'hologram', hologram: { depth: 3 } }));
@@ -88,6 +108,35 @@ describe('the WhatsApp webhook', { concurrency: true }, () => {
       `SELECT stage, code FROM dead_letters WHERE convert_from(value, 'UTF8') LIKE '%${from}%'`).then(nonempty));
     assert.deepEqual(dead, { stage: 'resolve', code: 'resolve.unknown_account' });
     assert.match(await system.log(), /resolve\.unknown_account/);
+  });
+
+  it("speaks for all numbers of its app, also another shop's, and for no other", async () => {
+    const [first, second, guest] = [newNumber(), newNumber(), newNumber()];
+    const agent = 'agent: {name: Ana, quiet_ms: 500}';
+    const own = `whatsapp: {numbers: [{phone_number_id: "${first}"}, {phone_number_id: "${second}"}], access_token: demo}`;
+    const [app, other] = await system.applyShops(
+      `slug: app-${first}\nname: Dueña\n${agent}\n${own}`,
+      `slug: guest-${first}\nname: Huésped\n${agent}\nwhatsapp: {phone_number_id: "${guest}", app_of: app-${first}, access_token: demo}`);
+    const { url, secret, accounts } = app.webhooks.whatsapp;
+    assert.deepEqual(accounts, [first, second].sort());
+    assert.equal(other.webhooks.whatsapp.url, url);
+    const customers = { [first]: newNumber(), [second]: newNumber(), [guest]: newNumber(), 999999999: newNumber() };
+    const changes = Object.entries(customers).map(([account, from]) =>
+      messagesChange({ account, messages: [whatsappMessage({ from, text: 'Hola' })] }));
+    assert.equal((await postWhatsApp(url, secret, changes)).status, 200);
+    const stored = (from) => system.sql(`SELECT c.tenant_id, a.external_id FROM conversations AS c
+      JOIN accounts AS a ON a.id = c.account_id WHERE c.address_value = '${from}'`);
+    for (const [account, tenant] of [[first, app.tenant], [second, app.tenant], [guest, other.tenant]]) {
+      const [row] = await until(() => stored(customers[account]).then(nonempty));
+      assert.deepEqual(row, { tenant_id: tenant, external_id: account });
+      const sent = () => system.fakes.whatsapp.attemptsTo(customers[account]);
+      await until(() => sent().length > 0, { what: `${account} is answered` });
+      assert.deepEqual([...new Set(sent().map((call) => call.account))], [account]);
+    }
+    const [dead] = await until(() => system.sql(
+      `SELECT code FROM dead_letters WHERE convert_from(value, 'UTF8') LIKE '%${customers[999999999]}%'`).then(nonempty));
+    assert.equal(dead.code, 'resolve.unknown_account');
+    assert.deepEqual(await stored(customers[999999999]), []);
   });
 
   it("refuses another shop's account, although the signature is right", async () => {

@@ -25,6 +25,7 @@ struct PlainChannel final : Channel {
         Parsed parsed;
         parsed.inbound.emplace_back();
         parsed.inbound.back().event_id = request.body;
+        if (request.body == "button") parsed.answer = R"({"method":"stop"})";
         return parsed;
     }
     Task<Sent> send(Outbound, DeliveryPermit) override { co_return Sent{}; }
@@ -138,6 +139,16 @@ TEST_CASE("a webhook is answered 200 when the log has it, with the scope that wa
     CHECK(headers.installation == "here");
     CHECK(headers.expires.has_value());
     CHECK(headers.traceparent.size() == 55);
+}
+
+TEST_CASE("what the provider is to hear is in the 200 and in no refusal") {
+    Bench bench;
+    CHECK(bench.post("known", "right", "event-1").body == "{}");
+    const auto pressed = bench.post("known", "right", "button");
+    CHECK(pressed.body == R"({"method":"stop"})");
+    CHECK(pressed.content_type == "application/json");
+    bench.log.away = true;
+    CHECK(bench.post("known", "right", "button").body.find("stop") == std::string::npos);
 }
 
 TEST_CASE("a log that cannot take it is a 503 and a metric") {

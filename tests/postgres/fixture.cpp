@@ -158,7 +158,7 @@ ShopSpec ballet_spec() {
     spec.agent.prompt = "Sos la vendedora de {STORE_NAME}.";
     spec.web = WebSpec{};
     spec.whatsapp =
-        WhatsappSpec{"1001", "+54 9 11 1234-5678", Secret("app secret"), {}, Secret("access token")};
+        WhatsappSpec{{{"1001", "+54 9 11 1234-5678"}}, {}, Secret("app secret"), {}, Secret("access token")};
     spec.telegram = TelegramSpec{"777", {}, Secret("777:token")};
     spec.catalogue = {
         {"P-1",
@@ -185,7 +185,7 @@ ShopSpec other_spec() {
     spec.slug = "ferreteria";
     spec.name = "Ferretería Sur";
     spec.web = WebSpec{};
-    spec.whatsapp = WhatsappSpec{"2002", "+54 9 11 8765-4321", {}, {}, {}};
+    spec.whatsapp = WhatsappSpec{{{"2002", "+54 9 11 8765-4321"}}, {}, {}, {}, {}};
     spec.catalogue = {{"M-1", "Martillo", "De carpintero, mango de fresno.", "9.000", "ARS", "", {}}};
     return spec;
 }

@@ -3,10 +3,41 @@
 #include <doctest/doctest.h>
 
 #include "postgres/json.hpp"
+#include "stages/ingress.hpp"
+#include "stages/resolve.hpp"
 #include "tests/postgres/fixture.hpp"
+#include "tests/stages/fakes.hpp"
 
 using namespace relevo;
 using namespace relevo::testing;
+
+namespace {
+
+// The tenant that a message to this account, in a webhook to this address, is stored for, or why it is for
+// none.
+std::string receive(Fixture& fixture, const std::string& key, const std::string& account) {
+    const auto endpoint = run(fixture.endpoints->find("whatsapp", key));
+    REQUIRE(endpoint);
+    Parsed parsed;
+    parsed.inbound.push_back(inbound("wamid." + account, "hola"));
+    parsed.inbound.back().account = account;
+    const auto records = ingest(*endpoint, parsed, "here", "", at(0), Millis{1'000});
+    RecordingLive live;
+    Resolve resolve(*fixture.resolve, live);
+    const std::vector<Envelope> envelopes{envelope_of(records.front())};
+    try {
+        run(resolve.handle(envelopes));
+    } catch (const Failure& failure) {
+        return failure.error().code;
+    }
+    return fixture.test.query(
+        "SELECT m.tenant_id, a.external_id FROM messages AS m JOIN conversations AS c ON c.id = "
+        "m.conversation_id "
+        "JOIN accounts AS a ON a.id = c.account_id WHERE m.event_id = 'wamid." +
+        account + "'");
+}
+
+}  // namespace
 
 TEST_CASE("applying a shop twice changes nothing, keys and drawn secrets included") {
     Fixture fixture;
@@ -36,7 +67,7 @@ TEST_CASE("a changed agent gets a version, a product that is gone is not found a
 TEST_CASE("a number that another shop has is refused") {
     Fixture fixture;
     ShopSpec thief = other_spec();
-    thief.whatsapp->phone_number_id = "1001";
+    thief.whatsapp->numbers[0].phone_number_id = "1001";
     CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, thief, fixture.random)), Failure);
     CHECK(fixture.account().tenant == fixture.ballet);
 }
@@ -48,7 +79,7 @@ TEST_CASE("the listing has what a provider must be told, and the addresses are f
     const ShopListing& ballet = listings[0];
     CHECK(ballet.slug == "ballet");
     REQUIRE(ballet.whatsapp);
-    CHECK(ballet.whatsapp->account == "1001");
+    CHECK(ballet.whatsapp->accounts == std::vector<std::string>{"1001"});
     CHECK(ballet.whatsapp->secret.reveal() == "app secret");
     CHECK(ballet.whatsapp->verify_token.reveal().size() == 32);
     REQUIRE(ballet.telegram);
@@ -60,6 +91,68 @@ TEST_CASE("the listing has what a provider must be told, and the addresses are f
     CHECK_FALSE(run(fixture.endpoints->find("telegram", ballet.whatsapp->key)));
     CHECK_FALSE(run(fixture.endpoints->find("whatsapp", "")));
     CHECK(run(fixture.endpoints->keys()).size() == 5);
+}
+
+TEST_CASE("the numbers of one app share an address, which speaks for them only") {
+    Fixture fixture;
+    ShopSpec ballet = ballet_spec();
+    ballet.whatsapp->numbers.push_back({"1002", "+54 9 11 1234-0000"});
+    run(apply_shop(fixture.database, fixture.key, ballet, fixture.random));
+    const auto listings = run(list_shops(fixture.database, fixture.key));
+    CHECK(listings[0].whatsapp->accounts == std::vector<std::string>{"1001", "1002"});
+    const std::string key = listings[0].whatsapp->key;
+    CHECK(receive(fixture, key, "1001") == "1|1001");
+    CHECK(receive(fixture, key, "1002") == "1|1002");
+    CHECK(receive(fixture, key, "1003") == "resolve.unknown_account");
+    CHECK(receive(fixture, key, "2002") == "resolve.foreign_account");
+    CHECK(receive(fixture, key, "") == "resolve.unknown_account");
+}
+
+TEST_CASE("a shop may stand under the app of another one, each with its own conversations and access token") {
+    Fixture fixture;
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "ballet";
+    guest.whatsapp->access_token = Secret("their token");
+    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random));
+    const auto listings = run(list_shops(fixture.database, fixture.key));
+    const std::string key = listings[0].whatsapp->key;
+    CHECK(listings[1].whatsapp->key == key);
+    CHECK(listings[1].whatsapp->secret.reveal() == "app secret");
+    CHECK(listings[0].whatsapp->accounts == std::vector<std::string>{"1001"});
+    CHECK(listings[1].whatsapp->accounts == std::vector<std::string>{"2002"});
+    CHECK(receive(fixture, key, "1001") == "1|1001");
+    CHECK(receive(fixture, key, "2002") == "2|2002");
+    CHECK(receive(fixture, key, "2003") == "resolve.unknown_account");
+    // it could be either's: neither shop reads what may be the other's
+    CHECK(receive(fixture, key, "") == "resolve.unknown_account");
+    const auto vault = make_vault(fixture.database, fixture.key);
+    CHECK(run(vault->find(fixture.other, "whatsapp_cloud", "ACCESS_TOKEN")).reveal() == "their token");
+    CHECK(run(vault->find(fixture.ballet, "whatsapp_cloud", "ACCESS_TOKEN")).reveal() == "access token");
+}
+
+TEST_CASE("a shop that leaves another's app has an address of its own again") {
+    Fixture fixture;
+    const std::string before = run(list_shops(fixture.database, fixture.key))[1].whatsapp->key;
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "ballet";
+    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    CHECK(run(list_shops(fixture.database, fixture.key))[1].whatsapp->key != before);
+    run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
+    CHECK(run(list_shops(fixture.database, fixture.key))[1].whatsapp->key == before);
+    CHECK(receive(fixture, before, "2002") == "2|2002");
+}
+
+TEST_CASE("an app of a shop that has none is refused") {
+    Fixture fixture;
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "nobody";
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, guest, fixture.random)), Failure);
+    ShopSpec ballet = ballet_spec();
+    guest.whatsapp->app_of = "ballet";
+    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    ballet.whatsapp->app_of = "ferreteria";  // whose number left its own address
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, ballet, fixture.random)), Failure);
 }
 
 TEST_CASE("secrets open in their place only") {

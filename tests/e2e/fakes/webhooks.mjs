@@ -94,6 +94,13 @@ export function telegramUpdate({ chat, text, updateId, messageId, name = 'Test',
   };
 }
 
+/** A button that the customer pressed below a message of the bot. */
+export function telegramButton({ chat, data, id = String(++count), name = 'Test' }) {
+  const message = { message_id: ++count, chat: { id: chat, type: 'private', first_name: name }, date: 0 };
+  const from = { id: chat, is_bot: false, first_name: name };
+  return { update_id: Date.now() * 100 + (++count % 100), callback_query: { id, from, message, data, chat_instance: '1' } };
+}
+
 export function postTelegram(url, secret, update) {
   return post(url, { 'x-telegram-bot-api-secret-token': secret }, JSON.stringify(update));
 }

@@ -1,0 +1,60 @@
+#include "cli/shop_file.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+using namespace relevo;
+
+namespace {
+
+Result<ShopSpec> load_text(const std::string& whatsapp) {
+    const auto file =
+        std::filesystem::temp_directory_path() / ("relevo_shop_" + std::to_string(::getpid()) + ".yaml");
+    std::ofstream(file) << "slug: pointe\nname: Pointe\nwhatsapp:\n" << whatsapp;
+    auto shop = load_shop(file);
+    std::filesystem::remove(file);
+    return shop;
+}
+
+std::string refusal(const std::string& whatsapp) {
+    const auto shop = load_text(whatsapp);
+    REQUIRE_FALSE(shop.has_value());
+    CHECK(shop.error().code == "shop.invalid");
+    return shop.error().text;
+}
+
+}  // namespace
+
+TEST_CASE("a shop has one WhatsApp number or a list of them") {
+    const auto one = load_text("  phone_number_id: \"1001\"\n  display: \"+54 9 11\"\n");
+    REQUIRE(one.has_value());
+    REQUIRE(one->whatsapp->numbers.size() == 1);
+    CHECK(one->whatsapp->numbers[0].phone_number_id == "1001");
+    CHECK(one->whatsapp->numbers[0].display == "+54 9 11");
+    const auto two = load_text(
+        "  app_secret: s\n  numbers:\n    - {phone_number_id: \"1001\", display: uno}\n"
+        "    - {phone_number_id: \"1002\"}\n");
+    REQUIRE(two.has_value());
+    REQUIRE(two->whatsapp->numbers.size() == 2);
+    CHECK(two->whatsapp->numbers[0].display == "uno");
+    CHECK(two->whatsapp->numbers[1].phone_number_id == "1002");
+    CHECK(two->whatsapp->app_secret.reveal() == "s");
+}
+
+TEST_CASE("a WhatsApp section without a number, or with both ways to write it, is refused with its line") {
+    CHECK(refusal("  access_token: t\n").find(":4:") != std::string::npos);
+    CHECK(refusal("  numbers: []\n").find("phone_number_id") != std::string::npos);
+    CHECK(refusal("  phone_number_id: \"1\"\n  numbers: [{phone_number_id: \"2\"}]\n").find("either") !=
+          std::string::npos);
+    CHECK(refusal("  numbers: [{display: uno}]\n").find("'phone_number_id' is missing") != std::string::npos);
+}
+
+TEST_CASE("a shop under another's app states no secret of that app") {
+    const auto guest = load_text("  phone_number_id: \"1\"\n  app_of: tueste\n  access_token: t\n");
+    REQUIRE(guest.has_value());
+    CHECK(guest->whatsapp->app_of == "tueste");
+    CHECK(refusal("  phone_number_id: \"1\"\n  app_of: tueste\n  app_secret: s\n").find("app_of") !=
+          std::string::npos);
+}

@@ -22,32 +22,46 @@ using AlterOffsets = std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t,
 using ListOffsetsOf =
     std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, Destroy<rd_kafka_ListConsumerGroupOffsets_destroy>>;
 
+using ConfigResource = std::unique_ptr<rd_kafka_ConfigResource_t, Destroy<rd_kafka_ConfigResource_destroy>>;
+
 struct GroupOffset {
     std::int64_t committed = -1;
     std::string metadata;
 };
 
-// A broker that is away, or has not heard yet of a topic that was just made.
-bool is_passing(rd_kafka_resp_err_t code) {
-    static const std::set<rd_kafka_resp_err_t> passing{RD_KAFKA_RESP_ERR__TIMED_OUT,
-                                                       RD_KAFKA_RESP_ERR__TRANSPORT,
-                                                       RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
-                                                       RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-                                                       RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-                                                       RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-                                                       RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
-                                                       RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
-                                                       RD_KAFKA_RESP_ERR__NOENT,
-                                                       RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
-                                                       RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
-                                                       RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE};
-    return passing.contains(code);
+std::map<const char*, std::string> topic_settings(const TopicSpec& spec) {
+    return {{"message.timestamp.type", "LogAppendTime"},
+            {"retention.ms", std::to_string(spec.retention.count())},
+            {"segment.ms", "86400000"},  // whole segments are deleted: a day is how exact retention is
+            {"max.message.bytes", std::to_string(spec.max_message_bytes)}};
+}
+
+// What asking again cannot mend. Everything else passes: a broker that is away, a topic that was just made
+// and that not every broker has heard of, a coordinator that moves.
+bool is_final(rd_kafka_resp_err_t code) {
+    static const std::set<rd_kafka_resp_err_t> final_ones{RD_KAFKA_RESP_ERR__AUTHENTICATION,
+                                                          RD_KAFKA_RESP_ERR__INVALID_ARG,
+                                                          RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED,
+                                                          RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE,
+                                                          RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
+                                                          RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+                                                          RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+                                                          RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+                                                          RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
+                                                          RD_KAFKA_RESP_ERR_INVALID_PARTITIONS,
+                                                          RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
+                                                          RD_KAFKA_RESP_ERR_INVALID_CONFIG,
+                                                          RD_KAFKA_RESP_ERR_INVALID_REQUEST,
+                                                          RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION,
+                                                          RD_KAFKA_RESP_ERR_POLICY_VIOLATION};
+    return final_ones.contains(code);
 }
 
 void check(rd_kafka_resp_err_t code, const std::string& what) {
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    const bool away = is_passing(code);
-    throw Failure({away ? Fault::transient : Fault::permanent, away ? "kafka.unavailable" : "kafka.refused",
+    const bool refused = is_final(code);
+    throw Failure({refused ? Fault::permanent : Fault::transient,
+                   refused ? "kafka.refused" : "kafka.unavailable",
                    fmt::format("{}: {}", what, rd_kafka_err2str(code))});
 }
 
@@ -95,13 +109,9 @@ struct KafkaAdmin::Impl {
         NewTopic topic(
             rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, replication, text, sizeof text));
         if (!topic) throw Failure({Fault::permanent, "kafka.refused", text});
-        const auto set = [&](const char* name, const std::string& value) {
+        for (const auto& [name, value] : topic_settings(spec)) {
             rd_kafka_NewTopic_set_config(topic.get(), name, value.c_str());
-        };
-        set("message.timestamp.type", "LogAppendTime");
-        set("retention.ms", std::to_string(spec.retention.count()));
-        set("segment.ms", "86400000");  // whole segments are deleted: a day is how exact retention is
-        set("max.message.bytes", std::to_string(spec.max_message_bytes));
+        }
         rd_kafka_NewTopic_t* list[] = {topic.get()};
         const auto given = options(RD_KAFKA_ADMIN_OP_CREATETOPICS);
         rd_kafka_AdminOptions_set_operation_timeout(given.get(), millis(), nullptr, 0);
@@ -113,6 +123,25 @@ struct KafkaAdmin::Impl {
         for (std::size_t i = 0; i < count; ++i) {
             const auto code = rd_kafka_topic_result_error(results[i]);
             if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) check(code, "creating topic " + spec.name);
+        }
+    }
+
+    // Of a topic that is there.
+    void configure(const TopicSpec& spec) {
+        ConfigResource topic(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, spec.name.c_str()));
+        for (const auto& [name, value] : topic_settings(spec)) {
+            const rdkafka::KafkaError wrong(rd_kafka_ConfigResource_add_incremental_config(
+                topic.get(), name, RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, value.c_str()));
+        }
+        rd_kafka_ConfigResource_t* list[] = {topic.get()};
+        const auto given = options(RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS);
+        rd_kafka_IncrementalAlterConfigs(client.get(), list, 1, given.get(), queue.get());
+        const auto event = answer("setting up topic " + spec.name);
+        std::size_t count = 0;
+        const auto* results = rd_kafka_IncrementalAlterConfigs_result_resources(
+            rd_kafka_event_IncrementalAlterConfigs_result(event.get()), &count);
+        for (std::size_t i = 0; i < count; ++i) {
+            check(rd_kafka_ConfigResource_error(results[i]), "setting up topic " + spec.name);
         }
     }
 
@@ -250,6 +279,7 @@ void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
                              state.name, state.actual, pipeline.file.string(), state.declared,
                              state.actual)});
         } else {
+            impl_->configure(*pipeline.find_topic(state.name));
             progress(fmt::format("topic {}: there, {} partitions", state.name, state.actual));
         }
     }

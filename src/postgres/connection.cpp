@@ -36,9 +36,10 @@ bool starts_with(std::string_view text, std::string_view start) {
 }  // namespace
 
 struct Connection::Session {
-    explicit Session(const DatabaseConfig& config) : connection(with_defaults(config)) {
+    explicit Session(const DatabaseConfig& config) : connection(with_defaults(config)) {}
+    void prepare(Millis deadline) {
         pqxx::nontransaction setup(connection);
-        setup.exec(fmt::format("SET statement_timeout = {}", config.deadline.count()));
+        setup.exec(fmt::format("SET statement_timeout = {}", deadline.count()));
         setup.exec("SET client_min_messages = warning");
         connection.prepare("run_batch", "SELECT place, result FROM run_batch($1, $2::jsonb)");
     }
@@ -53,10 +54,19 @@ std::optional<Error> Connection::open() {
     if (session_) return std::nullopt;
     try {
         auto session = std::make_unique<Session>(config_);
-        const std::lock_guard lock(mutex_);
-        session_ = std::move(session);
+        {
+            const std::lock_guard lock(mutex_);
+            if (closed_) return Error{Fault::transient, "postgres.unavailable", "the process is stopping"};
+            session_ = std::move(session);  // from here on it can be cut: a server may freeze right after the login
+        }
+        busy_since_ = steady_millis();
+        session_->prepare(config_.deadline);
+        busy_since_ = 0;
         return std::nullopt;
     } catch (const std::exception& failure) {
+        busy_since_ = 0;
+        const std::lock_guard lock(mutex_);
+        session_.reset();
         std::string text = failure.what();
         while (!text.empty() && text.back() == '\n') text.pop_back();
         return Error{Fault::transient, "postgres.unavailable", std::move(text)};
@@ -66,6 +76,14 @@ std::optional<Error> Connection::open() {
 void Connection::cut() {
     const std::lock_guard lock(mutex_);
     if (session_) ::shutdown(session_->connection.sock(), SHUT_RDWR);
+}
+
+void Connection::close() {
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+    }
+    cut();
 }
 
 Millis Connection::busy_for() const {

@@ -25,6 +25,8 @@ class Connection {
 
     /// Closes the socket under whoever reads from it.
     void cut();
+    /// The same, and it is not opened again.
+    void close();
     /// How long the running statement has taken; zero where none runs.
     Millis busy_for() const;
 
@@ -34,8 +36,9 @@ class Connection {
     Ended try_run(std::span<const std::shared_ptr<WaitingCall>> calls, Error& error);
 
     const DatabaseConfig& config_;
-    std::mutex mutex_;  // between cut and the closing of the socket
+    std::mutex mutex_;  // between cut, close and the thread that opens and closes the socket
     std::unique_ptr<Session> session_;
+    bool closed_ = false;
     std::atomic<std::int64_t> busy_since_{0};  // steady milliseconds
 };
 

@@ -64,7 +64,7 @@ Database::Pool::~Pool() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
-        for (auto& connection : connections_) connection->cut();
+        for (auto& connection : connections_) connection->close();
     }
     changed_.notify_all();
     for (auto& thread : threads_) thread.join();

@@ -34,9 +34,9 @@ class Cluster {
   public:
     virtual ~Cluster() = default;
     virtual std::vector<TopicState> topics(const PipelineSpec& pipeline) = 0;
-    /// Creates the topics that are missing, with `replication` copies, and gives each group that has none a first
-    /// offset: the oldest record. Refuses ("kafka.refused") a topic whose partitions differ from the file: keys
-    /// would move. Tells `progress` each step.
+    /// Creates the topics that are missing, with `replication` copies, sets up the others as the file has it, and
+    /// gives each group that has none a first offset: the oldest record. Refuses ("kafka.refused") a topic whose
+    /// partitions differ from the file: keys would move. Tells `progress` each step.
     virtual void apply(const PipelineSpec& pipeline, int replication,
                        const std::function<void(std::string)>& progress) = 0;
     virtual std::vector<PartitionLag> lag(const PipelineSpec& pipeline) = 0;

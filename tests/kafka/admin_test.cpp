@@ -31,6 +31,24 @@ TEST_CASE("another number of partitions is refused, because keys would move") {
     }
 }
 
+TEST_CASE("a topic that is there gets the size limit that is declared now") {
+    TestCluster cluster;
+    cluster.pipeline.topics.front().max_message_bytes = 1'000;
+    KafkaAdmin(cluster.settings).apply(cluster.pipeline, 1, [](const std::string&) {});
+    boost::asio::io_context io;
+    KafkaSink sink(io.get_executor(), cluster.settings, {});
+    const std::vector<Record> large{cluster.record("1:a", SystemRandom().hex(2'000))};
+    std::string code;
+    for (int tries = 0; tries < 200 && code.empty(); ++tries) {  // the broker hears of it a moment later
+        try {
+            run(io, sink.publish(large));
+        } catch (const Failure& failure) {
+            code = failure.error().code;
+        }
+    }
+    CHECK(code == "kafka.too_large");
+}
+
 TEST_CASE("a new group starts with the oldest record") {
     TestCluster cluster;
     for (const auto& lag : KafkaAdmin(cluster.settings).lag(cluster.pipeline)) {

@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <pqxx/pqxx>
 #include <thread>
 
@@ -41,6 +43,34 @@ void add_operations(const TestDatabase& test) {
         "INSERT INTO notes (n) VALUES (10 / (req ->> 'n')::integer); RETURN req -> 'n'; END $$;"
         "GRANT EXECUTE ON FUNCTION op_test_note TO relevo_app");
 }
+
+// Takes one login and then answers nothing.
+class FrozenServer {
+  public:
+    FrozenServer() : acceptor_(io_, {boost::asio::ip::address_v4::loopback(), 0}), thread_([this] { serve(); }) {}
+    ~FrozenServer() { thread_.join(); }
+    std::string url() const {
+        return "postgresql://relevo@127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) +
+               "/relevo?sslmode=disable";
+    }
+
+  private:
+    void serve() {
+        auto client = acceptor_.accept();
+        char startup[1'024];
+        client.read_some(boost::asio::buffer(startup));
+        using namespace std::string_literals;
+        const std::string logged_in = "R\0\0\0\x08\0\0\0\0"s + "S\0\0\0\x16server_version\0" "15\0"s +
+                                      "Z\0\0\0\x05I"s;
+        boost::asio::write(client, boost::asio::buffer(logged_in));
+        boost::system::error_code closed;
+        while (!closed) client.read_some(boost::asio::buffer(startup), closed);
+    }
+
+    boost::asio::io_context io_;
+    boost::asio::ip::tcp::acceptor acceptor_;
+    std::thread thread_;
+};
 
 }  // namespace
 
@@ -136,6 +166,14 @@ TEST_CASE("a database that is away is a transient error, at once and without its
         CHECK(error.code == "postgres.unavailable");
         CHECK(error.text.find("very-secret") == std::string::npos);
     }
+}
+
+TEST_CASE("a server that freezes right after the login delays neither a call nor the stop") {
+    FrozenServer server;
+    Database database({server.url(), 1});
+    const Error error = error_of([&] { run(database.call("ping", {}, "{}", Millis{300})); });
+    CHECK(error.fault == Fault::transient);
+    CHECK(error.code == "postgres.unavailable");
 }
 
 TEST_CASE("a call ends at its deadline and the connection goes on with the next") {

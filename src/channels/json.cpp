@@ -16,8 +16,6 @@ namespace {
 // Real webhooks nest some fifteen levels. Below this, RapidJSON's and PostgreSQL's recursion is no danger.
 constexpr std::size_t max_depth = 64;
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
 const rapidjson::Value* as_value(const void* value) {
     return static_cast<const rapidjson::Value*>(value);
 }
@@ -46,13 +44,6 @@ Error bad_json(rapidjson::ParseErrorCode code, std::size_t offset) {
     return {Fault::permanent, "webhook.bad_json",
             "the body is not JSON: " + std::string(rapidjson::GetParseError_En(code)) + " (byte " +
                 std::to_string(offset) + ")"};
-}
-
-std::string quoted(std::string_view text) {
-    rapidjson::StringBuffer buffer;
-    Writer writer(buffer);
-    writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-    return {buffer.GetString(), buffer.GetSize()};
 }
 
 }  // namespace
@@ -111,7 +102,7 @@ std::optional<std::int64_t> JsonNode::whole() const {
 std::string JsonNode::dump() const {
     if (value_ == nullptr) return {};
     rapidjson::StringBuffer buffer;
-    Writer writer(buffer);
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
     as_value(value_)->Accept(writer);
     return {buffer.GetString(), buffer.GetSize()};
 }
@@ -146,38 +137,6 @@ Result<JsonDocument> JsonDocument::parse(std::string_view bytes) {
 
 JsonNode JsonDocument::root() const {
     return JsonNode(static_cast<const rapidjson::Value*>(&tree_->json));
-}
-
-JsonMembers& JsonMembers::member(std::string_view key, std::string_view json) {
-    if (!members_.empty()) members_ += ',';
-    members_ += quoted(key);
-    members_ += ':';
-    members_ += json;
-    return *this;
-}
-
-JsonMembers& JsonMembers::text(std::string_view key, std::string_view value) {
-    return value.empty() ? *this : member(key, quoted(value));
-}
-
-JsonMembers& JsonMembers::node(std::string_view key, JsonNode value) {
-    return value.has_value() ? member(key, value.dump()) : *this;
-}
-
-JsonMembers& JsonMembers::object(std::string_view key, const JsonMembers& value) {
-    return value.members_.empty() ? *this : member(key, value.str());
-}
-
-JsonMembers& JsonMembers::number(std::string_view key, std::int64_t value) {
-    return member(key, std::to_string(value));
-}
-
-JsonMembers& JsonMembers::flag(std::string_view key, bool value) {
-    return member(key, value ? "true" : "false");
-}
-
-std::string JsonMembers::str() const {
-    return members_.empty() ? std::string() : '{' + members_ + '}';
 }
 
 }  // namespace relevo

@@ -32,6 +32,8 @@ class JsonNode {
     bool is_true() const;
     /// As JSON text; "" of nothing.
     std::string dump() const;
+    /// As JSON text; "" where it has no value.
+    std::string dump_if_any() const { return has_value() ? dump() : std::string(); }
 
   private:
     friend class JsonDocument;
@@ -55,22 +57,6 @@ class JsonDocument {
     struct Tree;
     explicit JsonDocument(std::unique_ptr<Tree> tree);
     std::unique_ptr<Tree> tree_;
-};
-
-/// Writes a JSON object, member by member in the order of the calls. What is empty or not there is left out.
-class JsonMembers {
-  public:
-    JsonMembers& text(std::string_view key, std::string_view value);
-    JsonMembers& node(std::string_view key, JsonNode value);
-    JsonMembers& object(std::string_view key, const JsonMembers& value);
-    JsonMembers& number(std::string_view key, std::int64_t value);
-    JsonMembers& flag(std::string_view key, bool value);
-    /// The object, or "" where it has no members.
-    std::string str() const;
-
-  private:
-    JsonMembers& member(std::string_view key, std::string_view json);
-    std::string members_;
 };
 
 }  // namespace relevo

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "channels/part.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
@@ -53,18 +54,19 @@ std::string telegram_text(JsonNode message, const std::string& type) {
 }
 
 std::string telegram_metadata(JsonNode message, const std::string& type) {
-    JsonMembers metadata;
-    metadata.node("message_id", message["message_id"]);
-    if (type != "text") metadata.node(type, message[type]);
+    JsonObject metadata;
+    metadata.raw("message_id", message["message_id"].dump_if_any());
+    if (type != "text") metadata.raw(type, message[type].dump_if_any());
     for (const auto* key : {"media_group_id", "forward_origin", "quote", "entities"})
-        metadata.node(key, message[key]);
+        metadata.raw(key, message[key].dump_if_any());
     const JsonNode quoted = message["reply_to_message"];
-    metadata.object(
-        "reply_to_message",
-        JsonMembers().node("message_id", quoted["message_id"]).text("text", quoted["text"].text()));
-    metadata.text("language_code", message["from"]["language_code"].text());
-    metadata.text("username", message["chat"]["username"].text());
-    return metadata.str();
+    metadata.raw("reply_to_message", JsonObject()
+                                         .raw("message_id", quoted["message_id"].dump_if_any())
+                                         .text_if_any("text", quoted["text"].text())
+                                         .str_if_any());
+    metadata.text_if_any("language_code", message["from"]["language_code"].text());
+    metadata.text_if_any("username", message["chat"]["username"].text());
+    return metadata.str_if_any();
 }
 
 }  // namespace relevo

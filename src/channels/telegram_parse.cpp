@@ -5,6 +5,7 @@
 #include "channels/json.hpp"
 #include "channels/part.hpp"
 #include "channels/telegram_message.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
@@ -73,10 +74,10 @@ std::optional<Inbound> read_callback(JsonNode callback) {
     inbound.type = "callback_query";
     inbound.text = data;
     inbound.in_reply_to = message_name(chat, message["message_id"]);
-    inbound.metadata = JsonMembers()
-                           .node("callback_query_id", callback["id"])
-                           .node("message_id", message["message_id"])
-                           .str();
+    inbound.metadata = JsonObject()
+                           .raw("callback_query_id", callback["id"].dump_if_any())
+                           .raw("message_id", message["message_id"].dump_if_any())
+                           .str_if_any();
     return inbound;
 }
 
@@ -94,7 +95,7 @@ std::optional<Inbound> read_reaction(JsonNode reaction) {
     }
     inbound.in_reply_to = message_name(chat, reaction["message_id"]);
     inbound.sent_at = unix_seconds(reaction["date"]);
-    inbound.metadata = JsonMembers().node("new_reaction", reaction["new_reaction"]).str();
+    inbound.metadata = JsonObject().raw("new_reaction", reaction["new_reaction"].dump()).str();
     return inbound;
 }
 
@@ -124,10 +125,7 @@ std::string update_type(JsonNode update) {
 std::string answer_to(JsonNode update) {
     const JsonNode id = update["callback_query"]["id"];
     if (identifier(id).empty()) return "{}";
-    return JsonMembers()
-        .text("method", "answerCallbackQuery")
-        .text("callback_query_id", identifier(id))
-        .str();
+    return JsonObject().text("method", "answerCallbackQuery").text("callback_query_id", identifier(id)).str();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "channels/json.hpp"
 #include "channels/provider_call.hpp"
 #include "channels/telegram.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
@@ -13,8 +14,8 @@ constexpr Millis operator_pause{5 * 60'000};
 constexpr Millis flood_pause{5'000};
 
 /// Where a message goes: a chat, in business through the owner's connection ("connection:chat").
-JsonMembers recipient(const Alias& to) {
-    JsonMembers body;
+JsonObject recipient(const Alias& to) {
+    JsonObject body;
     std::string_view chat = to.value;
     if (to.kind == "telegram_business") {
         const auto colon = chat.rfind(':');

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "channels/part.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
@@ -85,13 +86,13 @@ std::optional<std::string> whatsapp_text(JsonNode message) {
 }
 
 std::string whatsapp_metadata(JsonNode message) {
-    JsonMembers metadata;
+    JsonObject metadata;
     const std::string type = message["type"].text();
-    if (type != "text") metadata.node(type, message[type]);
+    if (type != "text") metadata.raw(type, message[type].dump_if_any());
     for (const auto* key : {"context", "referral", "errors"}) {
-        if (type != key) metadata.node(key, message[key]);
+        if (type != key) metadata.raw(key, message[key].dump_if_any());
     }
-    return metadata.str();
+    return metadata.str_if_any();
 }
 
 }  // namespace relevo

@@ -3,6 +3,7 @@
 #include "channels/json.hpp"
 #include "channels/provider_call.hpp"
 #include "channels/whatsapp.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
@@ -102,12 +103,12 @@ HttpCall WhatsApp::call(const std::string& account, const Secret& token, std::st
 Task<Sent> WhatsApp::send(Outbound bubble, DeliveryPermit permit) {
     const bool by_user_id = bubble.to.kind == "wa_user";
     const std::string body =
-        JsonMembers()
+        JsonObject()
             .text("messaging_product", "whatsapp")
             .text("recipient_type", "individual")
             .text(by_user_id ? "recipient" : "to", bubble.to.value)
             .text("type", "text")
-            .object("text", JsonMembers().text("body", bubble.text).flag("preview_url", false))
+            .raw("text", JsonObject().text("body", bubble.text).flag("preview_url", false).str())
             .text("biz_opaque_callback_data", bubble.reply.to_string())
             .str();
     HttpCall request = call(bubble.account, bubble.token, body);
@@ -122,11 +123,11 @@ Task<Sent> WhatsApp::send(Outbound bubble, DeliveryPermit permit) {
 
 Task<void> WhatsApp::typing(std::string account, Alias, std::string last_message, Secret token) {
     if (last_message.empty()) co_return;
-    const std::string body = JsonMembers()
+    const std::string body = JsonObject()
                                  .text("messaging_product", "whatsapp")
                                  .text("status", "read")
                                  .text("message_id", last_message)
-                                 .object("typing_indicator", JsonMembers().text("type", "text"))
+                                 .raw("typing_indicator", JsonObject().text("type", "text").str())
                                  .str();
     HttpCall request = call(account, token, body);
     request.deadline = typing_deadline;

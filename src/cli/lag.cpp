@@ -1,38 +1,26 @@
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "cli/commands.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
 
 void print_json(const std::vector<PartitionLag>& rows) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-    out.StartArray();
+    std::vector<std::string> items;
     for (const auto& row : rows) {
-        out.StartObject();
-        const auto text = [&](const char* name, const std::string& value) {
-            out.Key(name);
-            out.String(value.c_str());
-        };
-        const auto number = [&](const char* name, std::int64_t value) {
-            out.Key(name);
-            out.Int64(value);
-        };
-        text("stage", row.stage);
-        text("group", row.group);
-        text("topic", row.topic);
-        number("partition", row.partition);
-        number("end", row.end);
-        number("committed", row.committed);
-        number("behind", row.behind);
-        number("held", row.held);
-        out.EndObject();
+        items.push_back(JsonObject()
+                            .text("stage", row.stage)
+                            .text("group", row.group)
+                            .text("topic", row.topic)
+                            .number("partition", row.partition)
+                            .number("end", row.end)
+                            .number("committed", row.committed)
+                            .number("behind", row.behind)
+                            .number("held", row.held)
+                            .str());
     }
-    out.EndArray();
-    fmt::print("{}\n", buffer.GetString());
+    fmt::print("{}\n", json_array(items));
 }
 
 void print_table(const std::vector<PartitionLag>& rows) {

@@ -1,32 +1,25 @@
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "cli/commands.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 
 int show_migrations(Schema& schema, bool json) {
     const auto states = schema.status();
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-    out.StartArray();
+    std::vector<std::string> items;
     bool complete = true;
     for (const auto& state : states) {
         complete = complete && state.applied;
         if (!json)
             fmt::print("{:04} {:<32} {}\n", state.version, state.name, state.applied ? "applied" : "pending");
-        out.StartObject();
-        out.Key("version");
-        out.Int(state.version);
-        out.Key("name");
-        out.String(state.name.c_str());
-        out.Key("applied");
-        out.Bool(state.applied);
-        out.EndObject();
+        items.push_back(JsonObject()
+                            .number("version", state.version)
+                            .text("name", state.name)
+                            .flag("applied", state.applied)
+                            .str());
     }
-    out.EndArray();
-    if (json) fmt::print("{}\n", buffer.GetString());
+    if (json) fmt::print("{}\n", json_array(items));
     return complete ? 0 : 1;
 }
 

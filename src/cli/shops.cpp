@@ -1,64 +1,46 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <fstream>
 
 #include "cli/commands.hpp"
 #include "cli/shop_file.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void put(Writer& out, const char* name, const std::string& value) {
-    out.Key(name);
-    out.String(value.c_str(), static_cast<rapidjson::SizeType>(value.size()));
+std::string webhook_json(const char* channel, const Config& config, const ShopListing::Address& address) {
+    std::vector<std::string> accounts;
+    for (const auto& account : address.accounts) accounts.push_back(json_text(account));
+    return JsonObject()
+        .text("url", fmt::format("{}/webhooks/{}/{}", config.public_url, channel, address.key))
+        .text("secret", address.secret.reveal())
+        .text_if_any("verify_token", address.verify_token.reveal())
+        .text("account", address.accounts.front())
+        .raw("accounts", json_array(accounts))
+        .str();
 }
 
-void put_webhook(Writer& out, const char* channel, const Config& config,
-                 const ShopListing::Address& address) {
-    out.Key(channel);
-    out.StartObject();
-    put(out, "url", fmt::format("{}/webhooks/{}/{}", config.public_url, channel, address.key));
-    put(out, "secret", address.secret.reveal());
-    if (!address.verify_token.empty()) put(out, "verify_token", address.verify_token.reveal());
-    put(out, "account", address.accounts.front());
-    out.Key("accounts");
-    out.StartArray();
-    for (const auto& account : address.accounts) out.String(account.c_str());
-    out.EndArray();
-    out.EndObject();
+std::string shop_json(const ShopListing& shop, const Config& config) {
+    JsonObject webhooks;
+    if (shop.whatsapp) webhooks.raw("whatsapp", webhook_json("whatsapp", config, *shop.whatsapp));
+    if (shop.telegram) webhooks.raw("telegram", webhook_json("telegram", config, *shop.telegram));
+    JsonObject web;
+    if (shop.web) web.text("url", config.public_url).text("key", shop.web->key);
+    return JsonObject()
+        .number("tenant", shop.tenant.value)
+        .text("slug", shop.slug)
+        .text("name", shop.name)
+        .raw("web", web.str_if_any())
+        .raw("webhooks", webhooks.str())
+        .str();
 }
 
 void print_json(const std::vector<ShopListing>& shops, const Config& config) {
-    rapidjson::StringBuffer buffer;
-    Writer out(buffer);
-    out.StartArray();
-    for (const auto& shop : shops) {
-        out.StartObject();
-        out.Key("tenant");
-        out.Int64(shop.tenant.value);
-        put(out, "slug", shop.slug);
-        put(out, "name", shop.name);
-        if (shop.web) {
-            out.Key("web");
-            out.StartObject();
-            put(out, "url", config.public_url);
-            put(out, "key", shop.web->key);
-            out.EndObject();
-        }
-        out.Key("webhooks");
-        out.StartObject();
-        if (shop.whatsapp) put_webhook(out, "whatsapp", config, *shop.whatsapp);
-        if (shop.telegram) put_webhook(out, "telegram", config, *shop.telegram);
-        out.EndObject();
-        out.EndObject();
-    }
-    out.EndArray();
-    fmt::print("{}\n", buffer.GetString());
+    std::vector<std::string> items;
+    for (const auto& shop : shops) items.push_back(shop_json(shop, config));
+    fmt::print("{}\n", json_array(items));
 }
 
 void print_list(const std::vector<ShopListing>& shops, const Config& config) {

@@ -1,15 +1,12 @@
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "cli/commands.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 
 int list_topics(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bool json) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-    out.StartArray();
+    std::vector<std::string> items;
     bool right = true;
     for (const auto& pipeline : pipelines) {
         for (const auto& topic : cluster.topics(pipeline)) {
@@ -20,18 +17,14 @@ int list_topics(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bo
                                                                      : "differs from the pipeline file";
                 fmt::print("{:<24} {:>4} partitions  {}\n", topic.name, topic.actual, state);
             }
-            out.StartObject();
-            out.Key("topic");
-            out.String(topic.name.c_str());
-            out.Key("declared");
-            out.Int(topic.declared);
-            out.Key("actual");
-            out.Int(topic.actual);
-            out.EndObject();
+            items.push_back(JsonObject()
+                                .text("topic", topic.name)
+                                .number("declared", topic.declared)
+                                .number("actual", topic.actual)
+                                .str());
         }
     }
-    out.EndArray();
-    if (json) fmt::print("{}\n", buffer.GetString());
+    if (json) fmt::print("{}\n", json_array(items));
     return right ? 0 : 1;
 }
 

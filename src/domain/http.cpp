@@ -1,12 +1,9 @@
 #include "domain/http.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 #include <optional>
 
-#include "core/utf8.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
@@ -68,22 +65,8 @@ std::string HttpRequest::query(std::string_view name) const {
 }
 
 HttpResponse error_response(int status, std::string_view code, std::string_view text) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-    const auto write = [&out](std::string_view value) {
-        const auto clean = clean_utf8(value);
-        out.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
-    };
-    out.StartObject();
-    out.Key("error");
-    out.StartObject();
-    out.Key("code");
-    write(code);
-    out.Key("text");
-    write(text);
-    out.EndObject();
-    out.EndObject();
-    return {.status = status, .body = std::string(buffer.GetString(), buffer.GetSize()), .headers = {}};
+    const std::string error = JsonObject().text("code", code).text("text", text).str();
+    return {.status = status, .body = JsonObject().raw("error", error).str(), .headers = {}};
 }
 
 }  // namespace relevo

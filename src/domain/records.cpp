@@ -2,13 +2,11 @@
 
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <array>
 #include <limits>
 
-#include "core/utf8.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
@@ -16,66 +14,21 @@ namespace {
 constexpr std::array<std::string_view, 5> inbound_kinds{"message", "reaction", "echo", "renamed", "archived"};
 constexpr std::array<std::string_view, 4> receipt_statuses{"sent", "delivered", "read", "failed"};
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
+std::string write_aliases(const std::vector<Alias>& aliases) {
+    std::vector<std::string> items;
+    for (const auto& alias : aliases) {
+        items.push_back(JsonObject().text("kind", alias.kind).text("value", alias.value).str());
+    }
+    return json_array(items);
+}
 
-// Writes one flat object. Empty texts are left out: the decoder gives them back as empty.
-class Fields {
-  public:
-    Fields() : writer_(buffer_) { writer_.StartObject(); }
-
-    void number(std::string_view name, std::int64_t value) {
-        key(name);
-        writer_.Int64(value);
-    }
-    void number(std::string_view name, const std::optional<SysTime>& time) {
-        if (time) number(name, to_millis(*time));
-    }
-    // Cleaned, because PostgreSQL and strict parsers refuse what a provider's bytes may hold.
-    void text(std::string_view name, std::string_view value) {
-        if (value.empty()) return;
-        key(name);
-        string(clean_utf8(value));
-    }
-    template <class Tag>
-    void id(std::string_view name, const Uuid<Tag>& value) {
-        key(name);
-        string(value.to_string());
-    }
-    void aliases(std::string_view name, const std::vector<Alias>& aliases) {
-        key(name);
-        writer_.StartArray();
-        for (const auto& alias : aliases) {
-            writer_.StartObject();
-            text("kind", alias.kind);
-            text("value", alias.value);
-            writer_.EndObject();
-        }
-        writer_.EndArray();
-    }
-    void window(std::string_view name, const BurstPolicy& window) {
-        key(name);
-        writer_.StartObject();
-        number("quiet_ms", window.quiet.count());
-        number("max_wait_ms", window.max_wait.count());
-        number("max_count", static_cast<std::int64_t>(window.max_count));
-        writer_.EndObject();
-    }
-    std::string take() {
-        writer_.EndObject();
-        return {buffer_.GetString(), buffer_.GetSize()};
-    }
-
-  private:
-    void key(std::string_view name) {
-        writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-    }
-    void string(std::string_view value) {
-        writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-    }
-
-    rapidjson::StringBuffer buffer_;
-    JsonWriter writer_;
-};
+std::string write_window(const BurstPolicy& window) {
+    return JsonObject()
+        .number("quiet_ms", window.quiet.count())
+        .number("max_wait_ms", window.max_wait.count())
+        .number("max_count", static_cast<std::int64_t>(window.max_count))
+        .str();
+}
 
 // Thrown and caught within this file only: the first field that is wrong ends the decoding.
 struct Malformed {
@@ -186,21 +139,21 @@ BurstPolicy read_window(const rapidjson::Value& value) {
 
 std::string encode(const MessageReceived& record) {
     const auto& inbound = record.inbound;
-    Fields out;
-    out.text("channel", record.channel);
-    out.number("scope", record.scope.value);
-    out.text("kind", inbound_kinds.at(static_cast<std::size_t>(inbound.kind)));
-    out.text("account", inbound.account);
-    out.text("event_id", inbound.event_id);
-    out.aliases("aliases", inbound.aliases);
-    out.text("name", inbound.name);
-    out.text("type", inbound.type);
-    out.text("text", inbound.text);
-    out.text("in_reply_to", inbound.in_reply_to);
-    out.number("sent_at_ms", inbound.sent_at);
-    out.text("metadata", inbound.metadata);
-    out.text("raw", inbound.raw);
-    return out.take();
+    return JsonObject()
+        .text("channel", record.channel)
+        .number("scope", record.scope.value)
+        .text("kind", inbound_kinds.at(static_cast<std::size_t>(inbound.kind)))
+        .text_if_any("account", inbound.account)
+        .text("event_id", inbound.event_id)
+        .raw("aliases", write_aliases(inbound.aliases))
+        .text_if_any("name", inbound.name)
+        .text_if_any("type", inbound.type)
+        .text_if_any("text", inbound.text)
+        .text_if_any("in_reply_to", inbound.in_reply_to)
+        .time("sent_at_ms", inbound.sent_at)
+        .text_if_any("metadata", inbound.metadata)
+        .text_if_any("raw", inbound.raw)
+        .str();
 }
 
 Result<MessageReceived> decode_message_received(std::string_view value) {
@@ -225,13 +178,13 @@ Result<MessageReceived> decode_message_received(std::string_view value) {
 }
 
 std::string encode(const MessageResolved& record) {
-    Fields out;
-    out.number("tenant", record.tenant.value);
-    out.id("conversation", record.conversation);
-    out.id("message", record.message);
-    out.number("seq", record.seq);
-    out.window("window", record.window);
-    return out.take();
+    return JsonObject()
+        .number("tenant", record.tenant.value)
+        .id("conversation", record.conversation)
+        .id("message", record.message)
+        .number("seq", record.seq)
+        .raw("window", write_window(record.window))
+        .str();
 }
 
 Result<MessageResolved> decode_message_resolved(std::string_view value) {
@@ -242,12 +195,12 @@ Result<MessageResolved> decode_message_resolved(std::string_view value) {
 }
 
 std::string encode(const TurnStep& record) {
-    Fields out;
-    out.number("tenant", record.tenant.value);
-    out.id("conversation", record.conversation);
-    out.id("turn", record.turn);
-    out.number("step", record.step);
-    return out.take();
+    return JsonObject()
+        .number("tenant", record.tenant.value)
+        .id("conversation", record.conversation)
+        .id("turn", record.turn)
+        .number("step", record.step)
+        .str();
 }
 
 Result<TurnStep> decode_turn_step(std::string_view value) {
@@ -258,12 +211,12 @@ Result<TurnStep> decode_turn_step(std::string_view value) {
 }
 
 std::string encode(const ReplyReady& record) {
-    Fields out;
-    out.number("tenant", record.tenant.value);
-    out.id("conversation", record.conversation);
-    out.id("reply", record.reply);
-    if (record.turn) out.id("turn", *record.turn);
-    return out.take();
+    return JsonObject()
+        .number("tenant", record.tenant.value)
+        .id("conversation", record.conversation)
+        .id("reply", record.reply)
+        .text_if_any("turn", record.turn ? record.turn->to_string() : "")
+        .str();
 }
 
 Result<ReplyReady> decode_reply_ready(std::string_view value) {
@@ -275,17 +228,17 @@ Result<ReplyReady> decode_reply_ready(std::string_view value) {
 
 std::string encode(const ReceiptReceived& record) {
     const auto& receipt = record.receipt;
-    Fields out;
-    out.text("channel", record.channel);
-    out.number("scope", record.scope.value);
-    out.text("account", receipt.account);
-    out.text("provider_id", receipt.provider_id);
-    out.text("reply", receipt.reply);
-    out.text("status", receipt_statuses.at(static_cast<std::size_t>(receipt.status)));
-    out.number("at_ms", receipt.at);
-    out.text("code", receipt.code);
-    out.text("text", receipt.text);
-    return out.take();
+    return JsonObject()
+        .text("channel", record.channel)
+        .number("scope", record.scope.value)
+        .text_if_any("account", receipt.account)
+        .text_if_any("provider_id", receipt.provider_id)
+        .text_if_any("reply", receipt.reply)
+        .text("status", receipt_statuses.at(static_cast<std::size_t>(receipt.status)))
+        .time("at_ms", receipt.at)
+        .text_if_any("code", receipt.code)
+        .text_if_any("text", receipt.text)
+        .str();
 }
 
 Result<ReceiptReceived> decode_receipt_received(std::string_view value) {

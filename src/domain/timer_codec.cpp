@@ -1,27 +1,11 @@
 #include "domain/timer_codec.hpp"
 
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
-#include "core/utf8.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
-
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void add(Writer& json, std::string_view key, std::string_view value) {
-    json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
-    const std::string clean = clean_utf8(value);
-    json.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
-}
-
-void add(Writer& json, std::string_view key, const std::optional<SysTime>& time) {
-    if (!time) return;
-    json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
-    json.Int64(to_millis(*time));
-}
 
 [[noreturn]] void malformed(std::string_view field) {
     throw Failure({Fault::permanent, "record.malformed", "timers: " + std::string(field)});
@@ -43,25 +27,22 @@ std::optional<SysTime> time(const rapidjson::Value& object, const char* key) {
 }  // namespace
 
 std::string encode_timer(const Record& record) {
-    rapidjson::StringBuffer buffer;
-    Writer json(buffer);
-    json.StartObject();
-    add(json, "topic", record.topic);
-    add(json, "key", record.key);
-    add(json, "value", record.value);
-    json.Key("headers");
-    json.StartObject();
-    add(json, "id", record.headers.id);
-    add(json, "type", record.headers.type);
-    add(json, "source", record.headers.source);
-    add(json, "subject", record.headers.subject);
-    add(json, "traceparent", record.headers.traceparent);
-    add(json, "installation", record.headers.installation);
-    add(json, "time", record.headers.time);
-    add(json, "expires", record.headers.expires);
-    json.EndObject();
-    json.EndObject();
-    return {buffer.GetString(), buffer.GetSize()};
+    const std::string headers = JsonObject()
+                                    .text("id", record.headers.id)
+                                    .text("type", record.headers.type)
+                                    .text("source", record.headers.source)
+                                    .text("subject", record.headers.subject)
+                                    .text("traceparent", record.headers.traceparent)
+                                    .text("installation", record.headers.installation)
+                                    .time("time", record.headers.time)
+                                    .time("expires", record.headers.expires)
+                                    .str();
+    return JsonObject()
+        .text("topic", record.topic)
+        .text("key", record.key)
+        .text("value", record.value)
+        .raw("headers", headers)
+        .str();
 }
 
 Record decode_timer(std::string_view value) {

@@ -1,10 +1,10 @@
 #include "gateway/demo.hpp"
 
-#include <fmt/format.h>
 #include <rapidjson/document.h>
 
 #include <charconv>
 
+#include "core/json_object.hpp"
 #include "core/utf8.hpp"
 #include "domain/records.hpp"
 
@@ -112,7 +112,7 @@ Task<HttpResponse> Demo::hand_over(PathParams params, bool to_human) {
     if (!found) co_return not_found();
     live_.publish(conversation_channel(place->tenant, place->conversation), live_changed());
     changed(place->tenant.value, place->conversation.to_string());
-    co_return json(to_human ? R"({"mode":"human"})" : R"({"mode":"agent"})");
+    co_return json(JsonObject().text("mode", to_human ? "human" : "agent").str());
 }
 
 Task<HttpResponse> Demo::reply(HttpRequest request, PathParams params) {
@@ -135,15 +135,13 @@ Task<HttpResponse> Demo::reply(HttpRequest request, PathParams params) {
     co_await intake_.request(ReplyReady{place->tenant, place->conversation, *reply, std::nullopt});
     live_.publish(conversation_channel(place->tenant, place->conversation), live_changed());
     changed(place->tenant.value, place->conversation.to_string());
-    co_return json(fmt::format(R"({{"id":"{}"}})", reply->to_string()));
+    co_return json(JsonObject().id("id", *reply).str());
 }
 
 Namespace Demo::name_space() {
     Namespace space;
     space.on_connect = [this](std::shared_ptr<Socket> socket, std::string) -> Task<Result<void>> {
-        std::string all;
-        for (const auto& event : recent_) all += (all.empty() ? "" : ",") + event;
-        socket->emit("recent", "[" + all + "]");
+        socket->emit("recent", json_array(std::vector<std::string>(recent_.begin(), recent_.end())));
         sockets_.insert(std::move(socket));
         co_return boost::system::in_place_value;
     };
@@ -165,7 +163,7 @@ void Demo::tell(std::string_view payload) {
 }
 
 void Demo::changed(std::int64_t tenant, const std::string& conversation) {
-    const std::string which = fmt::format(R"({{"tenant":{},"conversation":"{}"}})", tenant, conversation);
+    const std::string which = JsonObject().number("tenant", tenant).text("conversation", conversation).str();
     for (const auto& socket : std::set(sockets_)) socket->emit("changed", which);
 }
 

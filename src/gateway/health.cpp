@@ -1,7 +1,6 @@
 #include "gateway/health.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
@@ -9,17 +8,11 @@ namespace {
 constexpr Millis stuck_after{60'000};  // a loop turns five times a second
 
 HttpResponse report(int status, const std::vector<std::pair<std::string, std::string>>& lines) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-    out.StartObject();
-    for (const auto& [name, state] : lines) {
-        out.Key(name.c_str());
-        out.String(state.c_str());
-    }
-    out.EndObject();
+    JsonObject states;
+    for (const auto& [name, state] : lines) states.text(name, state);
     HttpResponse response;
     response.status = status;
-    response.body = buffer.GetString();
+    response.body = states.str();
     return response;
 }
 

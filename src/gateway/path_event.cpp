@@ -1,39 +1,34 @@
 #include "gateway/path_event.hpp"
 
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <array>
 
+#include "core/json_object.hpp"
 #include "core/trace.hpp"
 
 namespace relevo {
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void put(Writer& out, const char* name, std::string_view value) {
-    out.Key(name);
-    out.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+// The member as JSON; "" where it is no id.
+std::string id_json(const rapidjson::Document& document, const char* name) {
+    if (!document.IsObject() || !document.HasMember(name)) return {};
+    const auto& id = document[name];
+    if (id.IsInt64()) return std::to_string(id.GetInt64());
+    return id.IsString() ? json_text({id.GetString(), id.GetStringLength()}) : std::string();
 }
 
 // The ids that a record carries; the first of the values that has one tells it.
-void put_ids(Writer& out, const std::vector<std::string_view>& values) {
+void add_ids(JsonObject& event, const std::vector<std::string_view>& values) {
     static constexpr std::array names{"tenant", "conversation", "message", "turn", "reply"};
     std::vector<rapidjson::Document> documents(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) documents[i].Parse(values[i].data(), values[i].size());
     for (const char* name : names) {
-        out.Key(name);
-        bool told = false;
+        std::string id;
         for (const auto& document : documents) {
-            if (told || !document.IsObject()) continue;
-            const auto member = document.FindMember(name);
-            if (member == document.MemberEnd() || member->value.IsObject()) continue;
-            member->value.Accept(out);
-            told = true;
+            if (id.empty()) id = id_json(document, name);
         }
-        if (!told) out.Null();
+        event.raw(name, id.empty() ? "null" : id);
     }
 }
 
@@ -45,29 +40,18 @@ struct Place {
 
 std::string write(const Place& place, std::string_view traceparent,
                   const std::vector<std::string_view>& values, SysTime started, SysTime ended) {
-    rapidjson::StringBuffer buffer;
-    Writer out(buffer);
-    out.StartObject();
-    put(out, "trace", trace_id(traceparent));
-    put_ids(out, values);
-    put(out, "stage", place.stage);
-    put(out, "outcome", place.outcome);
-    out.Key("reason");
-    if (place.reason.empty()) {
-        out.Null();
-    } else {
-        out.String(place.reason.data(), static_cast<rapidjson::SizeType>(place.reason.size()));
-    }
-    put(out, "topic", place.topic);
-    out.Key("partition");
-    out.Int(place.partition);
-    out.Key("offset");
-    out.Int64(place.offset);
-    put(out, "started_at", to_iso8601(started));
-    out.Key("ms");
-    out.Int64((ended - started).count());
-    out.EndObject();
-    return {buffer.GetString(), buffer.GetSize()};
+    JsonObject event;
+    event.text("trace", trace_id(traceparent));
+    add_ids(event, values);
+    return event.text("stage", place.stage)
+        .text("outcome", place.outcome)
+        .raw("reason", place.reason.empty() ? "null" : json_text(place.reason))
+        .text("topic", place.topic)
+        .number("partition", place.partition)
+        .number("offset", place.offset)
+        .text("started_at", to_iso8601(started))
+        .number("ms", (ended - started).count())
+        .str();
 }
 
 }  // namespace

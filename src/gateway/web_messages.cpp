@@ -1,17 +1,14 @@
 #include "gateway/web_messages.hpp"
 
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <algorithm>
 
+#include "core/json_object.hpp"
 #include "core/utf8.hpp"
 
 namespace relevo {
 namespace {
-
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 constexpr std::size_t max_text = 4'096;
 constexpr std::size_t max_client_id = 64;
@@ -33,36 +30,6 @@ rapidjson::Document parse(std::string_view json) {
     rapidjson::Document document;
     document.Parse(clean_json_escapes(json).c_str());
     return document;
-}
-
-void put(Writer& out, const char* name, std::string_view value) {
-    out.Key(name);
-    out.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-}
-
-template <class Fill>
-std::string object(const Fill& fill) {
-    rapidjson::StringBuffer buffer;
-    Writer out(buffer);
-    out.StartObject();
-    fill(out);
-    out.EndObject();
-    return {buffer.GetString(), buffer.GetSize()};
-}
-
-void put_message(Writer& out, const WebMessage& message) {
-    put(out, "id", message.id);
-    out.Key("seq");
-    out.Int64(message.seq);
-    put(out, "direction", message.inbound ? "in" : "out");
-    put(out, "text", message.text);
-    put(out, "at", to_iso8601(message.at));
-    if (!message.client_id.empty()) put(out, "client_id", message.client_id);
-    if (!message.turn.empty()) {
-        put(out, "turn", message.turn);
-        out.Key("index");
-        out.Int(message.index);
-    }
 }
 
 }  // namespace
@@ -104,54 +71,41 @@ std::optional<WebDraft> parse_live(std::string_view payload) {
 }
 
 std::string web_session(const std::string& visitor) {
-    return object([&](Writer& out) { put(out, "visitor", visitor); });
+    return JsonObject().text("visitor", visitor).str();
 }
 
 std::string web_history(const std::vector<WebMessage>& messages) {
-    return object([&](Writer& out) {
-        out.Key("messages");
-        out.StartArray();
-        for (const auto& message : messages) {
-            out.StartObject();
-            put_message(out, message);
-            out.EndObject();
-        }
-        out.EndArray();
-    });
+    std::vector<std::string> items;
+    for (const auto& message : messages) items.push_back(web_message(message));
+    return JsonObject().raw("messages", json_array(items)).str();
 }
 
 std::string web_message(const WebMessage& message) {
-    return object([&](Writer& out) { put_message(out, message); });
+    JsonObject object;
+    object.text("id", message.id)
+        .number("seq", message.seq)
+        .text("direction", message.inbound ? "in" : "out")
+        .text("text", message.text)
+        .text("at", to_iso8601(message.at))
+        .text_if_any("client_id", message.client_id);
+    if (!message.turn.empty()) object.text("turn", message.turn).number("index", message.index);
+    return object.str();
 }
 
 std::string web_delta(const WebDraft& draft) {
-    return object([&](Writer& out) {
-        put(out, "turn", draft.turn);
-        out.Key("index");
-        out.Int(draft.index);
-        put(out, "text", draft.text);
-    });
+    return JsonObject().text("turn", draft.turn).number("index", draft.index).text("text", draft.text).str();
 }
 
 std::string web_withdrawn(const std::string& turn) {
-    return object([&](Writer& out) { put(out, "turn", turn); });
+    return JsonObject().text("turn", turn).str();
 }
 
 std::string web_accepted(const std::string& message) {
-    return object([&](Writer& out) {
-        out.Key("ok");
-        out.Bool(true);
-        put(out, "id", message);
-    });
+    return JsonObject().flag("ok", true).text("id", message).str();
 }
 
 std::string web_refused(const Error& error) {
-    return object([&](Writer& out) {
-        out.Key("ok");
-        out.Bool(false);
-        put(out, "code", error.code);
-        put(out, "text", error.text);
-    });
+    return JsonObject().flag("ok", false).text("code", error.code).text("text", error.text).str();
 }
 
 }  // namespace relevo

@@ -1,12 +1,12 @@
 #include "http/engine_answers.hpp"
 
-#include <fmt/format.h>
+#include "core/json_object.hpp"
 
 namespace relevo {
 
 HttpResponse to_response(const EngineRefusal& refusal) {
     return {.status = refusal.status,
-            .body = fmt::format(R"({{"code":{},"message":"{}"}})", refusal.code, refusal.message),
+            .body = JsonObject().number("code", refusal.code).text("message", refusal.message).str(),
             .headers = {}};
 }
 

@@ -1,15 +1,19 @@
 #include "http/engine_session.hpp"
 
-#include <fmt/format.h>
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
 
 std::string open_packet(const std::string& sid, EngineSession::Transport transport,
                         const EngineLimits& limits) {
-    return fmt::format(R"({{"sid":"{}","upgrades":[{}],"pingInterval":{},"pingTimeout":{},"maxPayload":{}}})",
-                       sid, transport == EngineSession::Transport::polling ? R"("websocket")" : "",
-                       limits.ping_interval.count(), limits.ping_timeout.count(), limits.max_payload);
+    return JsonObject()
+        .text("sid", sid)
+        .raw("upgrades", transport == EngineSession::Transport::polling ? R"(["websocket"])" : "[]")
+        .number("pingInterval", limits.ping_interval.count())
+        .number("pingTimeout", limits.ping_timeout.count())
+        .number("maxPayload", static_cast<std::int64_t>(limits.max_payload))
+        .str();
 }
 
 }  // namespace

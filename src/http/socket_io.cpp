@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "core/json_object.hpp"
 #include "core/log.hpp"
 #include "core/random.hpp"
 #include "http/engine_io.hpp"
@@ -139,7 +140,7 @@ void LiveSocket::admit() {
     if (state_ == State::closed) return tell_disconnected();  // it left while it was being asked about
     state_ = State::connected;
     const auto self = shared_from_this();  // sending may close it
-    client_->send({SocketPacketType::connect, name_, std::nullopt, R"({"sid":")" + id_ + R"("})"});
+    client_->send({SocketPacketType::connect, name_, std::nullopt, JsonObject().text("sid", id_).str()});
     for (auto& packet : std::exchange(early_, {})) send(std::move(packet));
 }
 

@@ -2,23 +2,15 @@
 
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <array>
 
+#include "core/json_object.hpp"
 #include "core/utf8.hpp"
 
 namespace relevo {
 namespace {
-
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void write_string(Writer& out, std::string_view text) {
-    const auto clean = clean_utf8(text);
-    out.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
-}
 
 // Iterative: the client chooses how deep it nests.
 constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
@@ -141,27 +133,14 @@ std::optional<SocketEvent> parse_socket_event(std::string_view data) {
 }
 
 std::string event_data(std::string_view name, std::string_view json_args) {
-    rapidjson::StringBuffer buffer;
-    Writer out(buffer);
-    write_string(out, name);
-    std::string data = "[" + std::string(buffer.GetString(), buffer.GetSize());
+    std::string data = "[" + json_text(name);
     if (!json_args.empty()) data.append(",").append(json_args);
     return data + "]";
 }
 
 std::string connect_error_data(std::string_view message, std::string_view code) {
-    rapidjson::StringBuffer buffer;
-    Writer out(buffer);
-    out.StartObject();
-    out.Key("message");
-    write_string(out, message);
-    out.Key("data");
-    out.StartObject();
-    out.Key("code");
-    write_string(out, code);
-    out.EndObject();
-    out.EndObject();
-    return {buffer.GetString(), buffer.GetSize()};
+    const std::string data = JsonObject().text("code", code).str();
+    return JsonObject().text("message", message).raw("data", data).str();
 }
 
 }  // namespace relevo

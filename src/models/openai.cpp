@@ -1,11 +1,10 @@
 #include "models/openai.hpp"
 
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <utility>
 
+#include "core/json_object.hpp"
 #include "core/utf8.hpp"
 #include "models/openai_answer.hpp"
 #include "models/openai_errors.hpp"
@@ -40,65 +39,34 @@ struct Dialect {
     }
 };
 
-class Body {
-  public:
-    Body(const Prompt& prompt, const Dialect& dialect) : out_(buffer_) {
-        out_.StartObject();
-        key("model").string(prompt.model);
-        key("messages");
-        out_.StartArray();
-        for (const auto& message : prompt.messages) {
-            out_.StartObject();
-            key("role").string(role(message.role));
-            key("content").string(message.text);
-            out_.EndObject();
-        }
-        out_.EndArray();
-        if (dialect.temperature) {
-            key("temperature");
-            out_.Double(prompt.temperature);
-        }
-        if (dialect.tokens != Dialect::Tokens::none) {
-            key(dialect.tokens == Dialect::Tokens::max_tokens ? "max_tokens" : "max_completion_tokens");
-            out_.Int(prompt.max_output_tokens);
-        }
-        key("stream");
-        out_.Bool(true);
-        if (dialect.stream_options) {
-            key("stream_options");
-            out_.StartObject();
-            key("include_usage");
-            out_.Bool(true);
-            out_.EndObject();
-        }
-        out_.EndObject();
+std::string_view name(PromptMessage::Role role) {
+    switch (role) {
+        case PromptMessage::Role::system:
+            return "system";
+        case PromptMessage::Role::user:
+            return "user";
+        case PromptMessage::Role::assistant:
+            return "assistant";
     }
-    std::string take() const { return {buffer_.GetString(), buffer_.GetSize()}; }
+    return "user";
+}
 
-  private:
-    static std::string_view role(PromptMessage::Role role) {
-        switch (role) {
-            case PromptMessage::Role::system:
-                return "system";
-            case PromptMessage::Role::user:
-                return "user";
-            case PromptMessage::Role::assistant:
-                return "assistant";
-        }
-        return "user";
+std::string request_body(const Prompt& prompt, const Dialect& dialect) {
+    std::vector<std::string> messages;
+    for (const auto& message : prompt.messages) {
+        messages.push_back(JsonObject().text("role", name(message.role)).text("content", message.text).str());
     }
-    Body& key(std::string_view name) {
-        out_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-        return *this;
+    JsonObject body;
+    body.text("model", prompt.model).raw("messages", json_array(messages));
+    if (dialect.temperature) body.real("temperature", prompt.temperature);
+    if (dialect.tokens != Dialect::Tokens::none) {
+        const bool old = dialect.tokens == Dialect::Tokens::max_tokens;
+        body.number(old ? "max_tokens" : "max_completion_tokens", prompt.max_output_tokens);
     }
-    void string(std::string_view text) {
-        const auto clean = clean_utf8(text);
-        out_.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
-    }
-
-    rapidjson::StringBuffer buffer_;
-    rapidjson::Writer<rapidjson::StringBuffer> out_;
-};
+    body.flag("stream", true);
+    if (dialect.stream_options) body.raw("stream_options", JsonObject().flag("include_usage", true).str());
+    return body.str();
+}
 
 // Without user information, path or query: what may stand in a log.
 std::string host_of(std::string_view url) {
@@ -149,7 +117,7 @@ Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta
         call.headers = {{"content-type", "application/json"},
                         {"accept", "text/event-stream, application/json"}};
         if (!key.empty()) call.headers.emplace_back("authorization", "Bearer " + key);
-        call.body = Body(prompt, dialect).take();
+        call.body = request_body(prompt, dialect);
         call.deadline = until - clock_.now();
         call.max_response_bytes = max_response_bytes;
         if (call.deadline <= Millis{0}) {

@@ -1,5 +1,6 @@
 #include "postgres/accounts.hpp"
 
+#include "core/json_object.hpp"
 #include "postgres/json.hpp"
 
 namespace relevo {

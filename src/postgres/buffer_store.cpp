@@ -1,3 +1,4 @@
+#include "core/json_object.hpp"
 #include "postgres/json.hpp"
 #include "postgres/stores.hpp"
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/json_object.hpp"
 #include "postgres/json.hpp"
 #include "postgres/stores.hpp"
 

@@ -1,14 +1,10 @@
 #include "postgres/json.hpp"
 
-#include <fmt/format.h>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include <cmath>
-
 #include "core/error.hpp"
-#include "core/utf8.hpp"
 
 namespace relevo {
 namespace {
@@ -21,54 +17,10 @@ const Value* value_of(const void* value) {
 
 }  // namespace
 
-std::string json_text(std::string_view text) {
-    const std::string clean = clean_utf8(text);
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    writer.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
-    return {buffer.GetString(), buffer.GetSize()};
-}
-
-std::string json_array(const std::vector<std::string>& values) {
-    return fmt::format("[{}]", fmt::join(values, ","));
-}
-
 bool is_json_object(std::string_view json) {
     rapidjson::Document document;
     document.Parse(json.data(), json.size());
     return !document.HasParseError() && document.IsObject();
-}
-
-void JsonObject::key(std::string_view key) {
-    if (body_.size() > 1) body_ += ',';
-    body_ += json_text(key);
-    body_ += ':';
-}
-
-JsonObject& JsonObject::text(std::string_view name, std::string_view value) {
-    return raw(name, json_text(value));
-}
-
-JsonObject& JsonObject::number(std::string_view name, std::int64_t value) {
-    return raw(name, std::to_string(value));
-}
-
-JsonObject& JsonObject::real(std::string_view name, double value) {
-    return raw(name, std::isfinite(value) ? fmt::format("{}", value) : "0");
-}
-
-JsonObject& JsonObject::flag(std::string_view name, bool value) {
-    return raw(name, value ? "true" : "false");
-}
-
-JsonObject& JsonObject::time(std::string_view name, std::optional<SysTime> value) {
-    return raw(name, value ? std::to_string(to_millis(*value)) : "null");
-}
-
-JsonObject& JsonObject::raw(std::string_view name, std::string_view json) {
-    key(name);
-    body_ += json;
-    return *this;
 }
 
 Json Json::parse(std::string json) {

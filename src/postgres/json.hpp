@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,31 +11,6 @@
 
 namespace relevo {
 
-/// Builds the JSON object of a request. Text is made storable on the way (clean_utf8).
-class JsonObject {
-  public:
-    JsonObject& text(std::string_view key, std::string_view value);
-    JsonObject& number(std::string_view key, std::int64_t value);
-    JsonObject& real(std::string_view key, double value);
-    JsonObject& flag(std::string_view key, bool value);
-    JsonObject& time(std::string_view key, std::optional<SysTime> value);
-    /// `json` is a JSON value already.
-    JsonObject& raw(std::string_view key, std::string_view json);
-    template <class Tag>
-    JsonObject& id(std::string_view key, const Uuid<Tag>& value) {
-        return text(key, value.to_string());
-    }
-    std::string str() const { return body_ + "}"; }
-
-  private:
-    void key(std::string_view key);
-    std::string body_ = "{";
-};
-
-/// [a,b,…] of values that are JSON already.
-std::string json_array(const std::vector<std::string>& values);
-/// The JSON string of a text, made storable.
-std::string json_text(std::string_view text);
 /// Whether it is a JSON object that PostgreSQL can store.
 bool is_json_object(std::string_view json);
 

@@ -1,5 +1,7 @@
 #include "postgres/passages.hpp"
 
+#include "core/json_object.hpp"
+
 namespace relevo {
 
 std::string passages_json(const std::vector<Passage>& passages) {

@@ -1,6 +1,7 @@
 #include <mutex>
 #include <set>
 
+#include "core/json_object.hpp"
 #include "core/random.hpp"
 #include "postgres/accounts.hpp"
 #include "postgres/json.hpp"

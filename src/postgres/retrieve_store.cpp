@@ -1,3 +1,4 @@
+#include "core/json_object.hpp"
 #include "postgres/accounts.hpp"
 #include "postgres/json.hpp"
 #include "postgres/passages.hpp"

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "core/json_object.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
 #include "postgres/stores.hpp"

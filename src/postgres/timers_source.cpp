@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 
+#include "core/json_object.hpp"
 #include "core/log.hpp"
 #include "domain/timer_codec.hpp"
 #include "postgres/json.hpp"

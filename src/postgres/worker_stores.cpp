@@ -1,6 +1,7 @@
 #include <sodium.h>
 
 #include "core/ids.hpp"
+#include "core/json_object.hpp"
 #include "domain/timer_codec.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"

@@ -1,33 +1,21 @@
 #include "runtime/dead_letter.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
-#include "core/utf8.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
 
 std::string headers_json(const HeaderViews& headers) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-    const auto field = [&](const char* name, std::string_view value) {
-        if (value.empty()) return;
-        const std::string clean = clean_utf8(value);
-        out.Key(name);
-        out.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
-    };
-    out.StartObject();
-    field("ce_id", headers.id);
-    field("ce_type", headers.type);
-    field("ce_source", headers.source);
-    field("ce_subject", headers.subject);
-    field("traceparent", headers.traceparent);
-    field("installation", headers.installation);
-    if (headers.time) field("ce_time", to_iso8601(*headers.time));
-    if (headers.expires) field("expires", to_iso8601(*headers.expires));
-    out.EndObject();
-    return buffer.GetString();
+    return JsonObject()
+        .text_if_any("ce_id", headers.id)
+        .text_if_any("ce_type", headers.type)
+        .text_if_any("ce_source", headers.source)
+        .text_if_any("ce_subject", headers.subject)
+        .text_if_any("traceparent", headers.traceparent)
+        .text_if_any("installation", headers.installation)
+        .text_if_any("ce_time", headers.time ? to_iso8601(*headers.time) : "")
+        .text_if_any("expires", headers.expires ? to_iso8601(*headers.expires) : "")
+        .str();
 }
 
 }  // namespace

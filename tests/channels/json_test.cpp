@@ -62,17 +62,3 @@ TEST_CASE("nesting deeper than any webhook's is kept as text and overflows no st
     CHECK(document->root().text() == deep);
     CHECK(JsonDocument::parse(std::string(depth, '[')).has_error());
 }
-
-TEST_CASE("an object is written in the order of the calls, without what is empty") {
-    const auto document = JsonDocument::parse(R"({"n":[1,{"x":"\u00e9"}],"none":null})");
-    const auto json = JsonMembers()
-                          .text("text", "a \"quote\"\n")
-                          .text("empty", "")
-                          .node("node", document->root()["n"])
-                          .node("none", document->root()["none"])
-                          .object("object", JsonMembers().flag("flag", true).number("number", -3))
-                          .object("nothing", JsonMembers())
-                          .str();
-    CHECK(json == R"({"text":"a \"quote\"\n","node":[1,{"x":"é"}],"object":{"flag":true,"number":-3}})");
-    CHECK(JsonMembers().str() == "");
-}

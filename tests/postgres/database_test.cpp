@@ -11,7 +11,7 @@
 #include <pqxx/pqxx>
 #include <thread>
 
-#include "postgres/json.hpp"
+#include "core/json_object.hpp"
 #include "tests/postgres/fixture.hpp"
 
 using namespace relevo;

@@ -3,6 +3,7 @@
 
 #include <pqxx/pqxx>
 
+#include "core/json_object.hpp"
 #include "postgres/json.hpp"
 #include "tests/postgres/fixture.hpp"
 

@@ -68,10 +68,15 @@ void check(rd_kafka_resp_err_t code, const std::string& what) {
 }  // namespace
 
 struct KafkaAdmin::Impl {
-    Impl(const KafkaSettings& settings, Millis given)
-        : client(rdkafka::make_client(RD_KAFKA_PRODUCER, rdkafka::make_conf(settings, {}))),
-          queue(rd_kafka_queue_new(client.get())),
-          deadline(given) {}
+    Impl(KafkaSettings given, Millis given_deadline) : settings(std::move(given)), deadline(given_deadline) {
+        connect();
+    }
+
+    void connect() {
+        queue.reset();
+        client = rdkafka::make_client(RD_KAFKA_PRODUCER, rdkafka::make_conf(settings, {}));
+        queue.reset(rd_kafka_queue_new(client.get()));
+    }
 
     int millis() const { return static_cast<int>(deadline.count()); }
 
@@ -215,6 +220,7 @@ struct KafkaAdmin::Impl {
         }
     }
 
+    KafkaSettings settings;
     rdkafka::Client client;
     rdkafka::Queue queue;
     Millis deadline;
@@ -247,9 +253,10 @@ std::vector<TopicState> KafkaAdmin::topics(const PipelineSpec& pipeline) {
 
 namespace {
 
-// A new topic, and a cluster's first group, take it a moment: what fails in passing is tried again.
-template <class Action>
-void patiently(const Action& action) {
+// A new topic, and a cluster's first group, take it a moment: what fails in passing is tried again, after
+// `renew`.
+template <class Action, class Renew>
+void patiently(const Action& action, const Renew& renew) {
     constexpr Millis pause{200};
     constexpr Millis patience{30'000};
     const auto end = std::chrono::steady_clock::now() + patience;
@@ -260,6 +267,7 @@ void patiently(const Action& action) {
             if (failure.error().fault == Fault::permanent || std::chrono::steady_clock::now() > end) throw;
         }
         std::this_thread::sleep_for(pause);
+        renew();
     }
 }
 
@@ -289,14 +297,16 @@ void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
     for (const auto& stage : pipeline.stages) {
         const auto* topic = pipeline.find_topic(stage.input);
         if (!topic) continue;  // the table of timers has no offsets
-        patiently([&] {
+        const auto set_first_offsets = [&] {
             const auto known = impl_->group_offsets(stage.group, topic->name, topic->partitions);
             auto missing = impl_->log_offsets(topic->name, topic->partitions, RD_KAFKA_OFFSET_SPEC_EARLIEST);
             std::erase_if(missing, [&](const auto& entry) { return known.contains(entry.first); });
             if (missing.empty()) return;
             impl_->set_group_offsets(stage.group, topic->name, missing);
             progress(fmt::format("group {}: starts with the oldest record of {}", stage.group, topic->name));
-        });
+        };
+        // A client that was told too early that there is no such topic goes on believing it.
+        patiently(set_first_offsets, [&] { impl_->connect(); });
     }
     impl_->deadline = deadline;
 }

@@ -15,6 +15,9 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -88,11 +91,13 @@ void prepare(const KafkaSettings& kafka, const std::vector<StageSpec>& stages, c
 
 class Forward final : public Stage {
   public:
-    explicit Forward(std::string topic) : topic_(std::move(topic)) {}
+    Forward(std::string topic, bool waits) : topic_(std::move(topic)), waits_(waits) {}
     std::function<void()> first;  // called once, with the first record
     std::string_view name() const override { return "forward"; }
     Task<Outcome> handle(std::span<const Envelope> records) override {
         if (first) std::exchange(first, nullptr)();
+        if (waits_)
+            co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
         const Envelope& in = records.front();
         Record out;
         out.topic = topic_;
@@ -106,6 +111,7 @@ class Forward final : public Stage {
 
   private:
     std::string topic_;
+    bool waits_;
 };
 
 struct Unused final : Timers, DeadLetters {
@@ -142,13 +148,13 @@ class UntilCommitted final : public Source {
     std::map<std::int32_t, std::int64_t> committed_;
 };
 
-Run run_ours(const KafkaSettings& kafka, const StageSpec& spec, std::int64_t records) {
+Run run_ours(const KafkaSettings& kafka, const StageSpec& spec, std::int64_t records, bool waits) {
     boost::asio::io_context io(1);
     SystemClock clock;
     SeededRandom random(1);
     Metrics metrics;
     StageMetrics stage_metrics(metrics.registry(), spec.name);
-    Forward stage(spec.outputs.front());
+    Forward stage(spec.outputs.front(), waits);
     Unused unused;
     std::optional<Stopwatch> watch;
     KafkaSource kafka_source(io.get_executor(), kafka, spec.group, spec.input, {});
@@ -298,7 +304,7 @@ void compare(const KafkaSettings& kafka, int keys, int runs, std::int64_t record
     const std::string output = name + ".out";
     prepare(kafka, {}, input, output);
     fill(kafka, input, records, keys);
-    const std::vector<std::string> names{"ours", "bare", "plain"};
+    const std::vector<std::string> names{"ours", "waits", "bare", "plain"};
     std::map<std::string, std::vector<double>> rates;
     for (int run = 0; run <= runs; ++run) {  // the first one warms the broker up
         fmt::print("{:>7} keys  run {}", keys, run);
@@ -306,8 +312,9 @@ void compare(const KafkaSettings& kafka, int keys, int runs, std::int64_t record
             if (!only.empty() && only != loop) continue;
             const StageSpec spec = stage_spec(fmt::format("{}.{}.{}", name, loop, run), input, output);
             prepare(kafka, {spec}, input, output);
-            const Run it = loop == "ours" ? run_ours(kafka, spec, records)
-                                          : run_bare(kafka, spec, records, loop == "bare");
+            const bool mine = loop == "ours" || loop == "waits";
+            const Run it = mine ? run_ours(kafka, spec, records, loop == "waits")
+                                : run_bare(kafka, spec, records, loop == "bare");
             const double rate = static_cast<double>(records) / it.cpu_seconds;
             fmt::print("  {} {:>7.0f}/CPU-s {:>7.0f}/s", loop, rate,
                        static_cast<double>(records) / it.wall_seconds);
@@ -317,16 +324,17 @@ void compare(const KafkaSettings& kafka, int keys, int runs, std::int64_t record
         fmt::print("{}\n", run == 0 ? "  (warm-up)" : "");
     }
     if (!only.empty() || runs == 0) return;
-    const double ours = median(rates["ours"]);
-    fmt::print("{:>7} keys  medians: ours {:.0f}/CPU-s, ratio to bare {:.2f}, to plain {:.2f}\n", keys, ours,
-               ours / median(rates["bare"]), ours / median(rates["plain"]));
+    const double bare = median(rates["bare"]);
+    fmt::print("{:>7} keys  medians: bare {:.0f}/CPU-s; its ratio: ours {:.2f}, waits {:.2f}, plain {:.2f}\n",
+               keys, bare, median(rates["ours"]) / bare, median(rates["waits"]) / bare,
+               median(rates["plain"]) / bare);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc < 2 || sodium_init() < 0) {
-        fmt::print(stderr, "usage: {} BROKERS [RUNS] [RECORDS] [ours|bare|plain]\n", argv[0]);
+        fmt::print(stderr, "usage: {} BROKERS [RUNS] [RECORDS] [ours|waits|bare|plain]\n", argv[0]);
         return 2;
     }
     set_log_level(LogLevel::warn);

@@ -1,9 +1,6 @@
 #include "kafka/sink.hpp"
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <cstdlib>
@@ -34,18 +31,16 @@ Error to_error(rd_kafka_resp_err_t code) {
     }
 }
 
-// One publish; each of its records in flight points to it.
-struct Publication {
+// Records that were written together; each of those in flight points to it, and the last one's report ends
+// it.
+struct Batch {
+    Sink::Appended appended;
     std::size_t missing = 0;
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    std::function<void()> resume;               // none while the records are still being queued
-    std::shared_ptr<Publication> keeps_itself;  // until the last report, even if nobody waits any more
 
-    void report(rd_kafka_resp_err_t result) {
-        if (result != RD_KAFKA_RESP_ERR_NO_ERROR) error = result;
-        if (--missing > 0) return;
-        const auto self = std::move(keeps_itself);
-        if (resume) std::exchange(resume, nullptr)();
+    void tell() const {
+        const bool failed = error != RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (appended) appended(failed ? std::optional(to_error(error)) : std::nullopt);
     }
 };
 
@@ -99,13 +94,15 @@ struct KafkaSink::Impl {
             return;
         }
         while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
-            auto* publication = static_cast<Publication*>(message->_private);
-            if (abandoned) publication->resume = nullptr;
-            publication->report(message->err);
+            auto* batch = static_cast<Batch*>(message->_private);
+            if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) batch->error = message->err;
+            if (--batch->missing > 0) continue;
+            const std::unique_ptr<Batch> ended(batch);
+            if (!abandoned) ended->tell();
         }
     }
 
-    rd_kafka_resp_err_t enqueue(const Record& record, Publication* publication) {
+    rd_kafka_resp_err_t enqueue(const Record& record, Batch* batch) {
         rd_kafka_headers_t* headers = rdkafka::write_headers(record.headers);
         std::array<rd_kafka_vu_t, 6> fields{};
         fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
@@ -119,7 +116,7 @@ struct KafkaSink::Impl {
         fields[4].vtype = RD_KAFKA_VTYPE_HEADERS;
         fields[4].u.headers = headers;
         fields[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
-        fields[5].u.ptr = publication;  // comes back with the delivery report
+        fields[5].u.ptr = batch;  // comes back with the delivery report
         const rdkafka::KafkaError error(rd_kafka_produceva(client.get(), fields.data(), fields.size()));
         if (error) {
             rd_kafka_headers_destroy(headers);  // not taken over
@@ -140,38 +137,21 @@ KafkaSink::KafkaSink(asio::any_io_executor executor, const KafkaSettings& settin
 
 KafkaSink::~KafkaSink() = default;
 
-Task<void> KafkaSink::publish(std::vector<Record> records) {
-    auto publication = std::make_shared<Publication>();
-    publication->keeps_itself = publication;
-    publication->missing = 1;  // what follows
+void KafkaSink::append(std::vector<Record> records, Appended appended) {
+    auto batch = std::make_unique<Batch>(Batch{std::move(appended)});
     for (const auto& record : records) {
-        ++publication->missing;
-        const auto error = impl_->enqueue(record, publication.get());
-        if (error != RD_KAFKA_RESP_ERR_NO_ERROR) publication->report(error);
+        const auto error = impl_->enqueue(record, batch.get());
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            ++batch->missing;  // its report comes with a later turn of the loop
+        } else {
+            batch->error = error;
+        }
     }
-    publication->report(RD_KAFKA_RESP_ERR_NO_ERROR);
-    if (publication->missing > 0) {
-        co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-            [publication](auto handler) {
-                auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-                auto slot = asio::get_associated_cancellation_slot(*shared);
-                publication->resume = [shared, slot] {
-                    asio::post(asio::get_associated_executor(*shared), [shared, slot]() mutable {
-                        slot.clear();
-                        std::move (*shared)();
-                    });
-                };
-                if (!slot.is_connected()) return;
-                slot.assign([weak = std::weak_ptr(publication)](asio::cancellation_type) {
-                    const auto late = weak.lock();
-                    if (!late || !late->resume) return;
-                    late->error = RD_KAFKA_RESP_ERR__TIMED_OUT;  // it may still be appended: harmless
-                    std::exchange(late->resume, nullptr)();
-                });
-            },
-            asio::use_awaitable);
+    if (batch->missing > 0) {
+        (void)batch.release();  // to the reports
+    } else {
+        asio::post(impl_->executor, [batch = std::move(batch)] { batch->tell(); });
     }
-    if (publication->error != RD_KAFKA_RESP_ERR_NO_ERROR) throw Failure(to_error(publication->error));
 }
 
 Task<void> KafkaSink::warm_up(std::string topic) {

@@ -20,7 +20,7 @@ class KafkaSink final : public Sink {
     KafkaSink(boost::asio::any_io_executor executor, const KafkaSettings& settings, Limits limits);
     ~KafkaSink() override;
 
-    Task<void> publish(std::vector<Record> records) override;
+    void append(std::vector<Record> records, Appended appended) override;
     /// The first record of a producer can be a second late: fetches metadata and an id before it is needed.
     Task<void> warm_up(std::string topic);
 

@@ -3,6 +3,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -17,8 +18,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t most_posted = 256;  // at once: what follows is still in the processor's cache
-constexpr Millis park_for{30'000};        // how long a record rests whose in-lane retries were in vain
+constexpr Millis park_for{30'000};  // how long a record rests whose in-lane retries were in vain
 
 // Who was cancelled may await again.
 auto uncancelled() {
@@ -42,7 +42,7 @@ struct Jobs::Signal : asio::cancellation_signal {};
 
 struct Jobs::Job {
     Work work;
-    SignalPtr signal;  // of the coroutine that serves it
+    SignalPtr signal;  // of the coroutine that serves it; none while its records are being written
     SysTime started;
     SysTime attempt_started{};
     bool handling = false;   // in an attempt, rather than waiting for the next one
@@ -78,22 +78,23 @@ void Jobs::start_ready(asio::any_io_executor executor) {
 }
 
 // What is spawned runs until it waits for the first time, so that one coroutine serves all lanes whose
-// handlers do not. What these emitted is posted then, and what ended at once may have made more lanes ready.
+// handlers do not.
 void Jobs::go_on() {
-    for (;;) {
-        while (!stopping_) {
-            auto work = lanes_.take();
-            if (!work) break;
-            spawn([&](SignalPtr signal) { return serve(std::move(*work), std::move(signal)); });
-        }
-        ++turn_;
-        if (outbox_.jobs.empty()) return;
-        post_outbox();
+    while (!stopping_) {
+        auto work = lanes_.take();
+        if (!work) break;
+        spawn([&](SignalPtr signal) { return serve(std::move(*work), std::move(signal)); });
     }
+    ++turn_;
 }
 
-void Jobs::post_outbox() {
-    spawn([&](SignalPtr signal) { return post(std::exchange(outbox_, {}), std::move(signal)); });
+// Reports of the broker come by the hundred: the lanes that they free are served together.
+void Jobs::go_on_soon() {
+    if (std::exchange(goes_on_soon_, true)) return;
+    asio::post(executor_, [this] {
+        goes_on_soon_ = false;
+        go_on();
+    });
 }
 
 Jobs::Place Jobs::begin(Work work, const SignalPtr& signal) {
@@ -129,13 +130,9 @@ Task<void> Jobs::serve(Work first, SignalPtr signal) {
         try {
             Outcome outcome = co_await parts_.stage.handle(job->work.records);
             auto* emit = std::get_if<Emit>(&outcome);
-            if (emit && !emit->records.empty() && turn_ == turn) {
-                for (auto& record : emit->records) stamp(*job, record, job->started);
-                if (parts_.observer) job->emitted = emit->records;
-                if (outbox_.jobs.empty()) outbox_.reserve(most_posted);
-                std::move(emit->records.begin(), emit->records.end(), std::back_inserter(outbox_.records));
-                outbox_.jobs.push_back(job);
-                if (outbox_.jobs.size() == most_posted) post_outbox();
+            if (emit && !emit->records.empty()) {
+                append(job, std::move(emit->records));
+                if (turn_ != turn) co_return;
                 continue;
             }
             co_await carry_out(*job, std::move(outcome));
@@ -152,41 +149,31 @@ Task<void> Jobs::serve(Work first, SignalPtr signal) {
     }
 }
 
-Task<void> Jobs::post(Outbox outbox, SignalPtr signal) {
-    const auto turn = turn_;
-    for (const Place job : outbox.jobs) job->signal = signal;
-    const auto error = co_await guarded(parts_.sink.publish(std::move(outbox.records)));
-    if (error) {
-        parts_.metrics.failed(error->code);
-        log_warn("publish.failed", {{"stage", spec_.name},
-                                    {"code", error->code},
-                                    {"text", error->text},
-                                    {"of", outbox.jobs.size()}});
-    }
+void Jobs::append(Place job, std::vector<Record> records) {
     const SysTime now = parts_.clock.now();
-    for (const Place job : outbox.jobs) {
-        if (error && !job->over()) {
-            // Each on its own from here: what is wrong with one record is not the others' fault.
-            spawn([&](SignalPtr its) { return retry(job, std::move(its)); });
-            continue;
-        }
-        parts_.metrics.took(now - job->attempt_started);
-        if (!error && !Lanes::is_over(job->work)) settle(*job);
-        finish(job);
-    }
-    if (turn_ != turn) go_on();
+    for (auto& record : records) stamp(*job, record, now);
+    if (parts_.observer) job->emitted = records;
+    job->signal.reset();
+    parts_.sink.append(std::move(records),
+                       [this, job](std::optional<Error> error) { appended(job, std::move(error)); });
 }
 
-Task<void> Jobs::retry(Place job, SignalPtr signal) {
-    const auto turn = turn_;
+void Jobs::appended(Place job, std::optional<Error> error) {
+    if (error && !job->over()) {
+        spawn([&](SignalPtr signal) { return recover(job, std::move(*error), std::move(signal)); });
+        return;
+    }
+    parts_.metrics.took(parts_.clock.now() - job->attempt_started);
+    if (!error && !Lanes::is_over(job->work)) settle(*job);
+    finish(job);
+    go_on_soon();
+}
+
+Task<void> Jobs::recover(Place job, Error error, SignalPtr signal) {
     job->signal = std::move(signal);
-    job->stuck = false;
-    job->attempt_started = parts_.clock.now();
-    auto error = co_await guarded(perform(*job));
-    co_await uncancelled();
     co_await see_through(*job, std::move(error));
     finish(job);
-    if (turn_ != turn) go_on();
+    go_on_soon();
 }
 
 // From the end of the first attempt: until the job is settled, or over. `error` is how that attempt failed.
@@ -342,7 +329,7 @@ void Jobs::settle(Job& job) {
 void Jobs::tell(asio::cancellation_type type, const std::function<bool(Job&)>& which) {
     std::vector<SignalPtr> signals;
     for (Job& job : jobs_) {
-        if (which(job) && (signals.empty() || signals.back() != job.signal)) signals.push_back(job.signal);
+        if (which(job) && job.signal) signals.push_back(job.signal);
     }
     for (const auto& signal : signals) signal->emit(type);
 }
@@ -351,12 +338,14 @@ Task<void> Jobs::end(Millis grace, Concerned concerned) {
     constexpr Millis look_every{10};
     constexpr Millis unwind{1'000};  // a cancelled handler needs a turn or two of the loop
     const SysTime asked = parts_.clock.now();
+    bool late = false;  // from then on the broker is not waited for
     const auto any = [&] {
-        return std::any_of(jobs_.begin(), jobs_.end(),
-                           [&](const Job& job) { return concerned(job.work.records); });
+        return std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& job) {
+            return concerned(job.work.records) && (job.signal || !late);
+        });
     };
     while (any() && parts_.clock.now() < asked + grace + unwind) {
-        const bool late = parts_.clock.now() >= asked + grace;
+        late = parts_.clock.now() >= asked + grace;
         const auto is_waiting = [&](const Job& job) { return late || !job.handling; };
         tell(asio::cancellation_type::terminal, [&](Job& job) {
             if (job.cut || !is_waiting(job) || !concerned(job.work.records)) return false;
@@ -376,7 +365,8 @@ void Jobs::cancel(const Concerned& concerned) {
 
 void Jobs::cancel_stuck(SysTime now) {
     tell(asio::cancellation_type::terminal, [&](Job& job) {
-        if (!job.handling || job.stuck || now - job.attempt_started < spec_.stuck_after) return false;
+        if (!job.handling || !job.signal || job.stuck || now - job.attempt_started < spec_.stuck_after)
+            return false;
         parts_.metrics.stuck();
         log_error("handler.stuck", {{"stage", spec_.name},
                                     {"seconds", (now - job.attempt_started).count() / 1'000},

@@ -44,24 +44,16 @@ class Jobs {
     struct Signal;
     using SignalPtr = std::shared_ptr<Signal>;
     using Place = std::list<Job>::iterator;
-    struct Outbox {
-        std::vector<Place> jobs;
-        std::vector<Record> records;
-        void reserve(std::size_t size) {
-            jobs.reserve(size);
-            records.reserve(size);
-        }
-    };
-
     template <class Run>
     void spawn(Run run);
     Place begin(Work work, const SignalPtr& signal);
     void finish(Place job);
     void go_on();
-    void post_outbox();
+    void go_on_soon();
     Task<void> serve(Work work, SignalPtr signal);
-    Task<void> post(Outbox outbox, SignalPtr signal);
-    Task<void> retry(Place job, SignalPtr signal);
+    void append(Place job, std::vector<Record> records);
+    void appended(Place job, std::optional<Error> error);
+    Task<void> recover(Place job, Error error, SignalPtr signal);
     Task<void> see_through(Job& job, std::optional<Error> error);
     Task<void> perform(Job& job);
     Task<void> surrender(Job& job, Error error, int attempts, bool ask_stage);
@@ -78,8 +70,8 @@ class Jobs {
     boost::asio::any_io_executor executor_;
     std::list<Job> jobs_;
     std::list<Job> spare_;    // ended ones, to be used again
-    Outbox outbox_;           // of the handlers that ended without waiting, since `go_on` began
     std::uint64_t turn_ = 0;  // counts `go_on`: whoever sees it change has waited
+    bool goes_on_soon_ = false;
     bool stopping_ = false;
 };
 

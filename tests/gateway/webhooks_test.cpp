@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 using namespace relevo;
 
@@ -52,11 +53,17 @@ struct Secrets final : Vault {
 struct Log final : Sink {
     bool away = false;
     std::vector<Record> records;
-    Task<void> publish(std::vector<Record> more) override {
-        if (away) throw Failure({Fault::transient, "kafka.unavailable", "away"});
-        for (auto& record : more) records.push_back(std::move(record));
-        co_return;
+    explicit Log(boost::asio::io_context& its_io) : io(its_io) {}
+    void append(std::vector<Record> more, Appended appended) override {
+        std::optional<Error> error;
+        if (away) {
+            error = Error{Fault::transient, "kafka.unavailable", "away"};
+        } else {
+            std::move(more.begin(), more.end(), std::back_inserter(records));
+        }
+        boost::asio::post(io, [appended = std::move(appended), error] { appended(error); });
     }
+    boost::asio::io_context& io;
 };
 
 struct Bench {
@@ -98,7 +105,7 @@ struct Bench {
     SystemClock clock;
     SeededRandom random{1};
     Metrics metrics;
-    Log log;
+    Log log{io};
     Channels channels = make_channels();
     EndpointCache cache{store, vault, channels, clock};
     Intake intake{log, clock, random, metrics, "here", Millis{1'000}, {}};

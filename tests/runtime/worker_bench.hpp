@@ -142,7 +142,8 @@ class WorkerBench {
     std::vector<DeadLetter> letters;
     std::vector<Timer> parked;
     std::vector<std::string> settlements;
-    std::function<Task<void>()> before_publish = []() -> Task<void> { co_return; };
+    std::function<Task<void>(const std::vector<Record>&)> before_publish =
+        [](const std::vector<Record>&) -> Task<void> { co_return; };
     std::function<Task<void>()> before_bury = []() -> Task<void> { co_return; };
     std::function<Task<void>()> before_park = []() -> Task<void> { co_return; };
     BurstPolicy window;
@@ -178,8 +179,20 @@ class WorkerBench {
     };
     struct TestSink final : Sink {
         explicit TestSink(WorkerBench& its_bench) : bench(its_bench) {}
-        Task<void> publish(std::vector<Record> records) override {
-            co_await bench.before_publish();
+        void append(std::vector<Record> records, Appended appended) override {
+            boost::asio::co_spawn(*bench.io_, write(std::move(records)),
+                                  [appended = std::move(appended)](std::exception_ptr problem) {
+                                      std::optional<Error> error;
+                                      try {
+                                          if (problem) std::rethrow_exception(problem);
+                                      } catch (const Failure& failure) {
+                                          error = failure.error();
+                                      }
+                                      appended(std::move(error));
+                                  });
+        }
+        Task<void> write(std::vector<Record> records) {
+            co_await bench.before_publish(records);
             for (auto& record : records) {
                 bench.journal.push_back("publish " + record.value);
                 bench.published.push_back(std::move(record));

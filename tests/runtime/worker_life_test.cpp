@@ -7,6 +7,21 @@
 namespace relevo {
 namespace {
 
+// A stage that is quick, before a broker that takes `time` for each record.
+struct SlowBroker {
+    explicit SlowBroker(Millis time)
+        : bench([](std::vector<std::string> values, int) -> Task<Outcome> {
+              std::vector<Record> out;
+              out.push_back({"output", "key", values.front(), {}});
+              co_return Emit{std::move(out)};
+          }) {
+        bench.before_publish = [this, time](const std::vector<Record>&) {
+            return bench.clock.sleep_until(bench.clock.now() + time);
+        };
+    }
+    WorkerBench bench;
+};
+
 // A stage whose handlers each take `time`.
 struct Slow {
     explicit Slow(Millis time, StageSpec spec = {})
@@ -54,6 +69,51 @@ TEST_CASE("a handler that outlasts the grace of a revocation is cancelled and se
     it.run_for(Millis{60'000});
     CHECK(it.published.empty());
     CHECK_FALSE(it.has("commit 0:1"));
+}
+
+TEST_CASE("a broker that outlasts the grace of a revocation settles nothing later, and other partitions go on") {
+    SlowBroker slow(Millis{20'000});
+    WorkerBench& it = slow.bench;
+    it.source.push(Assigned{{1}});
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{500});
+    it.source.push(Revoked{{0}, false});
+    it.run_for(Millis{4'400});
+    CHECK_FALSE(it.has("release"));
+    it.run_for(Millis{2'000});
+    CHECK(it.has("release"));
+    it.fetch({{"1:b", "y"}}, 1);
+    it.run_for(Millis{60'000});
+    CHECK(it.has("publish x"));
+    CHECK_FALSE(it.has("commit 0:1"));
+    CHECK(it.has("commit 1:2"));
+}
+
+TEST_CASE("a worker that stops commits what the broker takes within its grace, and does not wait for more") {
+    SlowBroker quick(Millis{3'000});
+    quick.bench.fetch({{"1:a", "x"}});
+    quick.bench.run_for(Millis{500});
+    quick.bench.stop();
+    quick.bench.run_for(Millis{3'000});
+    CHECK(quick.bench.ended);
+    CHECK(quick.bench.has("close 0:1"));
+
+    SlowBroker slow(Millis{60'000});
+    slow.bench.fetch({{"1:a", "x"}});
+    slow.bench.run_for(Millis{500});
+    slow.bench.stop();
+    slow.bench.run_for(Worker::Grace{}.stop + Millis{200});
+    CHECK(slow.bench.ended);
+    CHECK_FALSE(slow.bench.has("close 0:1"));
+}
+
+TEST_CASE("a broker that takes its time is no stuck handler") {
+    SlowBroker slow(Millis{150'000});
+    slow.bench.fetch({{"1:a", "x"}});
+    slow.bench.run_for(Millis{160'000});
+    CHECK(slow.bench.calls == 1);
+    CHECK(slow.bench.has("commit 0:1"));
+    CHECK(slow.bench.metrics.text().find(R"(relevo_stuck_total{stage="test"} 0)") != std::string::npos);
 }
 
 TEST_CASE("a handler that only waits for its next attempt does not delay a revocation") {

@@ -28,7 +28,7 @@ Failure permanent() {
 
 TEST_CASE("a record is published before it is committed") {
     WorkerBench it(forward);
-    it.before_publish = [&]() -> Task<void> {
+    it.before_publish = [&](const std::vector<Record>&) -> Task<void> {
         co_await it.clock.sleep_until(it.clock.now() + Millis{1'000});
     };
     it.fetch({{"1:a", "x"}});
@@ -270,7 +270,7 @@ TEST_CASE("a stage may park what must wait, and the record is settled") {
 TEST_CASE("a broker that is away makes the stage run again, and its records come once") {
     int failures = 3;
     WorkerBench it(forward);
-    it.before_publish = [&]() -> Task<void> {
+    it.before_publish = [&](const std::vector<Record>&) -> Task<void> {
         if (failures-- > 0) throw Failure({Fault::transient, "kafka.unavailable", "away"});
         co_return;
     };
@@ -279,6 +279,37 @@ TEST_CASE("a broker that is away makes the stage run again, and its records come
     CHECK(it.calls == 4);
     CHECK(it.count("publish x") == 1);
     CHECK(it.has("commit 0:1"));
+}
+
+TEST_CASE("a record that the broker refuses is tried again alone, and others of its moment are settled") {
+    WorkerBench it(forward);
+    int failures = 2;
+    it.before_publish = [&](const std::vector<Record>& records) -> Task<void> {
+        if (records.front().value == "y" && failures-- > 0) {
+            throw Failure({Fault::transient, "kafka.unavailable", "its partition has no leader"});
+        }
+        co_return;
+    };
+    it.fetch({{"1:a", "x"}, {"1:b", "y"}, {"2:c", "z"}});
+    it.run_for(Millis{5'000});
+    CHECK(it.count("handle x") == 1);
+    CHECK(it.count("handle y") == 3);
+    CHECK(it.count("handle z") == 1);
+    CHECK(it.published.size() == 3);
+    CHECK(it.place("commit 0:1") < it.place("publish y"));
+    CHECK(it.has("commit 0:3"));
+}
+
+TEST_CASE("the next record of a key waits until what follows from the one before is durable") {
+    WorkerBench it(forward);
+    it.before_publish = [&](const std::vector<Record>&) { return it.clock.sleep_until(it.clock.now() + Millis{1'000}); };
+    it.fetch({{"1:a", "x"}, {"1:a", "y"}, {"1:b", "z"}});
+    it.run_for(Millis{500});
+    CHECK(it.calls == 2);
+    CHECK_FALSE(it.has("handle y"));
+    it.run_for(Millis{2'000});
+    CHECK(it.place("publish x") < it.place("handle y"));
+    CHECK(it.has("commit 0:3"));
 }
 
 TEST_CASE("a burst is handled as one and settled together") {

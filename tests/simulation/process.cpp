@@ -32,7 +32,7 @@ struct SimProcess::Unit {
     Unit(SimProcess& process, const StageSpec& spec, int number)
         : stage(process.make_stage(spec.name)),
           source(make_source(process.world_, spec)),
-          sink(process.world_.log, process.faults_, spec.name),
+          sink(process.io_->get_executor(), process.world_.log, process.faults_, spec.name),
           worker(
               spec, number,
               WorkerParts{*stage, *source, sink, process.stores_.timers(), process.stores_.dead_letters(),

@@ -1,5 +1,7 @@
 #include "tests/simulation/sim_log.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+
 #include <algorithm>
 
 namespace relevo {
@@ -155,7 +157,20 @@ bool SimLog::commit(Group& group, int member, const Commit& commit) {
     return true;
 }
 
-Task<void> SimSink::publish(std::vector<Record> records) {
+void SimSink::append(std::vector<Record> records, Appended appended) {
+    boost::asio::co_spawn(executor_, write(std::move(records)),
+                          [appended = std::move(appended)](std::exception_ptr problem) {
+                              std::optional<Error> error;
+                              try {
+                                  if (problem) std::rethrow_exception(problem);
+                              } catch (const Failure& failure) {
+                                  error = failure.error();
+                              }
+                              appended(std::move(error));
+                          });
+}
+
+Task<void> SimSink::write(std::vector<Record> records) {
     co_await faults_.point("publish.before:" + stage_);
     co_await faults_.latency(faults_.rates().longest_call);
     const Failure away({Fault::transient, "kafka.unavailable", "the simulated broker is away"});

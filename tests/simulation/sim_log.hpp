@@ -109,11 +109,14 @@ class SimSource final : public Source {
 /// Writes to the log, with its faults.
 class SimSink final : public Sink {
   public:
-    SimSink(SimLog& log, SimFaults& faults, std::string stage)
-        : log_(log), faults_(faults), stage_(std::move(stage)) {}
-    Task<void> publish(std::vector<Record> records) override;
+    SimSink(boost::asio::any_io_executor executor, SimLog& log, SimFaults& faults, std::string stage)
+        : executor_(std::move(executor)), log_(log), faults_(faults), stage_(std::move(stage)) {}
+    void append(std::vector<Record> records, Appended appended) override;
 
   private:
+    Task<void> write(std::vector<Record> records);
+
+    boost::asio::any_io_executor executor_;
     SimLog& log_;
     SimFaults& faults_;
     std::string stage_;

@@ -62,12 +62,16 @@ std::optional<std::uint32_t> escape_value(std::string_view json, std::size_t at)
 std::string clean_utf8(std::string_view text) {
     std::string out;
     out.reserve(text.size());
-    while (!text.empty()) {
-        const std::size_t length = text[0] == '\0' ? 0 : sequence_length(text);
-        out += length == 0 ? replacement : text.substr(0, length);
-        text.remove_prefix(length == 0 ? 1 : length);
+    std::size_t run = 0;  // of `text`, well-formed
+    while (run < text.size()) {
+        const std::size_t length = text[run] == '\0' ? 0 : sequence_length(text.substr(run));
+        run += length;
+        if (length > 0) continue;
+        out.append(text.substr(0, run)).append(replacement);
+        text.remove_prefix(run + 1);
+        run = 0;
     }
-    return out;
+    return out.append(text);
 }
 
 std::string clean_json_escapes(std::string_view json) {

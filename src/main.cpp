@@ -8,6 +8,7 @@
 #include "postgres/shops.hpp"
 #include "process/run.hpp"
 #include "process/shared.hpp"
+#include "process/stage_thread.hpp"
 
 namespace relevo {
 namespace {
@@ -54,6 +55,7 @@ class PostgresShops final : public ShopBook {
 Backend make_backend() {
     Backend backend;
     backend.version = RELEVO_VERSION;
+    backend.stages = StageThread::stage_names();
     backend.cluster = [](const Config& config) {
         return std::make_unique<KafkaAdmin>(KafkaSettings{config.kafka_brokers});
     };

@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/commands.hpp"
 
 namespace relevo {
 
-int check_files(const std::string& config_file, const std::vector<std::string>& files) {
+int check_files(const std::string& config_file, const std::vector<std::string>& files,
+                const std::vector<std::string>& stages) {
     std::vector<std::filesystem::path> pipelines(files.begin(), files.end());
     if (files.empty()) {
         const Config config = load_config(config_file).value();
@@ -14,7 +17,17 @@ int check_files(const std::string& config_file, const std::vector<std::string>& 
     int wrong = 0;
     for (const auto& file : pipelines) {
         const auto pipeline = load_pipeline(file);
-        if (pipeline) {
+        const auto is_unknown = [&](const StageSpec& stage) {
+            return std::find(stages.begin(), stages.end(), stage.name) == stages.end();
+        };
+        const auto unknown = pipeline
+                                 ? std::find_if(pipeline->stages.begin(), pipeline->stages.end(), is_unknown)
+                                 : decltype(pipeline->stages.begin()){};
+        if (pipeline && unknown != pipeline->stages.end()) {
+            fmt::print(stderr, "{}: there is no stage '{}'; there are: {}\n", file.string(), unknown->name,
+                       fmt::join(stages, ", "));
+            ++wrong;
+        } else if (pipeline) {
             fmt::print("{}: correct, {} topics, {} stages\n", file.string(), pipeline->topics.size(),
                        pipeline->stages.size());
         } else {

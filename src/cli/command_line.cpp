@@ -23,6 +23,7 @@ class CommandLine {
   public:
     CommandLine(const Backend& backend, Arguments& arguments) : backend_(backend), arguments_(arguments) {
         app_.require_subcommand(1);
+        app_.fallthrough();  // --config may stand behind the command as well
         app_.set_help_all_flag("--help-all", "Help for every command");
         app_.add_option("-c,--config", arguments_.config_file, "The installation's settings")
             ->capture_default_str();
@@ -44,6 +45,11 @@ class CommandLine {
     int run(int argc, const char* const* argv) {
         try {
             app_.parse(argc, argv);
+        } catch (const CLI::RequiredError& error) {
+            const auto unknown = app_.remaining();
+            if (unknown.empty()) return app_.exit(error) == 0 ? 0 : 2;
+            fmt::print(stderr, "there is no command '{}'; relevo --help lists them\n", unknown.front());
+            return 2;
         } catch (const CLI::ParseError& error) {
             return app_.exit(error) == 0 ? 0 : 2;
         }
@@ -120,12 +126,20 @@ class CommandLine {
     }
 
     void add_check() {
-        auto* check = command(app_, "check", "Check pipeline files, or the configuration and its pipelines",
-                              [this] { return check_files(arguments_.config_file, arguments_.files); });
+        auto* check = command(
+            app_, "check", "Check pipeline files, or the configuration and its pipelines",
+            [this] { return check_files(arguments_.config_file, arguments_.files, backend_.stages); });
         check->add_option("file", arguments_.files, "Pipeline files");
     }
 
-    Config config() const { return load_config(arguments_.config_file).value(); }
+    Config config() const {
+        if (!std::filesystem::exists(arguments_.config_file)) {
+            throw Failure({Fault::permanent, "config.invalid",
+                           arguments_.config_file +
+                               ": no such file; name the installation's settings with --config FILE"});
+        }
+        return load_config(arguments_.config_file).value();
+    }
     std::vector<PipelineSpec> pipelines() const { return load_pipelines(config().pipelines); }
     std::unique_ptr<Cluster> cluster() const { return backend_.cluster(config()); }
 

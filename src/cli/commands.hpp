@@ -15,8 +15,9 @@ int apply_topics(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, i
 int show_lag(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bool json);
 int show_migrations(Schema& schema, bool json);
 int apply_migrations(Schema& schema);
-/// `files` are pipelines; none means the configuration and the pipelines it names.
-int check_files(const std::string& config_file, const std::vector<std::string>& files);
+/// `files` are pipelines; none means the configuration and the pipelines it names. `stages`: what they may name.
+int check_files(const std::string& config_file, const std::vector<std::string>& files,
+                const std::vector<std::string>& stages);
 
 struct ShopOptions {
     std::vector<std::string> files;

@@ -19,8 +19,9 @@ std::function<void(const YAML::Node&)> integer(int& out, int least, int most) {
 }
 
 std::string read_secret_file(const YAML::Node& node) {
-    std::ifstream in(text(node));
-    if (!in) refuse(node, "the file cannot be read");
+    const std::string file = text(node);
+    std::ifstream in(file);
+    if (!in) refuse(node, file + " cannot be read");
     std::stringstream content;
     content << in.rdbuf();
     std::string value = content.str();

@@ -1,5 +1,6 @@
 #include "domain/prompt.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace relevo {
@@ -56,6 +57,11 @@ std::string system_text(const Inference& inference) {
     std::string out = fill_in(inference.agent.prompt, inference.shop, found);
     if (inference.agent.prompt.find(knowledge_place) == std::string::npos) {
         out += "\n\n## The shop's knowledge\n" + found;
+    }
+    const auto is_ours = [](const HistoryLine& line) { return line.author != HistoryLine::Author::contact; };
+    if (!inference.agent.disclosure.empty() &&
+        std::none_of(inference.history.begin(), inference.history.end(), is_ours)) {
+        out += "\n\n## Your first answer\nBegin it with: " + inference.agent.disclosure;
     }
     if (!inference.metadata.empty()) {
         out += "\n\n## Metadata of the customer's messages (JSON)\n" + inference.metadata;

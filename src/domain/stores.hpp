@@ -118,7 +118,7 @@ struct Agent {
     std::string base_url;
     std::string model;
     std::string prompt;  ///< persona and rules; may contain {STORE_CATALOG_KNOWLEDGE} and {STORE_NAME}
-    std::string disclosure;
+    std::string disclosure;  ///< what the first answer begins with, or ""
     double temperature = 0.7;
     int max_output_tokens = 1'024;
 };

@@ -136,6 +136,8 @@ void HttpServer::listen(const std::string& address, std::uint16_t port) {
         acceptor.bind(endpoint);
         acceptor.listen();
     } catch (const boost::system::system_error& error) {
+        boost::system::error_code ignored;
+        state_->acceptor.close(ignored);  // another port may be tried
         throw Failure({Fault::permanent, "http.listen",
                        fmt::format("cannot listen on {}:{}: {}", address, port, error.code().message())});
     }

@@ -100,7 +100,7 @@ struct KafkaAdmin::Impl {
     std::map<std::string, int> partitions() {
         const rd_kafka_metadata_t* metadata = nullptr;
         check(rd_kafka_metadata(client.get(), 1, nullptr, &metadata, millis()),
-              "asking for the cluster's topics");
+              "asking " + settings.brokers + " for the cluster's topics");
         std::map<std::string, int> out;
         for (int i = 0; i < metadata->topic_cnt; ++i) {
             out[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;

@@ -71,25 +71,47 @@ Heartbeat StageThread::heartbeat(int number) {
     return {spec_.name + "-" + std::to_string(number), [this] { return worker_.last_turn(); }};
 }
 
+const std::map<std::string, StageThread::Maker>& StageThread::makers() {
+    static const std::map<std::string, Maker> all{
+        {"resolve", [](StageThread&,
+                       Shared& shared) { return std::make_unique<Resolve>(*shared.resolve, shared.live); }},
+        {"buffer",
+         [](StageThread& self, Shared& shared) {
+             return std::make_unique<Buffer>(*shared.buffer, set_aside(*shared.dead_letters, self.spec_.name),
+                                             shared.clock, max_open_turns);
+         }},
+        {"retrieve",
+         [](StageThread&, Shared& shared) {
+             return std::make_unique<Retrieve>(*shared.retrieve, shared.clock);
+         }},
+        {"infer",
+         [](StageThread& self, Shared& shared) {
+             return std::make_unique<Infer>(*shared.infer, self.models_, self.channels_, *shared.vault,
+                                            shared.live, shared.clock);
+         }},
+        {"relay",
+         [](StageThread& self, Shared& shared) {
+             return std::make_unique<Relay>(*shared.relay, self.channels_, *shared.vault, shared.live,
+                                            shared.clock, shared.installation);
+         }},
+        {"settle",
+         [](StageThread&, Shared& shared) {
+             return std::make_unique<Settle>(*shared.settle, shared.live, shared.clock);
+         }},
+        {"wake", [](StageThread&, Shared&) { return std::make_unique<Wake>(); }}};
+    return all;
+}
+
 std::unique_ptr<Stage> StageThread::make_stage(Shared& shared) {
-    const std::string& name = spec_.name;
-    if (name == "resolve") return std::make_unique<Resolve>(*shared.resolve, shared.live);
-    if (name == "buffer") {
-        return std::make_unique<Buffer>(*shared.buffer, set_aside(*shared.dead_letters, name), shared.clock,
-                                        max_open_turns);
-    }
-    if (name == "retrieve") return std::make_unique<Retrieve>(*shared.retrieve, shared.clock);
-    if (name == "infer") {
-        return std::make_unique<Infer>(*shared.infer, models_, channels_, *shared.vault, shared.live,
-                                       shared.clock);
-    }
-    if (name == "relay") {
-        return std::make_unique<Relay>(*shared.relay, channels_, *shared.vault, shared.live, shared.clock,
-                                       shared.installation);
-    }
-    if (name == "settle") return std::make_unique<Settle>(*shared.settle, shared.live, shared.clock);
-    if (name == "wake") return std::make_unique<Wake>();
-    throw Failure({Fault::permanent, "pipeline.invalid", "there is no stage '" + name + "'"});
+    const auto maker = makers().find(spec_.name);
+    if (maker != makers().end()) return maker->second(*this, shared);
+    throw Failure({Fault::permanent, "pipeline.invalid", "there is no stage '" + spec_.name + "'"});
+}
+
+std::vector<std::string> StageThread::stage_names() {
+    std::vector<std::string> names;
+    for (const auto& [name, maker] : makers()) names.push_back(name);
+    return names;
 }
 
 std::unique_ptr<Source> StageThread::make_source(Shared& shared) {

@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -28,7 +29,12 @@ class StageThread {
     void join() { thread_.join(); }
     Heartbeat heartbeat(int number);
 
+    /// What a pipeline may name.
+    static std::vector<std::string> stage_names();
+
   private:
+    using Maker = std::function<std::unique_ptr<Stage>(StageThread&, Shared&)>;
+    static const std::map<std::string, Maker>& makers();
     std::unique_ptr<Stage> make_stage(Shared& shared);
     std::unique_ptr<Source> make_source(Shared& shared);
 

@@ -68,6 +68,15 @@ TEST_CASE("the model is told to keep to the passages, and when there are none") 
     CHECK(system.find("Answer only from the passages") != std::string::npos);
 }
 
+TEST_CASE("the model is told to begin its first answer with what the agent discloses, and only that one") {
+    Inference inference = shop_inference();
+    CHECK(system_of(inference).find("first answer") == std::string::npos);
+    inference.agent.disclosure = "Soy una asistente virtual.";
+    CHECK(occurrences(system_of(inference), "Begin it with: Soy una asistente virtual.") == 1);
+    inference.history.insert(inference.history.begin(), {Author::agent, "¡Hola!", false});
+    CHECK(system_of(inference).find("Soy una asistente") == std::string::npos);
+}
+
 TEST_CASE("the messages' metadata is in the system's message, and no section for it where there is none") {
     auto inference = shop_inference();
     CHECK(system_of(inference).find("etadata of") == std::string::npos);

@@ -254,11 +254,13 @@ TEST_CASE("stopping cancels what runs longer than its deadline, and refuses new 
     CHECK_THROWS(run(at.io, connect(at.io, port)));
 }
 
-TEST_CASE("an address in use is a Failure that names it") {
+TEST_CASE("an address in use is a Failure that names it, and another one can be tried") {
     Fixture at;
     HttpServer second(at.io, {}, [](HttpRequest) -> Task<HttpResponse> { co_return HttpResponse{}; });
     CHECK_THROWS_WITH_AS(second.listen("127.0.0.1", at.server.port()), doctest::Contains("127.0.0.1"),
                          Failure);
+    second.listen("127.0.0.1", 0);
+    CHECK(second.port() != at.server.port());
 }
 
 }  // namespace relevo

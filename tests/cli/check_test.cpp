@@ -11,7 +11,7 @@ using namespace relevo;
 TEST_CASE("a pipeline that names a stage which there is not is refused") {
     const auto file =
         std::filesystem::temp_directory_path() / ("relevo_check_" + std::to_string(::getpid()) + ".yaml");
-    std::ofstream(file) << "name: one\n"
+    std::ofstream(file) << "pipeline: one\n"
                            "topics:\n  a: {partitions: 1}\n"
                            "stages:\n  settle: {group: g, input: a, outputs: []}\n";
     CHECK(check_files("", {file.string()}, {"resolve", "settle"}) == 0);

@@ -63,7 +63,9 @@ struct CredentialSpec {
     Secret value;
 };
 
-/// Everything that makes a shop, as its owner states it. Applying it twice changes nothing.
+/// Everything that makes a shop, as its owner states it. Applying it twice changes nothing. A number, bot or
+/// page that is not in it any more is retired: nothing that comes in for it is answered, until it is in it
+/// again.
 struct ShopSpec {
     std::string slug;  ///< unique in the installation: lower-case letters, digits, hyphens
     std::string name;

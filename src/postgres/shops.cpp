@@ -78,7 +78,6 @@ std::string accounts_json(const ShopSpec& spec, const std::string& app_key, Rand
         for (const auto& number : spec.whatsapp->numbers) {
             accounts.push_back(account_json("whatsapp", number.phone_number_id, number.display, random)
                                    .text("app_key", app_key)
-                                   .flag("app", spec.whatsapp->numbers.size() > 1)
                                    .str());
         }
     }
@@ -92,9 +91,9 @@ Task<std::string> app_key_of(Database& database, std::string slug) {
     for (const auto& shop : Json::parse(tenants).items()) {
         if (shop.text("slug") != slug) continue;
         std::string request = JsonObject().text("channel", "whatsapp").str();
-        const std::string shared =
-            co_await database.call("share_endpoint", {shop.number("tenant")}, std::move(request));
-        std::string key = Json::parse(shared).text();
+        const std::string found =
+            co_await database.call("app_key", {shop.number("tenant")}, std::move(request));
+        std::string key = Json::parse(found).text();
         if (!key.empty()) co_return key;
     }
     throw Failure(

@@ -185,12 +185,15 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
           "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"
           "list_tenants|relevo_router|search_path=pg_catalog, public|f\n"
           "register_tenant|relevo_router|search_path=pg_catalog, public|f\n"
-          "resolve_account|relevo_router|search_path=pg_catalog, public|f");
+          "resolve_account|relevo_router|search_path=pg_catalog, public|f\n"
+          "resolve_owner|relevo_router|search_path=pg_catalog, public|f");
     CHECK(test.query(
               "SELECT string_agg(DISTINCT table_name || ':' || privilege_type, ' ' ORDER BY table_name || "
               "':' || "
               "privilege_type) FROM information_schema.role_table_grants WHERE grantee = 'relevo_router'") ==
-          "accounts:SELECT endpoints:SELECT tenants:INSERT tenants:SELECT timers:SELECT timers:UPDATE");
+          "accounts:SELECT endpoints:SELECT former_endpoints:SELECT tenants:INSERT tenants:SELECT "
+          "timers:SELECT "
+          "timers:UPDATE");
 }
 
 TEST_CASE("views that could read as their owner do not exist") {

@@ -40,6 +40,11 @@ class SimResolveStore final : public ResolveStore {
             return session_.database.find_account(channel, external_id, scope);
         });
     }
+    Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) override {
+        return session_.transact("find_owner", [this, channel, scope] {
+            return session_.database.find_account(channel, {}, scope);
+        });
+    }
     Task<StoredMessage> store_message(Account account, Inbound inbound, SysTime appended,
                                       std::string) override {
         return session_.transact("store_message", [this, account, inbound, appended] {

@@ -86,6 +86,7 @@ struct ShopListing {
     struct Address {
         std::string key;                    ///< of the webhook's address, or of the widget
         std::vector<std::string> accounts;  ///< the provider's names of the shop's numbers, or of its bot
+        std::string app_of;  ///< the shop whose address it is, where that is another: no secrets then
         Secret secret;                      ///< that signs (WhatsApp) or accompanies (Telegram) each webhook
         Secret verify_token;                ///< of WhatsApp's challenge
     };

@@ -16,7 +16,8 @@ namespace relevo {
 /// none is refused too (shop.invalid).
 Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Random& random);
 
-/// All shops with their addresses and the secrets that a provider is given.
+/// All shops with the addresses of the accounts that they have, and the secrets that a provider is given. Of
+/// another shop's address a shop is told no secret.
 Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key);
 
 }  // namespace relevo

@@ -120,7 +120,11 @@ TEST_CASE("a shop may stand under the app of another one, each with its own conv
     const auto listings = run(list_shops(fixture.database, fixture.key));
     const std::string key = listings[0].whatsapp->key;
     CHECK(listings[1].whatsapp->key == key);
-    CHECK(listings[1].whatsapp->secret.reveal() == "app secret");
+    CHECK(listings[1].whatsapp->app_of == "ballet");
+    CHECK(listings[1].whatsapp->secret.empty());
+    CHECK(listings[1].whatsapp->verify_token.empty());
+    CHECK(listings[0].whatsapp->app_of.empty());
+    CHECK(listings[0].whatsapp->secret.reveal() == "app secret");
     CHECK(listings[0].whatsapp->accounts == std::vector<std::string>{"1001"});
     CHECK(listings[1].whatsapp->accounts == std::vector<std::string>{"2002"});
     CHECK(receive(fixture, key, "1001") == "1|1001");

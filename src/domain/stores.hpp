@@ -211,8 +211,9 @@ class RelayStore {
     virtual Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,
                               SysTime now) = 0;
     /// The bubble may not be sent any more: a pending one is closed as dropped, "expired", so that nothing
-    /// waits behind it. One in flight may have been sent and becomes `unknown`; what is closed stays.
-    virtual Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) = 0;
+    /// waits behind it. One in flight may have been sent and becomes `unknown`; what is closed stays. Tells
+    /// what it is then: closed with its reason, or delivered.
+    virtual Task<ReplyClaim> expire(TenantId tenant, ReplyId reply, SysTime now) = 0;
 
   protected:
     static DeliveryPermit permit(ReplyId reply, int attempt) { return {reply, attempt}; }

@@ -184,12 +184,12 @@ class SimRelayStore final : public RelayStore {
         });
         granted_.erase(reply);
     }
-    Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) override {
-        co_await session_.transact("expire_reply", [this, tenant, reply, now] {
-            session_.database.expire_reply(tenant, reply, now);
-            return true;
+    Task<ReplyClaim> expire(TenantId tenant, ReplyId reply, SysTime now) override {
+        ReplyClaim found = co_await session_.transact("expire_reply", [this, tenant, reply, now] {
+            return session_.database.expire_reply(tenant, reply, now);
         });
         granted_.erase(reply);
+        co_return std::move(found);
     }
 
   private:

@@ -19,7 +19,8 @@ JsonObject recipient(const Alias& to) {
     std::string_view chat = to.value;
     if (to.kind == "telegram_business") {
         const auto colon = chat.rfind(':');
-        body.text("business_connection_id", chat.substr(0, colon == std::string_view::npos ? 0 : colon));
+        body.text_if_any("business_connection_id",
+                         chat.substr(0, colon == std::string_view::npos ? 0 : colon));
         if (colon != std::string_view::npos) chat.remove_prefix(colon + 1);
     }
     std::int64_t number = 0;

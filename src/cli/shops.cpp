@@ -15,7 +15,8 @@ std::string webhook_json(const char* channel, const Config& config, const ShopLi
     for (const auto& account : address.accounts) accounts.push_back(json_text(account));
     return JsonObject()
         .text("url", fmt::format("{}/webhooks/{}/{}", config.public_url, channel, address.key))
-        .text("secret", address.secret.reveal())
+        .text_if_any("app_of", address.app_of)
+        .text_if_any("secret", address.secret.reveal())
         .text_if_any("verify_token", address.verify_token.reveal())
         .text("account", address.accounts.front())
         .raw("accounts", json_array(accounts))
@@ -49,8 +50,9 @@ void print_list(const std::vector<ShopListing>& shops, const Config& config) {
         if (shop.web) fmt::print("  web       key {}\n", shop.web->key);
         const auto webhook = [&](const char* channel, const std::optional<ShopListing::Address>& address) {
             if (!address) return;
-            fmt::print("  {:<9} account {}, {}/webhooks/{}/{}\n", channel, fmt::join(address->accounts, ", "),
-                       config.public_url, channel, address->key);
+            fmt::print("  {:<9} account {}, {}/webhooks/{}/{}{}\n", channel,
+                       fmt::join(address->accounts, ", "), config.public_url, channel, address->key,
+                       address->app_of.empty() ? "" : ", the app of " + address->app_of);
         };
         webhook("whatsapp", shop.whatsapp);
         webhook("telegram", shop.telegram);

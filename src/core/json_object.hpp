@@ -8,7 +8,6 @@
 
 #include "core/clock.hpp"
 #include "core/ids.hpp"
-#include "core/json_object.hpp"
 
 namespace relevo {
 

@@ -25,7 +25,7 @@ struct Drop {
     std::string reason;
 };
 
-/// Becomes a row; wake brings it back. Records in `records` are published as with Emit.
+/// Becomes a row; wake brings it back. Nothing else is published.
 struct Park {
     Timer timer;
     std::string reason;

@@ -63,7 +63,9 @@ struct CredentialSpec {
     Secret value;
 };
 
-/// Everything that makes a shop, as its owner states it. Applying it twice changes nothing.
+/// Everything that makes a shop, as its owner states it. Applying it twice changes nothing. A number, bot or
+/// page that is not in it any more is retired: nothing that comes in for it is answered, until it is in it
+/// again.
 struct ShopSpec {
     std::string slug;  ///< unique in the installation: lower-case letters, digits, hyphens
     std::string name;
@@ -84,6 +86,7 @@ struct ShopListing {
     struct Address {
         std::string key;                    ///< of the webhook's address, or of the widget
         std::vector<std::string> accounts;  ///< the provider's names of the shop's numbers, or of its bot
+        std::string app_of;  ///< the shop whose address it is, where that is another: no secrets then
         Secret secret;                      ///< that signs (WhatsApp) or accompanies (Telegram) each webhook
         Secret verify_token;                ///< of WhatsApp's challenge
     };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,9 +31,18 @@ struct Account {
     AccountId id;
     std::string channel;
     std::string external_id;
-    EndpointId endpoint;  ///< the webhook address (of the account or of its Meta app) that speaks for it
+    EndpointId endpoint;  ///< the webhook address (of the account or of its Meta app) that it stands under
     BurstPolicy window;   ///< of the agent that answers here
+    /// More addresses that speak for it: its shop's own, and those that it left less than the log's 14 days
+    /// ago.
+    std::vector<EndpointId> others{};
+    bool retired = false;  ///< its shop has given it up
 };
+
+/// Whether a record that this address's secret verified may be about the account.
+inline bool speaks_for(EndpointId scope, const Account& account) {
+    return account.endpoint == scope || std::ranges::find(account.others, scope) != account.others.end();
+}
 
 struct StoredMessage {
     ConversationId conversation;
@@ -44,10 +54,13 @@ struct StoredMessage {
 class ResolveStore {
   public:
     virtual ~ResolveStore() = default;
-    /// The account that `external_id` names on the channel, or the endpoint's own where it is empty. The caller
-    /// compares the account's endpoint with the scope that was verified.
+    /// The account that `external_id` names on the channel, or the endpoint's only one where it is empty. The
+    /// caller asks whether the scope that was verified speaks for it (speaks_for).
     virtual Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
                                                       EndpointId scope) = 0;
+    /// Whose archive keeps what came through the address about no account: an account of the shop that has
+    /// it; none where accounts of other shops stand there too, or lately did.
+    virtual Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) = 0;
     /// Finds or makes contact (by any alias; missing ones are added) and conversation, and stores the message
     /// with the next `seq`. Of InboundKind message or reaction.
     virtual Task<StoredMessage> store_message(Account account, Inbound inbound, SysTime appended,
@@ -198,8 +211,9 @@ class RelayStore {
     virtual Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,
                               SysTime now) = 0;
     /// The bubble may not be sent any more: a pending one is closed as dropped, "expired", so that nothing
-    /// waits behind it. One in flight may have been sent and becomes `unknown`; what is closed stays.
-    virtual Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) = 0;
+    /// waits behind it. One in flight may have been sent and becomes `unknown`; what is closed stays. Tells
+    /// what it is then: closed with its reason, or delivered.
+    virtual Task<ReplyClaim> expire(TenantId tenant, ReplyId reply, SysTime now) = 0;
 
   protected:
     static DeliveryPermit permit(ReplyId reply, int attempt) { return {reply, attempt}; }

@@ -1,5 +1,7 @@
 #include "gateway/health.hpp"
 
+#include <utility>
+
 #include "core/json_object.hpp"
 
 namespace relevo {
@@ -17,6 +19,16 @@ HttpResponse report(int status, const std::vector<std::pair<std::string, std::st
 }
 
 }  // namespace
+
+Gather gather_growth(std::string name, std::string help, std::string label_name, std::string label,
+                     std::function<std::uint64_t()> counter) {
+    return [name = std::move(name), help = std::move(help), label_name = std::move(label_name),
+            label = std::move(label), counter = std::move(counter),
+            told = std::uint64_t{0}](Metrics& metrics) mutable {
+        const std::uint64_t total = counter();
+        metrics.count(name, help, label_name, label, static_cast<double>(total - std::exchange(told, total)));
+    };
+}
 
 void Health::add_routes(Router& router) {
     router.add("GET", "/healthz",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,6 +25,11 @@ struct Heartbeat {
 
 /// Figures that somebody else counts: put into the metrics whenever these are read.
 using Gather = std::function<void(Metrics&)>;
+
+/// Adds to relevo_<name>_total{label_name=label} what `counter`, which never falls, grew by since it was last
+/// read.
+Gather gather_growth(std::string name, std::string help, std::string label_name, std::string label,
+                     std::function<std::uint64_t()> counter);
 
 /// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one is
 /// away). /metrics: what Prometheus reads.

@@ -25,7 +25,8 @@ struct Intake {
     /// Tells the demo page; may be empty.
     std::function<void(const std::vector<Record>&, SysTime started)> observer{};
 
-    /// Returns when the log has all of it. Throws Failure "kafka.unavailable" otherwise.
+    /// Returns when the log has all of it. Throws the sink's Failure otherwise: "kafka.too_large"
+    /// is permanent, all others are transient.
     Task<void> take(Endpoint endpoint, Parsed parsed);
     /// Asks relay to send a reply that is stored. Throws as `take`.
     Task<void> request(ReplyReady reply);

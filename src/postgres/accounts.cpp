@@ -4,6 +4,25 @@
 #include "postgres/json.hpp"
 
 namespace relevo {
+namespace {
+
+std::optional<Account> parse_account(const std::string& result) {
+    const Json found = Json::parse(result);
+    if (found.null()) return std::nullopt;
+    Account account;
+    account.tenant = {found.number("tenant")};
+    account.id = found.id<AccountId>("id");
+    account.channel = found.text("channel");
+    account.external_id = found.text("external_id");
+    account.endpoint = {found.number("endpoint")};
+    account.window = {Millis{found.number("quiet_ms")}, Millis{found.number("max_wait_ms")},
+                      static_cast<std::size_t>(found.number("max_messages"))};
+    for (const auto& other : found["others"].items()) account.others.push_back({other.number()});
+    account.retired = found.flag("retired");
+    return account;
+}
+
+}  // namespace
 
 Task<std::optional<Account>> find_account(Database& database, std::string channel, std::string external_id,
                                           EndpointId scope) {
@@ -14,17 +33,13 @@ Task<std::optional<Account>> find_account(Database& database, std::string channe
                               .str();
     // no tenant yet: this is what tells it
     const std::string result = co_await database.call("find_account", TenantId{}, std::move(request));
-    const Json found = Json::parse(result);
-    if (found.null()) co_return std::nullopt;
-    Account account;
-    account.tenant = {found.number("tenant")};
-    account.id = found.id<AccountId>("id");
-    account.channel = found.text("channel");
-    account.external_id = found.text("external_id");
-    account.endpoint = {found.number("endpoint")};
-    account.window = {Millis{found.number("quiet_ms")}, Millis{found.number("max_wait_ms")},
-                      static_cast<std::size_t>(found.number("max_messages"))};
-    co_return account;
+    co_return parse_account(result);
+}
+
+Task<std::optional<Account>> find_owner(Database& database, std::string channel, EndpointId scope) {
+    std::string request = JsonObject().text("channel", channel).number("scope", scope.value).str();
+    const std::string result = co_await database.call("find_owner", TenantId{}, std::move(request));
+    co_return parse_account(result);
 }
 
 std::string alias_json(const Alias& alias) {

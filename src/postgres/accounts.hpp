@@ -13,6 +13,9 @@ namespace relevo {
 Task<std::optional<Account>> find_account(Database& database, std::string channel, std::string external_id,
                                           EndpointId scope);
 
+/// As ResolveStore::find_owner promises.
+Task<std::optional<Account>> find_owner(Database& database, std::string channel, EndpointId scope);
+
 /// {"kind","value"}
 std::string alias_json(const Alias& alias);
 

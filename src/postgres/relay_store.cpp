@@ -94,10 +94,15 @@ class PostgresRelayStore final : public RelayStore {
         forget(permit.reply());
     }
 
-    Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) override {
+    Task<ReplyClaim> expire(TenantId tenant, ReplyId reply, SysTime now) override {
         std::string request = JsonObject().id("reply", reply).time("now", now).str();
-        co_await database_.call("expire_reply", tenant, std::move(request));
+        const std::string result = co_await database_.call("expire_reply", tenant, std::move(request));
         forget(reply);
+        const Json json = Json::parse(result);
+        ReplyClaim found;
+        found.state = parse_state(json.text("state"));
+        found.reason = json.text("reason");
+        co_return found;
     }
 
   private:

@@ -51,6 +51,10 @@ class PostgresResolveStore final : public ResolveStore {
         return relevo::find_account(database_, std::move(channel), std::move(external_id), scope);
     }
 
+    Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) override {
+        return relevo::find_owner(database_, std::move(channel), scope);
+    }
+
     Task<StoredMessage> store_message(Account account, Inbound inbound, SysTime appended,
                                       std::string trace) override {
         std::string request = message_request(account, inbound, appended, trace);

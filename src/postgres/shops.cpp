@@ -78,7 +78,6 @@ std::string accounts_json(const ShopSpec& spec, const std::string& app_key, Rand
         for (const auto& number : spec.whatsapp->numbers) {
             accounts.push_back(account_json("whatsapp", number.phone_number_id, number.display, random)
                                    .text("app_key", app_key)
-                                   .flag("app", spec.whatsapp->numbers.size() > 1)
                                    .str());
         }
     }
@@ -92,9 +91,9 @@ Task<std::string> app_key_of(Database& database, std::string slug) {
     for (const auto& shop : Json::parse(tenants).items()) {
         if (shop.text("slug") != slug) continue;
         std::string request = JsonObject().text("channel", "whatsapp").str();
-        const std::string shared =
-            co_await database.call("share_endpoint", {shop.number("tenant")}, std::move(request));
-        std::string key = Json::parse(shared).text();
+        const std::string found =
+            co_await database.call("app_key", {shop.number("tenant")}, std::move(request));
+        std::string key = Json::parse(found).text();
         if (!key.empty()) co_return key;
     }
     throw Failure(
@@ -148,14 +147,18 @@ Task<std::string> credentials_json(Database& database, MasterKey key, TenantId t
     co_return json_array(sealed);
 }
 
-using Addresses = std::map<std::int64_t, ShopListing::Address>;  // by the endpoint's id
+struct OwnedAddress {
+    std::string owner;  // a slug
+    ShopListing::Address address;
+};
+using Addresses = std::map<std::int64_t, OwnedAddress>;  // by the endpoint's id
 
 // An endpoint's secrets are its own shop's; accounts of other shops may stand under it.
-Task<void> add_addresses(Database& database, MasterKey key, TenantId tenant, Json endpoints,
-                         Addresses& addresses) {
+Task<void> add_addresses(Database& database, MasterKey key, TenantId tenant, std::string owner,
+                         Json endpoints, Addresses& addresses) {
     const std::unique_ptr<Vault> vault = make_vault(database, key);
     for (const auto& row : endpoints.items()) {
-        ShopListing::Address address{row.text("key"), {}, {}, {}};
+        ShopListing::Address address{row.text("key"), {}, {}, {}, {}};
         const std::string channel = row.text("channel");
         if (channel == "whatsapp") {
             address.secret = co_await vault->find(tenant, whatsapp, "APP_SECRET");
@@ -163,14 +166,17 @@ Task<void> add_addresses(Database& database, MasterKey key, TenantId tenant, Jso
         } else if (channel == "telegram") {
             address.secret = co_await vault->find(tenant, telegram, "SECRET_TOKEN");
         }
-        addresses.emplace(row.number("id"), std::move(address));
+        addresses.emplace(row.number("id"), OwnedAddress{owner, std::move(address)});
     }
 }
 
 void add_account(ShopListing& listing, const Json& row, const Addresses& addresses) {
     const std::string channel = row.text("channel");
     auto& slot = channel == "web" ? listing.web : channel == "whatsapp" ? listing.whatsapp : listing.telegram;
-    if (!slot) slot = addresses.at(row.number("endpoint"));
+    if (!slot) {
+        const auto& [owner, address] = addresses.at(row.number("endpoint"));
+        slot = owner == listing.slug ? address : ShopListing::Address{address.key, {}, owner, {}, {}};
+    }
     slot->accounts.push_back(row.text("account"));
 }
 
@@ -212,7 +218,7 @@ Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key) {
         const TenantId tenant{shop.number("tenant")};
         listings.push_back({tenant, shop.text("slug"), shop.text("name"), {}, {}, {}});
         const Json known = Json::parse(co_await database.call("list_addresses", tenant, "{}"));
-        co_await add_addresses(database, key, tenant, known["endpoints"], addresses);
+        co_await add_addresses(database, key, tenant, shop.text("slug"), known["endpoints"], addresses);
         accounts.push_back(known["accounts"]);
     }
     for (std::size_t i = 0; i < listings.size(); ++i) {

@@ -9,12 +9,15 @@
 
 namespace relevo {
 
-/// Makes the shop what `spec` says, in one transaction; applying it twice changes nothing. Keys and secrets
-/// that are neither stated nor there are drawn. What other shops have is refused (postgres.rejected): a
-/// number or bot belongs to one. An app of a shop that has none is refused too (shop.invalid).
+/// Makes the shop what `spec` says, in one transaction that changes no other shop; applying it twice changes
+/// nothing. Keys and secrets that are neither stated nor there are drawn. Accounts that `spec` has no more
+/// are retired; what was acknowledged for one that changed its address is still its own for 14 days. What
+/// other shops have is refused (postgres.rejected): a number or bot belongs to one. An app of a shop that has
+/// none is refused too (shop.invalid).
 Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Random& random);
 
-/// All shops with their addresses and the secrets that a provider is given.
+/// All shops with the addresses of the accounts that they have, and the secrets that a provider is given. Of
+/// another shop's address a shop is told no secret.
 Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key);
 
 }  // namespace relevo

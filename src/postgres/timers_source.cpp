@@ -10,6 +10,7 @@
 
 #include "core/json_object.hpp"
 #include "core/log.hpp"
+#include "core/random.hpp"
 #include "domain/timer_codec.hpp"
 #include "postgres/json.hpp"
 
@@ -25,6 +26,16 @@ constexpr int most_timers = 200;
 constexpr int most_counted = 10'000;
 // After a fault the database is asked less often.
 constexpr Millis fault_pause{1'000};
+
+// It is a figure for people, and reads thousands of rows.
+constexpr Millis count_pause{1'000};
+
+// Two sources that start in the same millisecond differ too.
+Offset first_offset(const Clock& clock) {
+    constexpr std::int64_t in_millisecond = 1'000'000;
+    const auto drawn = static_cast<std::int64_t>(SystemRandom().uniform() * in_millisecond);
+    return {to_millis(clock.now()) * in_millisecond + drawn};
+}
 
 struct TimerRow {
     Record record;
@@ -55,7 +66,8 @@ TimersSource::TimersSource(asio::any_io_executor executor, Database& database, c
       lease_(lease),
       patience_(patience),
       waiting_(executor),
-      hurry_(std::move(executor)) {}
+      hurry_(std::move(executor)),
+      next_offset_(first_offset(clock)) {}
 
 Task<SourceEvent> TimersSource::next(bool want_records, Millis wait) {
     if (!assigned_) {
@@ -64,12 +76,14 @@ Task<SourceEvent> TimersSource::next(bool want_records, Millis wait) {
     }
     const bool poll = want_records && clock_.now() >= next_poll_;
     Fetched due;
-    if (const auto fault = co_await ask(look(poll, due.records))) {
-        log_warn("timers.unavailable", {{"text", *fault}});
-        next_poll_ = clock_.now() + fault_pause;
-    } else if (!due.records.empty()) {
-        next_poll_ = {};  // there may be more
+    const auto fault = co_await ask(look(poll, due.records));
+    if (fault) log_warn("timers.unavailable", {{"text", *fault}});
+    if (!due.records.empty()) {  // leased: whatever failed afterwards, nobody else wakes them
+        next_poll_ = {};         // there may be more
         co_return std::move(due);
+    }
+    if (fault) {
+        next_poll_ = clock_.now() + fault_pause;
     } else if (poll) {
         co_return ReachedEnd{0};
     }
@@ -83,6 +97,11 @@ Task<void> TimersSource::look(bool poll, std::vector<Envelope>& due) {
     if (!poll) co_return;
     next_poll_ = clock_.now() + poll_;
     due = co_await lease_due();
+    if (due.size() < most_timers) {
+        behind_ = 0;
+    } else if (clock_.now() >= next_count_) {
+        co_await count_due();
+    }
 }
 
 // Gives the fault, if there was one. Whoever wakes us may be about to stop: then a database that does not
@@ -138,7 +157,6 @@ Task<std::vector<Envelope>> TimersSource::lease_due() {
                               .str();
     const std::string leased = co_await database_.call("lease_timers", TenantId{}, std::move(request));
     const std::vector<Json> rows = Json::parse(leased).items();
-    behind_ = rows.size() < most_timers ? 0 : co_await count_due();
     std::map<TenantId, std::vector<std::string>> ids;
     for (const auto& row : rows) {
         ids[{row.number("tenant")}].push_back(json_text(row.text("id")));
@@ -172,10 +190,11 @@ Task<std::vector<Envelope>> TimersSource::lease_due() {
     co_return due;
 }
 
-Task<std::int64_t> TimersSource::count_due() {
+Task<void> TimersSource::count_due() {
+    next_count_ = clock_.now() + count_pause;
     std::string request = JsonObject().time("now", clock_.now()).number("most", most_counted).str();
     const std::string count = co_await database_.call("count_due_timers", TenantId{}, std::move(request));
-    co_return Json::parse(count).number();
+    behind_ = Json::parse(count).number();
 }
 
 void TimersSource::commit(std::span<const Commit> commits) {

@@ -14,8 +14,9 @@
 namespace relevo {
 
 /// The due rows of `timers` as a topic of one partition, "timers", whose values decode_timer reads. Offsets
-/// count from zero in each process: what is not committed comes again when its lease ends, in whichever
-/// process asks first. A database that is away looks like an empty topic.
+/// count from the time of each source's start, as a dead letter is known by its offset: what is not committed
+/// comes again when its lease ends, in whichever process asks first. A database that is away looks like an
+/// empty topic.
 class TimersSource final : public Source {
   public:
     /// `poll` is how often due rows are asked for, `lease` how long another process leaves ours alone,
@@ -29,7 +30,7 @@ class TimersSource final : public Source {
     void commit(std::span<const Commit> commits) override;
     Task<void> release(Revoked revoked, std::vector<Commit> commits) override;
     Task<void> close(std::vector<Commit> commits) override;
-    /// Due rows that nobody had leased when we last asked, up to 10,000.
+    /// Due rows that nobody had leased when we last asked, once a second at most; up to 10,000.
     std::int64_t behind() const override { return behind_; }
 
   private:
@@ -43,7 +44,7 @@ class TimersSource final : public Source {
 
     Task<void> look(bool poll, std::vector<Envelope>& due);
     Task<std::vector<Envelope>> lease_due();
-    Task<std::int64_t> count_due();
+    Task<void> count_due();
     Task<void> delete_committed();
     Task<std::optional<std::string>> ask(Task<void> work, bool in_hurry = false);
     void hurry();
@@ -63,6 +64,7 @@ class TimersSource final : public Source {
     bool woken_ = false;
     SysTime next_poll_{};
     std::int64_t behind_ = 0;
+    SysTime next_count_{};
     Offset next_offset_;
     std::deque<Leased> leased_;      // handed out, by rising offset
     std::vector<Leased> to_delete_;  // committed, not deleted yet

@@ -2,7 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <utility>
 
 #include "core/log.hpp"
 #include "gateway/path_event.hpp"
@@ -16,11 +15,8 @@ namespace {
 constexpr Millis ingress_delivery_timeout{2'500};  // a webhook is answered within 4 s
 
 Gather gather_dropped(const RedisLive& live) {
-    return [&live, told = std::uint64_t{0}](Metrics& metrics) mutable {
-        const std::uint64_t dropped = live.dropped();
-        metrics.count("live_dropped", "Live events that nobody was told: Redis was away", "transport",
-                      "redis", static_cast<double>(dropped - std::exchange(told, dropped)));
-    };
+    return gather_growth("live_dropped", "Live events that nobody was told: Redis was away", "transport",
+                         "redis", [&live] { return live.dropped(); });
 }
 
 }  // namespace

@@ -37,12 +37,11 @@ Task<Outcome> Relay::handle(std::span<const Envelope> records) {
     const std::string channel = conversation_channel(ready.tenant, ready.conversation);
     for (;;) {
         const SysTime now = clock_.now();
-        if (is_expired(record.headers, now)) {
-            co_await store_.expire(ready.tenant, ready.reply, now);
-            live_.publish(channel, ready.turn ? live_withdrawn(*ready.turn) : live_changed());
-            co_return Drop{"expired"};
-        }
-        ReplyClaim claim = co_await store_.claim(ready.tenant, ready.reply, now);
+        // What expired may have been delivered long before: a replay of an old record.
+        const bool expired = is_expired(record.headers, now);
+        Task<ReplyClaim> asked = expired ? store_.expire(ready.tenant, ready.reply, now)
+                                         : store_.claim(ready.tenant, ready.reply, now);
+        ReplyClaim claim = co_await std::move(asked);
         switch (claim.state) {
             case ReplyClaim::State::send: {
                 Outcome outcome = co_await send(ready.tenant, ready.conversation, std::move(claim));

@@ -8,7 +8,8 @@
 namespace relevo {
 namespace {
 
-// A record carries the endpoint whose secret verified it; it speaks for that endpoint's accounts only.
+// A record carries the endpoint whose secret verified it; it speaks for the accounts that stand or stood
+// there only, and for those of that endpoint's own shop.
 const Account& check_scope(const std::optional<Account>& account, const MessageReceived& message) {
     const std::string& name = message.inbound.account;
     if (!account) {
@@ -18,11 +19,11 @@ const Account& check_scope(const std::optional<Account>& account, const MessageR
                          "relevo shops apply, then redrive",
                          message.channel, name, message.scope.value)});
     }
-    if (account->endpoint != message.scope) {
-        throw Failure(
-            {Fault::permanent, "resolve.foreign_account",
-             fmt::format("{} account '{}' belongs to webhook address {}, the webhook came through {}",
-                         message.channel, name, account->endpoint.value, message.scope.value)});
+    if (!speaks_for(message.scope, *account)) {
+        throw Failure({Fault::permanent, "resolve.foreign_account",
+                       fmt::format("{} account '{}' belongs to webhook address {} and never to {}, which the "
+                                   "webhook came through",
+                                   message.channel, name, account->endpoint.value, message.scope.value)});
     }
     return *account;
 }
@@ -33,8 +34,14 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
     const Envelope& record = records.front();
     MessageReceived message = decode_message_received(record.value).value();
     Inbound& inbound = message.inbound;
-    const auto found = co_await store_.find_account(message.channel, inbound.account, message.scope);
+    auto found = co_await store_.find_account(message.channel, inbound.account, message.scope);
+    if (!found && inbound.kind == InboundKind::archived && inbound.account.empty()) {
+        // An app is told things that concern no number of it: a template, the business account.
+        found = co_await store_.find_owner(message.channel, message.scope);
+        if (!found) co_return Drop{"names no account of a shared address"};
+    }
     const Account account = check_scope(found, message);
+    if (account.retired) co_return Drop{"account retired"};
     const std::string trace(trace_id(record.headers.traceparent));
 
     switch (inbound.kind) {

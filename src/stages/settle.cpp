@@ -13,7 +13,7 @@ Task<Outcome> Settle::handle(std::span<const Envelope> records) {
                        "a receipt for " + received.channel + " account '" + received.receipt.account +
                            "', which no shop has registered"});
     }
-    if (account->endpoint != received.scope) {
+    if (!speaks_for(received.scope, *account)) {
         throw Failure({Fault::permanent, "resolve.foreign_account",
                        "a receipt for " + received.channel + " account '" + received.receipt.account +
                            "' came through another webhook address"});

@@ -63,6 +63,15 @@ TEST_CASE("an answer to a business message goes back through the owner's connect
           R"({"business_connection_id":"bc-1","chat_id":777,"text":"Hola ¿qué tal?"})");
 }
 
+TEST_CASE("a business chat without a connection is written to without one") {
+    for (const auto* chat : {"777", ":777"}) {
+        FakeHttp http;
+        http.answer(200, R"({"ok":true,"result":{"message_id":31}})");
+        send(http, bubble({"telegram_business", chat}));
+        CHECK(http.calls.front().body == R"({"chat_id":777,"text":"Hola ¿qué tal?"})");
+    }
+}
+
 TEST_CASE("each error of the Bot API is what it is") {
     struct Case {
         int status;

@@ -120,6 +120,8 @@ describe('the WhatsApp webhook', { concurrency: true }, () => {
     const { url, secret, accounts } = app.webhooks.whatsapp;
     assert.deepEqual(accounts, [first, second].sort());
     assert.equal(other.webhooks.whatsapp.url, url);
+    assert.equal(other.webhooks.whatsapp.app_of, `app-${first}`);
+    assert.deepEqual([other.webhooks.whatsapp.secret, other.webhooks.whatsapp.verify_token], [undefined, undefined]);
     const customers = { [first]: newNumber(), [second]: newNumber(), [guest]: newNumber(), 999999999: newNumber() };
     const changes = Object.entries(customers).map(([account, from]) =>
       messagesChange({ account, messages: [whatsappMessage({ from, text: 'Hola' })] }));

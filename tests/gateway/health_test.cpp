@@ -36,3 +36,23 @@ TEST_CASE("what somebody else counts is gathered whenever the metrics are read")
     CHECK(get(router, "/metrics").body.find(R"(relevo_events_total{kind="dropped"} 3)") != std::string::npos);
     CHECK(get(router, "/metrics").body.find(R"(relevo_events_total{kind="dropped"} 6)") != std::string::npos);
 }
+
+TEST_CASE("a total that somebody else counts is the same however often the metrics are read") {
+    SystemClock clock;
+    Metrics metrics;
+    std::uint64_t dropped = 0;
+    Health health({}, {}, gather_growth("events", "Events", "kind", "dropped", [&] { return dropped; }),
+                  metrics, clock);
+    Router router;
+    health.add_routes(router);
+    const auto reads = [&](const std::string& total) {
+        return get(router, "/metrics").body.find("relevo_events_total{kind=\"dropped\"} " + total + "\n") !=
+               std::string::npos;
+    };
+    CHECK(reads("0"));
+    dropped = 3;
+    CHECK(reads("3"));
+    CHECK(reads("3"));
+    dropped = 5;
+    CHECK(reads("5"));
+}

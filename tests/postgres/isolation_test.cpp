@@ -15,6 +15,11 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
     const auto stored = fixture.store("1", "hola", at(0));
     const TurnId turn = fixture.claim(stored, at(16));
     const auto replies = fixture.answer(turn, {"uno", "dos"}, at(17));
+    // a turn that is open and a message that no turn has: what ends either has something to end
+    const auto asked = fixture.store("2", "¿y medias?", at(18), "5491150000002");
+    const TurnId open = fixture.claim(asked, at(18));
+    const auto unclaimed = fixture.store("3", "hola", at(19), "5491150000003");
+    REQUIRE(fixture.turn_status(open) == "open");
     const auto rows = [&] {
         return fixture.test.query(
             "SELECT md5(string_agg(x, ',' ORDER BY x)) FROM (SELECT c::text AS x FROM conversations c "
@@ -26,8 +31,8 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
     const std::string conversation =
         JsonObject().id("conversation", stored.conversation).time("now", at(20)).str();
     const std::string of_burst = JsonObject()
-                                     .id("conversation", stored.conversation)
-                                     .raw("messages", json_array({json_text(stored.message.to_string())}))
+                                     .id("conversation", unclaimed.conversation)
+                                     .raw("messages", json_array({json_text(unclaimed.message.to_string())}))
                                      .time("now", at(20))
                                      .str();
     const std::string of_turn = JsonObject()
@@ -40,6 +45,8 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
                                     .raw("completion", "{}")
                                     .raw("passages", "[]")
                                     .str();
+    const std::string of_open_turn =
+        JsonObject().id("turn", open).text("reason", "x").time("now", at(20)).str();
     const std::string of_reply = JsonObject()
                                      .id("reply", replies[0])
                                      .id("account", fixture.account().id)
@@ -60,7 +67,7 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
         {"commit_answer", of_turn},
         {"fail_turn", of_turn},
         {"freeze_step", of_turn},
-        {"drop_turn", of_turn},
+        {"drop_turn", of_open_turn},
         {"expire_messages", of_burst},
         {"claim_reply", of_reply},
         {"finish_reply", of_reply},
@@ -80,6 +87,12 @@ TEST_CASE("thousands of calls with another tenant's ids find and change nothing"
         }
     }
     CHECK(rows() == before);
+    // asked by their own tenant, the same requests do what they say
+    run(fixture.database.call("drop_turn", fixture.ballet, of_open_turn));
+    CHECK(fixture.turn_status(open) == "dropped");
+    run(fixture.database.call("expire_messages", fixture.ballet, of_burst));
+    CHECK(fixture.test.query("SELECT count(*) FROM messages WHERE direction = 'in' AND turn_id IS NULL") ==
+          "0");
 }
 
 TEST_CASE("a batch of several tenants answers each with its own rows") {
@@ -185,12 +198,15 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
           "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"
           "list_tenants|relevo_router|search_path=pg_catalog, public|f\n"
           "register_tenant|relevo_router|search_path=pg_catalog, public|f\n"
-          "resolve_account|relevo_router|search_path=pg_catalog, public|f");
+          "resolve_account|relevo_router|search_path=pg_catalog, public|f\n"
+          "resolve_owner|relevo_router|search_path=pg_catalog, public|f");
     CHECK(test.query(
               "SELECT string_agg(DISTINCT table_name || ':' || privilege_type, ' ' ORDER BY table_name || "
               "':' || "
               "privilege_type) FROM information_schema.role_table_grants WHERE grantee = 'relevo_router'") ==
-          "accounts:SELECT endpoints:SELECT tenants:INSERT tenants:SELECT timers:SELECT timers:UPDATE");
+          "accounts:SELECT endpoints:SELECT former_endpoints:SELECT tenants:INSERT tenants:SELECT "
+          "timers:SELECT "
+          "timers:UPDATE");
 }
 
 TEST_CASE("views that could read as their owner do not exist") {

@@ -265,8 +265,8 @@ TEST_CASE("an expired bubble is dropped with that reason, once, and the next one
     Fixture fixture;
     const Answered answered(fixture);
     CHECK(fixture.ask(answered.replies[1], at(18)).state == State::wait);
-    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(19)));
-    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(20)));
+    CHECK(run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(19))).reason == "expired");
+    CHECK(run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(20))).reason == "expired");
     CHECK(fixture.ask(answered.replies[0], at(21)).reason == "expired");
     CHECK(fixture.ask(answered.replies[1], at(21)).state == State::send);
     CHECK(fixture.test.query("SELECT status, reason FROM replies ORDER BY index") ==
@@ -289,11 +289,14 @@ TEST_CASE("an expired bubble that is in flight is unknown, and its provider's an
     Fixture fixture;
     const Answered answered(fixture);
     const auto claim = fixture.ask(answered.replies[0], at(18));
-    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(19)));
+    const auto in_flight = run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(19)));
+    CHECK(in_flight.state == State::closed);
+    CHECK(in_flight.reason == "unknown");
     CHECK(fixture.reply_status(answered.replies[0]) == "unknown");
     CHECK(fixture.test.query("SELECT status FROM deliveries") == "unknown");
     fixture.accept(claim, "p1", at(20));
     CHECK(fixture.reply_status(answered.replies[0]) == "sent");
-    run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(21)));
+    const auto delivered = run(fixture.relay->expire(fixture.ballet, answered.replies[0], at(21)));
+    CHECK(delivered.state == State::delivered);
     CHECK(fixture.reply_status(answered.replies[0]) == "sent");
 }

@@ -15,11 +15,13 @@ namespace {
 
 // The tenant that a message to this account, in a webhook to this address, is stored for, or why it is for
 // none.
-std::string receive(Fixture& fixture, const std::string& key, const std::string& account) {
+std::string receive(Fixture& fixture, const std::string& key, const std::string& account,
+                    InboundKind kind = InboundKind::message, std::string event = {}) {
+    if (event.empty()) event = "wamid." + account;
     const auto endpoint = run(fixture.endpoints->find("whatsapp", key));
     REQUIRE(endpoint);
     Parsed parsed;
-    parsed.inbound.push_back(inbound("wamid." + account, "hola"));
+    parsed.inbound.push_back(inbound(event, "hola", "5491150000001", kind));
     parsed.inbound.back().account = account;
     const auto records = ingest(*endpoint, parsed, "here", "", at(0), Millis{1'000});
     RecordingLive live;
@@ -33,8 +35,8 @@ std::string receive(Fixture& fixture, const std::string& key, const std::string&
     return fixture.test.query(
         "SELECT m.tenant_id, a.external_id FROM messages AS m JOIN conversations AS c ON c.id = "
         "m.conversation_id "
-        "JOIN accounts AS a ON a.id = c.account_id WHERE m.event_id = 'wamid." +
-        account + "'");
+        "JOIN accounts AS a ON a.id = c.account_id WHERE m.event_id = '" +
+        event + "'");
 }
 
 }  // namespace
@@ -118,7 +120,11 @@ TEST_CASE("a shop may stand under the app of another one, each with its own conv
     const auto listings = run(list_shops(fixture.database, fixture.key));
     const std::string key = listings[0].whatsapp->key;
     CHECK(listings[1].whatsapp->key == key);
-    CHECK(listings[1].whatsapp->secret.reveal() == "app secret");
+    CHECK(listings[1].whatsapp->app_of == "ballet");
+    CHECK(listings[1].whatsapp->secret.empty());
+    CHECK(listings[1].whatsapp->verify_token.empty());
+    CHECK(listings[0].whatsapp->app_of.empty());
+    CHECK(listings[0].whatsapp->secret.reveal() == "app secret");
     CHECK(listings[0].whatsapp->accounts == std::vector<std::string>{"1001"});
     CHECK(listings[1].whatsapp->accounts == std::vector<std::string>{"2002"});
     CHECK(receive(fixture, key, "1001") == "1|1001");
@@ -141,6 +147,106 @@ TEST_CASE("a shop that leaves another's app has an address of its own again") {
     run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
     CHECK(run(list_shops(fixture.database, fixture.key))[1].whatsapp->key == before);
     CHECK(receive(fixture, before, "2002") == "2|2002");
+}
+
+TEST_CASE("what was sent to a number's old address stays its own, whichever way it moves") {
+    Fixture fixture;
+    const std::string own = run(list_shops(fixture.database, fixture.key))[1].whatsapp->key;
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "ballet";
+    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    const std::string shared = run(list_shops(fixture.database, fixture.key))[1].whatsapp->key;
+    REQUIRE(shared != own);
+    fixture.test.query("UPDATE former_endpoints SET until = now()");
+    CHECK(receive(fixture, own, "2002") == "2|2002");  // for ever: it is its shop's
+    fixture.test.query("DELETE FROM messages");
+    run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
+    CHECK(receive(fixture, shared, "2002") == "2|2002");
+    fixture.test.query("DELETE FROM messages");
+    CHECK(receive(fixture, own, "2002") == "2|2002");
+    // the topics keep nothing older
+    fixture.test.query("UPDATE former_endpoints SET until = now()");
+    CHECK(receive(fixture, shared, "2002") == "resolve.foreign_account");
+}
+
+TEST_CASE("a number never speaks through an address of another shop that it did not stand under") {
+    Fixture fixture;
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "ballet";
+    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
+    const std::string own = run(list_shops(fixture.database, fixture.key))[1].whatsapp->key;
+    CHECK(receive(fixture, own, "1001") == "resolve.foreign_account");
+}
+
+TEST_CASE("a shop that is refused changes nothing in the shop whose app it names") {
+    Fixture fixture;
+    const std::string key = run(list_shops(fixture.database, fixture.key))[0].whatsapp->key;
+    CHECK(receive(fixture, key, "") == "1|1001");
+    fixture.test.query("DELETE FROM messages");
+    ShopSpec thief = other_spec();
+    thief.whatsapp->app_of = "ballet";
+    thief.whatsapp->numbers.push_back({"1001", "somebody's"});
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, thief, fixture.random)), Failure);
+    CHECK(receive(fixture, key, "") == "1|1001");
+}
+
+TEST_CASE("what names no account is kept by the address's shop, unless it may be about another one") {
+    Fixture fixture;
+    ShopSpec ballet = ballet_spec();
+    ballet.whatsapp->numbers.push_back({"1002", ""});
+    run(apply_shop(fixture.database, fixture.key, ballet, fixture.random));
+    const std::string key = run(list_shops(fixture.database, fixture.key))[0].whatsapp->key;
+    const auto kept = [&](const std::string& event) {
+        return receive(fixture, key, "", InboundKind::archived, event) +
+               fixture.test.query("SELECT tenant_id FROM archive WHERE event_id = '" + event + "'");
+    };
+    CHECK(kept("template.1") == "1");
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "ballet";
+    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    CHECK(kept("template.2").empty());
+    // what is about the guest may still be on its way
+    run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
+    CHECK(kept("template.3").empty());
+    fixture.test.query("UPDATE former_endpoints SET until = now()");
+    CHECK(kept("template.4") == "1");
+}
+
+TEST_CASE("a number that its shop's file has no more is retired until a file has it again") {
+    Fixture fixture;
+    ShopSpec ballet = ballet_spec();
+    ballet.whatsapp->numbers.push_back({"1002", ""});
+    run(apply_shop(fixture.database, fixture.key, ballet, fixture.random));
+    const std::string key = run(list_shops(fixture.database, fixture.key))[0].whatsapp->key;
+    ballet.whatsapp->numbers.erase(ballet.whatsapp->numbers.begin());
+    ballet.telegram.reset();
+    run(apply_shop(fixture.database, fixture.key, ballet, fixture.random));
+    const auto listing = run(list_shops(fixture.database, fixture.key))[0];
+    CHECK(listing.whatsapp->accounts == std::vector<std::string>{"1002"});
+    CHECK_FALSE(listing.telegram);
+    CHECK(receive(fixture, key, "1001").empty());
+    CHECK(receive(fixture, key, "1002") == "1|1002");
+    CHECK(receive(fixture, key, "") == "1|1002");  // the only one that it can mean
+    CHECK(fixture.account().retired);
+    run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random));
+    CHECK_FALSE(fixture.account().retired);
+    CHECK(receive(fixture, key, "1001") == "1|1001");
+}
+
+TEST_CASE("the listing tells the address that a number has now, not the one that an earlier number had") {
+    Fixture fixture;
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "ballet";
+    guest.whatsapp->numbers = {{"2003", ""}, {"2004", ""}};
+    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    const auto listings = run(list_shops(fixture.database, fixture.key));
+    CHECK(listings[1].whatsapp->key == listings[0].whatsapp->key);
+    CHECK(listings[1].whatsapp->accounts == std::vector<std::string>{"2003", "2004"});
+    // its own address is nobody's now: the demo page does not offer it
+    const Json shops = Json::parse(run(fixture.demo->shops()));
+    CHECK(shops.items()[1]["webhooks"]["whatsapp"].null());
+    CHECK_FALSE(shops.items()[0]["webhooks"]["whatsapp"].null());
 }
 
 TEST_CASE("an app of a shop that has none is refused") {

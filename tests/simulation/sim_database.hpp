@@ -143,7 +143,7 @@ class SimDatabase {
     Claimed claim_reply(TenantId tenant, ReplyId reply, int process, bool granted, SysTime now);
     void finish_reply(TenantId tenant, ReplyId reply, int attempt, const Sent& sent,
                       std::optional<SysTime> due, SysTime now);
-    void expire_reply(TenantId tenant, ReplyId reply, SysTime now);
+    ReplyClaim expire_reply(TenantId tenant, ReplyId reply, SysTime now);
     Settled settle(const Account& account, const Receipt& receipt, SysTime now);
     // the shop's side
     bool take_over(TenantId tenant, ConversationId conversation, SysTime now);

@@ -157,19 +157,28 @@ void SimDatabase::finish_reply(TenantId tenant_id, ReplyId id, int attempt, cons
     }
 }
 
-void SimDatabase::expire_reply(TenantId tenant_id, ReplyId id, SysTime now) {
+ReplyClaim SimDatabase::expire_reply(TenantId tenant_id, ReplyId id, SysTime now) {
     SimTenant& tenant = tenants[tenant_id];
     const auto found = tenant.replies.find(id);
-    if (found == tenant.replies.end() || found->second.status != SimReply::Status::pending) return;
+    ReplyClaim claim;
+    claim.state = ReplyClaim::State::closed;
+    claim.reason = "erased";
+    if (found == tenant.replies.end()) return claim;
     SimReply& reply = found->second;
+    if (reply.status == SimReply::Status::sent) claim.state = ReplyClaim::State::delivered;
+    claim.reason = reply.reason;
+    if (reply.status != SimReply::Status::pending) return claim;
     if (reply.in_flight()) {
         reply.deliveries.back().status = SimDelivery::Status::unknown;
         reply.deliveries.back().due = now + unknown_for;
         reply.status = SimReply::Status::unknown;
-        return;
+        claim.reason = "unknown";
+        return claim;
     }
     reply.status = SimReply::Status::dropped;
     reply.reason = "expired";
+    claim.reason = reply.reason;
+    return claim;
 }
 
 Settled SimDatabase::settle(const Account& account, const Receipt& receipt, SysTime now) {

@@ -40,6 +40,11 @@ class SimResolveStore final : public ResolveStore {
             return session_.database.find_account(channel, external_id, scope);
         });
     }
+    Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) override {
+        return session_.transact("find_owner", [this, channel, scope] {
+            return session_.database.find_account(channel, {}, scope);
+        });
+    }
     Task<StoredMessage> store_message(Account account, Inbound inbound, SysTime appended,
                                       std::string) override {
         return session_.transact("store_message", [this, account, inbound, appended] {
@@ -179,12 +184,12 @@ class SimRelayStore final : public RelayStore {
         });
         granted_.erase(reply);
     }
-    Task<void> expire(TenantId tenant, ReplyId reply, SysTime now) override {
-        co_await session_.transact("expire_reply", [this, tenant, reply, now] {
-            session_.database.expire_reply(tenant, reply, now);
-            return true;
+    Task<ReplyClaim> expire(TenantId tenant, ReplyId reply, SysTime now) override {
+        ReplyClaim found = co_await session_.transact("expire_reply", [this, tenant, reply, now] {
+            return session_.database.expire_reply(tenant, reply, now);
         });
         granted_.erase(reply);
+        co_return std::move(found);
     }
 
   private:

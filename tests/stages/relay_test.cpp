@@ -30,9 +30,12 @@ struct ScriptedLedger final : RelayStore {
         dues.push_back(due);
         co_return;
     }
-    Task<void> expire(TenantId, ReplyId reply, SysTime) override {
+    Task<ReplyClaim> expire(TenantId, ReplyId reply, SysTime) override {
         expired.push_back(reply);
-        co_return;
+        ReplyClaim found;
+        found.state = found_expired;
+        if (found_expired == State::closed) found.reason = "expired";
+        co_return found;
     }
     void then(State state, std::string reason = {}, SysTime until = {}) {
         ReplyClaim next;
@@ -46,6 +49,7 @@ struct ScriptedLedger final : RelayStore {
     std::vector<Sent::State> finished;
     std::vector<std::optional<SysTime>> dues;
     std::vector<ReplyId> expired;
+    State found_expired = State::closed;
     int attempts = 0;
     int away = 0;  // calls of finish that fail first
 };
@@ -134,6 +138,15 @@ TEST_CASE("a bubble whose record has expired is not claimed, and the ledger clos
     endless.record.headers.expires.reset();
     CHECK(std::get<Drop>(endless.run()).reason == "expired");
     CHECK(endless.ledger.expired.size() == 1);
+}
+
+TEST_CASE("a replay of a bubble that was delivered long ago is just that, and withdraws nothing") {
+    Fixture it;
+    it.record.headers.expires = it.clock.now() - Millis{1};
+    it.ledger.found_expired = State::delivered;
+    CHECK(std::get<Drop>(it.run()).reason == "delivered before");
+    REQUIRE(it.live.told.size() == 1);
+    CHECK(it.live.told.front().find("withdrawn") == std::string::npos);
 }
 
 TEST_CASE("a bubble that expires while it waits in its lane is not sent") {

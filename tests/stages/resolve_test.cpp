@@ -12,6 +12,10 @@ struct ScriptedStore final : ResolveStore {
     Task<std::optional<Account>> find_account(std::string, std::string, EndpointId) override {
         co_return account;
     }
+    Task<std::optional<Account>> find_owner(std::string, EndpointId scope) override {
+        CHECK(scope == EndpointId{3});
+        co_return owner;
+    }
     Task<StoredMessage> store_message(Account its_account, Inbound, SysTime appended,
                                       std::string its_trace) override {
         calls.push_back("message");
@@ -33,6 +37,7 @@ struct ScriptedStore final : ResolveStore {
         co_return;
     }
     std::optional<Account> account;
+    std::optional<Account> owner;
     StoredMessage stored;
     std::vector<std::string> calls;
     SysTime at;
@@ -41,7 +46,8 @@ struct ScriptedStore final : ResolveStore {
 
 struct Fixture {
     Fixture() {
-        store.account = Account{{7}, {}, "whatsapp", "1065", {3}, {Millis{2'500}, Millis{9'000}, 4}};
+        store.account = Account{
+            {7}, {}, "whatsapp", "1065", {3}, {Millis{2'500}, Millis{9'000}, 4}, {EndpointId{5}}, false};
         store.stored.seq = 12;
         received.channel = "whatsapp";
         received.scope = {3};
@@ -123,6 +129,45 @@ TEST_CASE("an account that nobody registered is a dead letter that names it") {
     Fixture it;
     it.store.account.reset();
     CHECK(it.failure() == "resolve.unknown_account");
+}
+
+TEST_CASE(
+    "what names no account is archived where one shop alone is meant, and dropped where several could be") {
+    Fixture it;
+    it.store.account.swap(it.store.owner);
+    it.received.inbound.kind = InboundKind::archived;
+    CHECK(std::get<Drop>(it.run()).reason == "archived");
+    CHECK(it.store.calls == std::vector<std::string>{"archive"});
+    it.store.owner.reset();
+    CHECK(std::get<Drop>(it.run()).reason == "names no account of a shared address");
+    CHECK(it.store.calls.size() == 1);
+}
+
+TEST_CASE("a message that names no account, or an unknown one, never goes to the address's owner") {
+    Fixture it;
+    it.store.account.swap(it.store.owner);
+    CHECK(it.failure() == "resolve.unknown_account");
+    it.received.inbound.kind = InboundKind::archived;
+    it.received.inbound.account = "999";
+    CHECK(it.failure() == "resolve.unknown_account");
+    CHECK(it.store.calls.empty());
+}
+
+TEST_CASE("an account that its shop has given up takes nothing any more, with that reason") {
+    Fixture it;
+    it.store.account->retired = true;
+    for (const auto kind : {InboundKind::message, InboundKind::echo, InboundKind::archived}) {
+        it.received.inbound.kind = kind;
+        CHECK(std::get<Drop>(it.run()).reason == "account retired");
+    }
+    CHECK(it.store.calls.empty());
+}
+
+TEST_CASE("a record of an address that the account has left is stored as any other") {
+    Fixture it;
+    it.received.scope = {5};
+    CHECK(std::holds_alternative<Emit>(it.run()));
+    CHECK(it.store.calls == std::vector<std::string>{"message"});
 }
 
 TEST_CASE("incident 13: a record speaks for the accounts of the address that verified it, and no other") {

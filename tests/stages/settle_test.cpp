@@ -16,7 +16,7 @@ struct ScriptedStore final : SettleStore {
         settled.push_back(receipt.provider_id);
         co_return Settled{state, {}};
     }
-    std::optional<Account> account = Account{{7}, {}, "whatsapp", "1065", {3}, {}};
+    std::optional<Account> account = Account{{7}, {}, "whatsapp", "1065", {3}, {}, {EndpointId{5}}, false};
     Settled::State state = Settled::State::moved;
     std::vector<std::string> settled;
 };
@@ -53,6 +53,12 @@ TEST_CASE("late receipts and those of others are dropped with their reason") {
     it.store.state = Settled::State::not_ours;
     CHECK(std::get<Drop>(it.run()).reason == "receipt of a message that is not ours");
     CHECK(it.live.told.empty());
+}
+
+TEST_CASE("a receipt through an address that the account has left still counts") {
+    Fixture it;
+    it.scope = {5};
+    CHECK(std::holds_alternative<Emit>(it.run()));
 }
 
 TEST_CASE("incident 13: a receipt speaks for the accounts of the address that verified it, and no other") {

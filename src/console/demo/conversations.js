@@ -1,7 +1,7 @@
 // The conversations of both shops and of every channel, the latest first.
 
 import { h, morph_children } from "/widget/dom.js";
-import { channel_names } from "./shops.js";
+import { channel_names } from "./shop.js";
 
 const SHOWN_MAX = 40; // a load test makes thousands
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });

@@ -1,0 +1,18 @@
+// What the page makes of a shop's row, without a browser.
+
+const colors = ["#a83e6c", "#1f6d5c", "#8a5a14", "#3a5a9c"];
+
+/** The color that stands for a shop on the whole page. */
+export const shop_color = (place) => colors[place % colors.length];
+
+export const channel_names = { web: "Web", whatsapp: "WhatsApp", telegram: "Telegram" };
+
+/** A slug holds nothing that a selector would need escaped. */
+export const chat_id = (slug) => `chat-${slug}`;
+
+/** The data-… of the script tag that a shop's page embeds; null for a shop without a web chat. */
+export function embedding({ slug, web, examples }, place) {
+  if (!web) return null;
+  const tag = { key: web.key, target: `#${chat_id(slug)}`, color: shop_color(place) };
+  return examples?.length ? { ...tag, suggestions: examples.join("|") } : tag;
+}

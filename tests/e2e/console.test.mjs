@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { embedding } from '../../src/console/demo/shop.js';
+import { embedding, webhook_addresses } from '../../src/console/demo/shop.js';
 import { Track } from '../../src/console/demo/track.js';
 import { Conversation } from '../../src/console/widget/conversation.js';
 
@@ -87,6 +87,15 @@ describe('a shop of the demo page', () => {
     assert.deepEqual(embedding(shop, 0), { key: 'k', target: '#chat-a-1', color: '#a83e6c' });
     assert.equal(embedding({ ...shop, examples: ['uno', 'dos'] }, 0).suggestions, 'uno|dos');
     assert.equal(embedding({ ...shop, web: undefined, webhooks: { whatsapp: { path: '/w' } } }, 0), null);
+  });
+
+  it('has whole webhook addresses, whichever page they are read on', () => {
+    const shop = { webhooks: { whatsapp: { path: '/webhooks/whatsapp/k' }, sms: { path: '/webhooks/sms/k' } } };
+    assert.deepEqual(webhook_addresses(shop, 'http://127.0.0.1:8080/demo'), [
+      { name: 'WhatsApp', url: 'http://127.0.0.1:8080/webhooks/whatsapp/k' },
+      { name: 'sms', url: 'http://127.0.0.1:8080/webhooks/sms/k' },
+    ]);
+    assert.deepEqual(webhook_addresses({}, 'http://127.0.0.1:8080/demo'), []);
   });
 });
 

@@ -16,3 +16,7 @@ export function embedding({ slug, web, examples }, place) {
   const tag = { key: web.key, target: `#${chat_id(slug)}`, color: shop_color(place) };
   return examples?.length ? { ...tag, suggestions: examples.join("|") } : tag;
 }
+
+/** Where providers reach the shop: {name, url} of each channel. `page`: an address of the same server. */
+export const webhook_addresses = ({ webhooks }, page) =>
+  Object.entries(webhooks ?? {}).map(([channel, { path }]) => ({ name: channel_names[channel] ?? channel, url: new URL(path, page).href }));

@@ -2,7 +2,7 @@
 
 import { h } from "/widget/dom.js";
 import { toast } from "./notices.js";
-import { channel_names, chat_id, embedding, shop_color } from "./shop.js";
+import { chat_id, embedding, shop_color, webhook_addresses } from "./shop.js";
 
 export function show_shops(shops, show_view) {
   const frames = document.getElementById("shops");
@@ -30,15 +30,14 @@ export function show_shops(shops, show_view) {
   ].filter(Boolean));
 }
 
-function frame({ slug, name, web, webhooks }, place) {
+function frame(shop, place) {
+  const { slug, name, web } = shop;
   return h("article", { class: "shop", "data-testid": `shop-${slug}`, "data-view": slug, style: `--shop:${shop_color(place)}` },
     h("div", { class: "window-bar", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("span", {}, slug)),
     h("header", {}, h("h2", {}, name), h("p", { "aria-hidden": "true" }, ["Productos", "Envíos", "Contacto"].map((word) => h("span", {}, word)))),
     h("div", { class: "chat", id: chat_id(slug) }, !web && h("p", { class: "empty" }, "This shop has no web chat.")),
-    h("footer", {}, "Also listens on", Object.entries(webhooks ?? {}).map(([channel, { url }]) => {
-      const known_as = channel_names[channel] ?? channel;
-      return h("button", { type: "button", class: "quiet", title: `Copy ${url}`, onclick: () => copy(known_as, url) }, known_as);
-    })));
+    h("footer", {}, "Also listens on", webhook_addresses(shop, location.href).map(({ name: channel, url }) =>
+      h("button", { type: "button", class: "quiet", title: `Copy ${url}`, onclick: () => copy(channel, url) }, channel))));
 }
 
 const hint = (what, then, onclick) => h("button", { type: "button", onclick }, h("b", {}, what), h("small", {}, then));

@@ -51,6 +51,12 @@ function widget(shop) {
 }
 
 describe('the demo page', () => {
+  it('is where the bare address leads', async () => {
+    await page.goto(`${system.http}/`);
+    assert.equal(page.url(), `${system.http}/demo`);
+    await page.locator('relevo-widget').first().waitFor({ state: 'attached' });
+  });
+
   it("answers a message in the first shop's widget with a product of that shop, and shows its way", async () => {
     const shop = widget('pointe');
     await shop.says('Hola, ¿tenés puntas Aurora?');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { embedding, webhook_addresses } from '../../src/console/demo/shop.js';
+import { embedding, person, webhook_addresses } from '../../src/console/demo/shop.js';
 import { Track } from '../../src/console/demo/track.js';
 import { Conversation } from '../../src/console/widget/conversation.js';
 
@@ -96,6 +96,13 @@ describe('a shop of the demo page', () => {
       { name: 'sms', url: 'http://127.0.0.1:8080/webhooks/sms/k' },
     ]);
     assert.deepEqual(webhook_addresses({}, 'http://127.0.0.1:8080/demo'), []);
+  });
+
+  it('calls a nameless web visitor by a few digits, everybody else as they are known', () => {
+    const digits = 'b2437864'.repeat(4);
+    assert.equal(person({ channel: 'web', contact: digits }), 'Visitor b243');
+    assert.equal(person({ channel: 'web', contact: 'Ana' }), 'Ana');
+    assert.equal(person({ channel: 'whatsapp', contact: '5491155550000' }), '5491155550000');
   });
 });
 

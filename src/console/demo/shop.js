@@ -1,4 +1,4 @@
-// What the page makes of a shop's row, without a browser.
+// What the page makes of a shop's row and its customers', without a browser.
 
 const colors = ["#a83e6c", "#1f6d5c", "#8a5a14", "#3a5a9c"];
 
@@ -20,3 +20,7 @@ export function embedding({ slug, web, examples }, place) {
 /** Where providers reach the shop: {name, url} of each channel. `page`: an address of the same server. */
 export const webhook_addresses = ({ webhooks }, page) =>
   Object.entries(webhooks ?? {}).map(([channel, { path }]) => ({ name: channel_names[channel] ?? channel, url: new URL(path, page).href }));
+
+/** How to call the customer of a conversation: a web visitor without a name has 32 hexadecimal digits instead. */
+export const person = ({ channel, contact }) =>
+  channel === "web" && /^[0-9a-f]{32}$/.test(contact) ? `Visitor ${contact.slice(0, 4)}` : contact;

@@ -56,6 +56,15 @@ describe("the widget's conversation", () => {
     assert.deepEqual(shown(conversation), ['out:received:Sí, hay', 'out:received:Otra']);
   });
 
+  it('lets only the last draft of a turn grow: the one before is finished', () => {
+    const conversation = new Conversation();
+    const grow = () => conversation.items().map(({ grows }) => grows);
+    conversation.delta({ turn: 't', index: 0, text: 'Sí.' });
+    assert.deepEqual(grow(), [true]);
+    conversation.delta({ turn: 't', index: 1, text: 'Otra' });
+    assert.deepEqual(grow(), [false, true]);
+  });
+
   it("drops a withdrawn turn's drafts, and what is left of one after a lost connection", () => {
     const conversation = new Conversation();
     conversation.delta({ turn: 't', index: 0, text: 'a' });

@@ -22,7 +22,7 @@ function way_card({ key, at, turn, lanes, cells, spans }) {
       time(at)),
     path(lanes, cells),
     turn && time_bar(spans),
-    turn && h("div", { class: "found" }, passages(turn, cells), bubbles(turn)));
+    turn && h("div", { class: "found" }, passages(turn, cells), bubbles(turn, cells)));
 }
 
 function standing(turn, lanes) {
@@ -113,8 +113,9 @@ function passage({ title, text, score }, place) {
     h("p", {}, text));
 }
 
-function bubbles({ replies, status }) {
-  const empty = { open: "The answer is not written yet.", superseded: "None: a newer message took over.", failed: "None.", dropped: "None." }[status] ?? "None.";
+function bubbles({ replies, status }, { infer }) {
+  const open = infer.state === "active" ? "Being written: a web chat shows it as a draft already." : "None yet.";
+  const empty = { open, superseded: "None: a newer message took over.", failed: "None.", dropped: "None." }[status] ?? "None.";
   return h("section", {}, h("h3", {}, "Bubbles sent", replies.length > 0 && h("span", {}, replies.length)),
     replies.length === 0 && h("p", { class: "none" }, empty), replies.map(bubble));
 }

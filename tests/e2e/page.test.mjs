@@ -68,6 +68,7 @@ describe('the demo page', () => {
       await turn.locator(`${test(`stage-${stage}`)}[data-state="emit"]`).first().waitFor();
     }
     await turn.locator(test('passage')).filter({ hasText: 'Aurora' }).first().waitFor();
+    assert.equal(await turn.locator('meter').first().getAttribute('value'), '1', 'the best passage fills its bar');
     await turn.locator(`${test('bubble')}[data-status="sent"]`).first().waitFor();
     await turn.locator(`${test('delivery')}[data-status="confirmed"]`).first().waitFor();
     assert.deepEqual(problems, []);

@@ -80,6 +80,12 @@ void Demo::add_routes(Router& router, const StaticFiles& pages) {
         const auto name = params.find("name");
         co_return pages.serve(request, name == params.end() ? std::string() : name->second);
     };
+    route(router, "GET", "/", [](HttpRequest, PathParams) -> Task<HttpResponse> {
+        HttpResponse response;
+        response.status = 302;  // for now only: without --demo nothing is here
+        response.headers.emplace_back("Location", "/demo");
+        co_return response;
+    });
     route(router, "GET", "/demo", page);
     route(router, "GET", "/demo/{name...}", page);
     route(router, "GET", "/demo/api/shops",

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { embedding, person, webhook_addresses } from '../../src/console/demo/shop.js';
 import { Track } from '../../src/console/demo/track.js';
 import { Conversation } from '../../src/console/widget/conversation.js';
 
@@ -55,6 +56,15 @@ describe("the widget's conversation", () => {
     assert.deepEqual(shown(conversation), ['out:received:Sí, hay', 'out:received:Otra']);
   });
 
+  it('lets only the last draft of a turn grow: the one before is finished', () => {
+    const conversation = new Conversation();
+    const grow = () => conversation.items().map(({ grows }) => grows);
+    conversation.delta({ turn: 't', index: 0, text: 'Sí.' });
+    assert.deepEqual(grow(), [true]);
+    conversation.delta({ turn: 't', index: 1, text: 'Otra' });
+    assert.deepEqual(grow(), [false, true]);
+  });
+
   it("drops a withdrawn turn's drafts, and what is left of one after a lost connection", () => {
     const conversation = new Conversation();
     conversation.delta({ turn: 't', index: 0, text: 'a' });
@@ -77,6 +87,31 @@ describe("the widget's conversation", () => {
     assert.equal(conversation.next_unsent().client_id, 'c');
     conversation.discard('c');
     assert.deepEqual(shown(conversation), []);
+  });
+});
+
+describe('a shop of the demo page', () => {
+  it('embeds the widget where it has a web chat, and only there', () => {
+    const shop = { slug: 'a-1', name: 'A', web: { key: 'k' }, webhooks: {} };
+    assert.deepEqual(embedding(shop, 0), { key: 'k', target: '#chat-a-1', color: '#a83e6c' });
+    assert.equal(embedding({ ...shop, examples: ['uno', 'dos'] }, 0).suggestions, 'uno|dos');
+    assert.equal(embedding({ ...shop, web: undefined, webhooks: { whatsapp: { path: '/w' } } }, 0), null);
+  });
+
+  it('has whole webhook addresses, whichever page they are read on', () => {
+    const shop = { webhooks: { whatsapp: { path: '/webhooks/whatsapp/k' }, sms: { path: '/webhooks/sms/k' } } };
+    assert.deepEqual(webhook_addresses(shop, 'http://127.0.0.1:8080/demo'), [
+      { name: 'WhatsApp', url: 'http://127.0.0.1:8080/webhooks/whatsapp/k' },
+      { name: 'sms', url: 'http://127.0.0.1:8080/webhooks/sms/k' },
+    ]);
+    assert.deepEqual(webhook_addresses({}, 'http://127.0.0.1:8080/demo'), []);
+  });
+
+  it('calls a nameless web visitor by a few digits, everybody else as they are known', () => {
+    const digits = 'b2437864'.repeat(4);
+    assert.equal(person({ channel: 'web', contact: digits }), 'Visitor b243');
+    assert.equal(person({ channel: 'web', contact: 'Ana' }), 'Ana');
+    assert.equal(person({ channel: 'whatsapp', contact: '5491155550000' }), '5491155550000');
   });
 });
 

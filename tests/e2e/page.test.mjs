@@ -51,6 +51,12 @@ function widget(shop) {
 }
 
 describe('the demo page', () => {
+  it('is where the bare address leads', async () => {
+    await page.goto(`${system.http}/`);
+    assert.equal(page.url(), `${system.http}/demo`);
+    await page.locator('relevo-widget').first().waitFor({ state: 'attached' });
+  });
+
   it("answers a message in the first shop's widget with a product of that shop, and shows its way", async () => {
     const shop = widget('pointe');
     await shop.says('Hola, ¿tenés puntas Aurora?');
@@ -62,6 +68,7 @@ describe('the demo page', () => {
       await turn.locator(`${test(`stage-${stage}`)}[data-state="emit"]`).first().waitFor();
     }
     await turn.locator(test('passage')).filter({ hasText: 'Aurora' }).first().waitFor();
+    assert.equal(await turn.locator('meter').first().getAttribute('value'), '1', 'the best passage fills its bar');
     await turn.locator(`${test('bubble')}[data-status="sent"]`).first().waitFor();
     await turn.locator(`${test('delivery')}[data-status="confirmed"]`).first().waitFor();
     assert.deepEqual(problems, []);

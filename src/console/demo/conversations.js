@@ -1,7 +1,7 @@
 // The conversations of both shops and of every channel, the latest first.
 
 import { h, morph_children } from "/widget/dom.js";
-import { channel_names } from "./shops.js";
+import { channel_names, person } from "./shop.js";
 
 const SHOWN_MAX = 40; // a load test makes thousands
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -21,7 +21,7 @@ export function show_conversations({ list, selected, follow, colors, pick, toggl
       "data-testid": "conversation", "data-tenant": one.tenant, "data-conversation": one.conversation, "data-mode": one.mode,
       "aria-pressed": String(same(one, selected)), onclick: () => pick(one),
     },
-    h("span", { class: "who" }, h("b", {}, one.contact), one.mode === "human" && h("em", {}, "human"),
+    h("span", { class: "who" }, h("b", {}, person(one)), one.mode === "human" && h("em", {}, "human"),
       h("time", { datetime: one.last_at }, clock.format(new Date(one.last_at)))),
     h("span", { class: "what" }, h("i", {}, channel_names[one.channel] ?? one.channel), one.last_text))),
   ].filter(Boolean));

@@ -4,6 +4,7 @@ import { h } from "/widget/dom.js";
 import * as api from "./api.js";
 import { same } from "./conversations.js";
 import { toast } from "./notices.js";
+import { person } from "./shop.js";
 
 const TEXT_MAX = 4096;
 
@@ -30,7 +31,7 @@ export class Desk {
   /** True while a person is about to write here: the page must not move on. */
   get busy() { return document.activeElement === this.input || this.input.value.trim() !== ""; }
 
-  /** `detail` may still be the list's row: mode and contact are enough. */
+  /** `detail` may still be the list's row: mode, channel and contact are enough. */
   show(which, detail) {
     const mode = detail?.mode ?? "none";
     const human = mode === "human";
@@ -38,7 +39,7 @@ export class Desk {
     this.form.dataset.mode = this.mode.dataset.mode = mode;
     this.mode.textContent = { agent: "Agent answers", human: "Human answers", none: "The shop" }[mode];
     this.input.disabled = !human;
-    this.input.placeholder = human ? `Reply to ${detail.contact}…` : detail ? "Take over to reply yourself" : "Select a conversation";
+    this.input.placeholder = human ? `Reply to ${person(detail)}…` : detail ? "Take over to reply yourself" : "Select a conversation";
     this.send.hidden = this.giveback.hidden = !human;
     this.takeover.hidden = human;
     this.takeover.disabled = !detail;

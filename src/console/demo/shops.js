@@ -2,48 +2,43 @@
 
 import { h } from "/widget/dom.js";
 import { toast } from "./notices.js";
-
-const colors = ["#a83e6c", "#1f6d5c", "#8a5a14", "#3a5a9c"];
-
-/** The color that stands for a shop on the whole page. */
-export const shop_color = (place) => colors[place % colors.length];
+import { chat_id, embedding, shop_color, webhook_addresses } from "./shop.js";
 
 export function show_shops(shops, show_view) {
   const frames = document.getElementById("shops");
   frames.replaceChildren(...shops.map(frame));
-  shops.forEach(({ slug, web, examples }, place) => {
+  shops.forEach((shop, place) => {
+    const tag = embedding(shop, place);
+    if (!tag) return;
     const script = document.createElement("script");
     script.src = "/widget.js";
     script.async = true;
-    Object.assign(script.dataset, { key: web.key, target: `#chat-${CSS.escape(slug)}`, color: shop_color(place) });
-    if (examples) script.dataset.suggestions = examples.join("|");
+    Object.assign(script.dataset, tag);
     document.body.append(script);
   });
 
   const write_to = (slug) => {
     show_view(slug);
-    document.querySelector(`#chat-${CSS.escape(slug)} relevo-widget`)?.focus();
+    document.querySelector(`#${chat_id(slug)} relevo-widget`)?.focus();
   };
-  const [first, second] = shops;
-  document.getElementById("hints").replaceChildren(
+  const [first, second] = shops.filter(({ web }) => web);
+  document.getElementById("hints").replaceChildren(...[
     h("span", {}, "Try"),
-    hint("Write twice, quickly", "one turn, one answer", () => write_to(first.slug)),
+    first && hint("Write twice, quickly", "one turn, one answer", () => write_to(first.slug)),
     second && hint("Ask the other shop", "it has its own catalogue", () => write_to(second.slug)),
-    hint("Reload the page", "the conversation stays", () => location.reload()));
+    hint("Reload the page", "the conversation stays", () => location.reload()),
+  ].filter(Boolean));
 }
 
-function frame({ slug, name, webhooks }, place) {
+function frame(shop, place) {
+  const { slug, name, web } = shop;
   return h("article", { class: "shop", "data-testid": `shop-${slug}`, "data-view": slug, style: `--shop:${shop_color(place)}` },
     h("div", { class: "window-bar", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("span", {}, slug)),
     h("header", {}, h("h2", {}, name), h("p", { "aria-hidden": "true" }, ["Productos", "Envíos", "Contacto"].map((word) => h("span", {}, word)))),
-    h("div", { class: "chat", id: `chat-${slug}` }),
-    h("footer", {}, "Also listens on", Object.entries(webhooks ?? {}).map(([channel, { url }]) => {
-      const known_as = channel_names[channel] ?? channel;
-      return h("button", { type: "button", class: "quiet", title: `Copy ${url}`, onclick: () => copy(known_as, url) }, known_as);
-    })));
+    h("div", { class: "chat", id: chat_id(slug) }, !web && h("p", { class: "empty" }, "This shop has no web chat.")),
+    h("footer", {}, "Also listens on", webhook_addresses(shop, location.href).map(({ name: channel, url }) =>
+      h("button", { type: "button", class: "quiet", title: `Copy ${url}`, onclick: () => copy(channel, url) }, channel))));
 }
-
-export const channel_names = { web: "Web", whatsapp: "WhatsApp", telegram: "Telegram" };
 
 const hint = (what, then, onclick) => h("button", { type: "button", onclick }, h("b", {}, what), h("small", {}, then));
 

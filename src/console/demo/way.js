@@ -22,7 +22,7 @@ function way_card({ key, at, turn, lanes, cells, spans }) {
       time(at)),
     path(lanes, cells),
     turn && time_bar(spans),
-    turn && h("div", { class: "found" }, passages(turn, cells), bubbles(turn)));
+    turn && h("div", { class: "found" }, passages(turn, cells), bubbles(turn, cells)));
 }
 
 function standing(turn, lanes) {
@@ -99,22 +99,26 @@ function time_bar(spans) {
 
 function passages({ passages: all }, cells) {
   const empty = { active: "Searching the catalogue…", emit: "Nothing found in this shop's catalogue." }[cells.retrieve.state] ?? "Not searched yet.";
+  const best = Math.max(...all.map(({ score }) => score));
+  const shown = all.map((one, place) => passage(one, place, best));
   return h("section", {}, h("h3", {}, "Passages found", all.length > 0 && h("span", {}, all.length)),
     all.length === 0 && h("p", { class: "none" }, empty),
-    all.slice(0, PASSAGES_SHOWN).map(passage),
-    all.length > PASSAGES_SHOWN && h("details", {}, h("summary", {}, `${all.length - PASSAGES_SHOWN} more`), all.slice(PASSAGES_SHOWN).map(passage)));
+    shown.slice(0, PASSAGES_SHOWN),
+    all.length > PASSAGES_SHOWN && h("details", {}, h("summary", {}, `${all.length - PASSAGES_SHOWN} more`), shown.slice(PASSAGES_SHOWN)));
 }
 
-function passage({ title, text, score }, place) {
-  const strength = Math.max(0, Math.min(1, score));
+// A score means something only beside the others of its search: the best one fills the bar.
+function passage({ title, text, score }, place, best) {
+  const strength = best > 0 ? Math.max(0, score / best) : 0;
   return h("div", { class: "passage", "data-testid": "passage", tabindex: "0" },
     h("div", { class: "title" }, h("b", {}, title),
       h("meter", { min: "0", max: "1", value: strength, "aria-label": `rank ${place + 1}` }), h("output", {}, score.toFixed(2))),
     h("p", {}, text));
 }
 
-function bubbles({ replies, status }) {
-  const empty = { open: "The answer is not written yet.", superseded: "None: a newer message took over.", failed: "None.", dropped: "None." }[status] ?? "None.";
+function bubbles({ replies, status }, { infer }) {
+  const open = infer.state === "active" ? "Being written: a web chat shows it as a draft already." : "None yet.";
+  const empty = { open, superseded: "None: a newer message took over.", failed: "None.", dropped: "None." }[status] ?? "None.";
   return h("section", {}, h("h3", {}, "Bubbles sent", replies.length > 0 && h("span", {}, replies.length)),
     replies.length === 0 && h("p", { class: "none" }, empty), replies.map(bubble));
 }

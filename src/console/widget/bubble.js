@@ -35,7 +35,7 @@ function row(item, follows, act) {
   h("div", { class: "bubble" },
     h("span", { class: "hidden" }, `${item.direction === "in" ? words.you : words.shop}: `),
     h("span", { class: "text", "data-testid": "message-text" }, draft ? item.text : linkify(item.text)),
-    draft ? h("span", { class: "caret" })
+    draft ? item.grows && h("span", { class: "caret" })
       : h("span", { class: "meta" }, h("time", { datetime: item.at }, clock.format(new Date(item.at))), mark(item))),
   item.state === "failed" && h("div", { class: "failure", role: "alert" },
     h("span", {}, item.error),

@@ -57,14 +57,15 @@ export class Conversation {
     this.#drafts.clear();
   }
 
-  /** What to show, in order: {key, direction, state, text, at, id?, client_id?, error?}; a draft has state "draft". */
+  /** What to show, in order: {key, direction, state, text, at, id?, client_id?, error?}; a draft has state "draft" and, unless its turn has a later one, `grows`. */
   items() {
     const rows = [...this.#committed.values()].sort((a, b) => a.seq - b.seq).map((row) => ({
       ...row,
       key: this.#names.get(row.id) ?? (row.turn ? `${row.turn}:${row.index}` : row.id),
       state: row.direction === "in" ? "sent" : "received",
     }));
-    const drafts = [...this.#drafts].map(([key, draft]) => ({ ...draft, key, direction: "out", state: "draft" }));
+    const grows = ({ turn, index }) => ![...this.#drafts.values()].some((other) => other.turn === turn && other.index > index);
+    const drafts = [...this.#drafts].map(([key, draft]) => ({ ...draft, key, direction: "out", state: "draft", grows: grows(draft) }));
     const mine = this.#mine.map((own) => ({ ...own, key: own.client_id, direction: "in" }));
     return [...rows, ...[...drafts, ...mine].sort((a, b) => a.born - b.born)];
   }

@@ -104,16 +104,6 @@ void Metrics::count(std::string_view name, std::string_view help, std::string_vi
         .Increment(by);
 }
 
-void Metrics::set(std::string_view name, std::string_view help, std::string_view label_name, std::string_view label,
-                  double value) {
-    prometheus::BuildGauge()
-        .Name("relevo_" + std::string(name))
-        .Help(std::string(help))
-        .Register(*registry_)
-        .Add({{std::string(label_name), std::string(label)}})
-        .Set(value);
-}
-
 std::string Metrics::text() const {
     return prometheus::TextSerializer().Serialize(registry_->Collect());
 }

@@ -44,7 +44,7 @@ class StageMetrics {
     std::unique_ptr<Families> families_;
 };
 
-/// Counters and gauges outside of stages: relevo_<name>{labels}.
+/// Counters outside of stages: relevo_<name>_total{label}.
 class Metrics {
   public:
     Metrics();
@@ -53,8 +53,6 @@ class Metrics {
     /// Adds to relevo_<name>_total{label_name=label}.
     void count(std::string_view name, std::string_view help, std::string_view label_name, std::string_view label,
                double by = 1);
-    void set(std::string_view name, std::string_view help, std::string_view label_name, std::string_view label,
-             double value);
     /// The text exposition format, version 0.0.4.
     std::string text() const;
 

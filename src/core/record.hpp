@@ -38,7 +38,7 @@ struct Record {
     Headers headers;
 };
 
-/// A record as it was read. The views point into `owner`.
+/// A record as it was read. The views point into `owner`, but for the topic's name, the source's own.
 struct Envelope {
     std::string_view topic;
     std::int32_t partition = 0;

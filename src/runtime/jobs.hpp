@@ -17,8 +17,9 @@ namespace relevo {
 /// it is made durable before its offsets count as finished. Transient faults are tried again in their lane,
 /// then parked; permanent ones become dead letters.
 ///
-/// One coroutine serves lane after lane while handlers end without waiting, and what they emit is published
-/// in one go; a handler that waits keeps its coroutine, and the next lane gets another.
+/// One coroutine serves lane after lane while handlers end without waiting; a handler that waits keeps its
+/// coroutine, and the next lane gets another. While what a first attempt emits is being written, no coroutine
+/// waits for it.
 class Jobs {
   public:
     Jobs(const StageSpec& spec, WorkerParts& parts, Lanes& lanes);
@@ -44,6 +45,7 @@ class Jobs {
     struct Signal;
     using SignalPtr = std::shared_ptr<Signal>;
     using Place = std::list<Job>::iterator;
+
     template <class Run>
     void spawn(Run run);
     Place begin(Work work, const SignalPtr& signal);

@@ -13,7 +13,10 @@ relevo_config() {
 http: {address: $host, port: $http_port}
 public_url: http://127.0.0.1:$http_port
 kafka: {brokers: "$kafka_host:$kafka_port"}
-postgres: {url: "$(postgres_url relevo_app "$app_password")", owner_url: "$(postgres_url relevo_owner "$owner_password")"}
+postgres:
+  url: "$(postgres_url relevo_app "$app_password")"
+  owner_url: "$(postgres_url relevo_owner "$owner_password")"
+  operator_url: "$(postgres_url relevo_operator "$operator_password")"
 redis: {url: "redis://$redis_host:$redis_port/0"}
 master_key_file: $profile/master.key
 admin_token_file: $profile/admin.token

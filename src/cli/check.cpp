@@ -5,7 +5,10 @@
 #include "cli/commands.hpp"
 
 namespace relevo {
+namespace {
 
+// `files` are pipelines; none means the configuration and the pipelines it names. `stages`: what they may
+// name.
 int check_files(const std::string& config_file, const std::vector<std::string>& files,
                 const std::vector<std::string>& stages) {
     std::vector<std::filesystem::path> pipelines(files.begin(), files.end());
@@ -36,6 +39,18 @@ int check_files(const std::string& config_file, const std::vector<std::string>& 
         }
     }
     return wrong == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void add_check(Commands& commands) {
+    auto files = std::make_shared<std::vector<std::string>>();
+    auto* check =
+        commands.add(commands.root(), "check", "Check pipeline files, or the configuration and its pipelines",
+                     "check pipelines/conversation.yaml", [&commands, files] {
+                         return check_files(commands.config_file(), *files, commands.backend().stages);
+                     });
+    check->add_option("file", *files, "Pipeline files");
 }
 
 }  // namespace relevo

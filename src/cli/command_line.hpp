@@ -35,7 +35,4 @@ struct Backend {
 /// Exit codes: 0 done, 1 failed, 2 used wrongly.
 int run_command_line(int argc, const char* const* argv, const Backend& backend);
 
-/// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".
-std::vector<PipelineSpec> load_pipelines(const std::filesystem::path& folder);
-
 }  // namespace relevo

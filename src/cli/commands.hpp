@@ -1,5 +1,8 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -7,27 +10,54 @@
 
 namespace relevo {
 
-// One file a command. Each prints to standard output and returns the exit code; what goes wrong is thrown as
-// Failure.
+/// What the file of a command works with. Its `add_` function says what the command is called, takes and
+/// does; its options live in a shared_ptr that the action holds.
+class Commands {
+  public:
+    /// Returns the exit code; prints to standard output; what goes wrong is thrown as Failure.
+    using Action = std::function<int()>;
 
-int list_topics(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bool json);
-int apply_topics(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, int replication);
-int show_lag(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bool json);
-int show_migrations(Schema& schema, bool json);
-int apply_migrations(Schema& schema);
-/// `files` are pipelines; none means the configuration and the pipelines it names. `stages`: what they may name.
-int check_files(const std::string& config_file, const std::vector<std::string>& files,
-                const std::vector<std::string>& stages);
+    explicit Commands(const Backend& backend);
+    Commands(const Commands&) = delete;
+    Commands& operator=(const Commands&) = delete;
 
-struct ShopOptions {
-    std::vector<std::string> files;
-    int quiet_ms = -1;  ///< replaces every agent's; -1: as the files say
-    std::string model_url;
-    std::string model;
-    std::string model_key_file;
-    bool json = false;
+    /// `example` is what an operator would type, without the program's name.
+    CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help,
+                  const std::string& example, Action action);
+    /// A command with commands of its own.
+    CLI::App* add_group(const std::string& name, const std::string& help);
+    /// --json, for the command that asks json().
+    void takes_json(CLI::App* command);
+    bool json() const { return json_; }
+
+    CLI::App& root() { return app_; }
+    const Backend& backend() const { return backend_; }
+    /// As --config names it. Throws Failure "config.invalid".
+    Config config() const;
+    const std::string& config_file() const { return config_file_; }
+    /// Of the configuration's folder.
+    std::vector<PipelineSpec> pipelines() const;
+
+    int run(int argc, const char* const* argv);
+
+  private:
+    const Backend& backend_;
+    CLI::App app_{"relevo: from a customer's message to the shop's answer, over Kafka"};
+    std::string config_file_ = "relevo.yaml";
+    bool json_ = false;
+    Action action_;
 };
-int apply_shops(ShopBook& shops, const Config& config, const ShopOptions& options);
-int list_shops(ShopBook& shops, const Config& config, bool json);
+
+// One file a command, or a family of them.
+void add_run(Commands& commands);
+void add_topics(Commands& commands);
+void add_migrate(Commands& commands);
+void add_shops(Commands& commands);
+void add_check(Commands& commands);
+void add_lag(Commands& commands);
+void add_version(Commands& commands);
+
+/// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".
+std::vector<PipelineSpec> load_pipelines(const std::filesystem::path& folder);
 
 }  // namespace relevo

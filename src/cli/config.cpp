@@ -30,7 +30,9 @@ Config read_config(const YAML::Node& root) {
           {"postgres",
            [&](const auto& n) {
                read(n,
-                    {{"url", secret(config.postgres_url)}, {"owner_url", secret(config.postgres_owner_url)}},
+                    {{"url", secret(config.postgres_url)},
+                     {"owner_url", secret(config.postgres_owner_url)},
+                     {"operator_url", secret(config.postgres_operator_url)}},
                     {"url"});
            }},
           {"redis",

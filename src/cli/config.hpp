@@ -21,6 +21,8 @@ struct Config {
     int replication = 1;        ///< copies of each topic's partitions; 3 in production
     Secret postgres_url;        ///< as relevo_app
     Secret postgres_owner_url;  ///< as relevo_owner; only `relevo migrate` needs it
+    Secret
+        postgres_operator_url;  ///< as relevo_operator, who reads all tenants; what an operator asks needs it
     std::string redis_url;
     std::filesystem::path master_key_file;
     std::filesystem::path admin_token_file;

@@ -43,8 +43,6 @@ void print_table(const std::vector<PartitionLag>& rows) {
     }
 }
 
-}  // namespace
-
 int show_lag(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bool json) {
     std::vector<PartitionLag> rows;
     for (const auto& pipeline : pipelines) {
@@ -56,6 +54,17 @@ int show_lag(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bool 
         print_table(rows);
     }
     return 0;
+}
+
+}  // namespace
+
+void add_lag(Commands& commands) {
+    commands.takes_json(commands.add(
+        commands.root(), "lag", "How far each group is: behind (in the log) and held (taken, not settled)",
+        "lag", [&commands] {
+            return show_lag(*commands.backend().cluster(commands.config()), commands.pipelines(),
+                            commands.json());
+        }));
 }
 
 }  // namespace relevo

@@ -10,6 +10,14 @@
 namespace relevo {
 namespace {
 
+struct ShopOptions {
+    std::vector<std::string> files;
+    int quiet_ms = -1;  // replaces every agent's; -1: as the files say
+    std::string model_url;
+    std::string model;
+    std::string model_key_file;
+};
+
 std::string webhook_json(const char* channel, const Config& config, const ShopListing::Address& address) {
     std::vector<std::string> accounts;
     for (const auto& account : address.accounts) accounts.push_back(json_text(account));
@@ -79,9 +87,7 @@ void point_at_model(ShopSpec& shop, const ShopOptions& options) {
     }
 }
 
-}  // namespace
-
-int apply_shops(ShopBook& shops, const Config& config, const ShopOptions& options) {
+int apply_shops(ShopBook& shops, const Config& config, const ShopOptions& options, bool json) {
     std::vector<ShopListing> applied;
     for (const auto& file : options.files) {
         ShopSpec shop = load_shop(file).value();
@@ -90,7 +96,7 @@ int apply_shops(ShopBook& shops, const Config& config, const ShopOptions& option
         applied.push_back(shops.apply(shop));
         fmt::print(stderr, "{}: applied\n", file);
     }
-    options.json ? print_json(applied, config) : print_list(applied, config);
+    json ? print_json(applied, config) : print_list(applied, config);
     return 0;
 }
 
@@ -98,6 +104,29 @@ int list_shops(ShopBook& shops, const Config& config, bool json) {
     const auto all = shops.list();
     json ? print_json(all, config) : print_list(all, config);
     return 0;
+}
+
+}  // namespace
+
+void add_shops(Commands& commands) {
+    auto* shops = commands.add_group("shops", "Tenants with their accounts, agent, secrets and catalogue");
+    const auto book = [&commands] { return commands.backend().shops(commands.config()); };
+    auto options = std::make_shared<ShopOptions>();
+    auto* apply = commands.add(*shops, "apply", "Make the shops of these files, or what changed of them",
+                               "shops apply myshop.yaml", [&commands, book, options] {
+                                   return apply_shops(*book(), commands.config(), *options, commands.json());
+                               });
+    apply->add_option("file", options->files, "YAML, one shop each")->required()->check(CLI::ExistingFile);
+    apply->add_option("--quiet-ms", options->quiet_ms, "Every agent's window of silence")
+        ->check(CLI::Range(0, 120'000));
+    apply->add_option("--model-url", options->model_url,
+                      "An OpenAI-compatible server answers for the agents");
+    apply->add_option("--model", options->model, "The model's name there");
+    apply->add_option("--model-key-file", options->model_key_file, "A file whose first line is its key");
+    commands.takes_json(apply);
+    commands.takes_json(commands.add(
+        *shops, "list", "Addresses and keys; with --json also the secrets that verify webhooks", "shops list",
+        [&commands, book] { return list_shops(*book(), commands.config(), commands.json()); }));
 }
 
 }  // namespace relevo

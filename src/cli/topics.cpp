@@ -4,6 +4,7 @@
 #include "core/json_object.hpp"
 
 namespace relevo {
+namespace {
 
 int list_topics(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, bool json) {
     std::vector<std::string> items;
@@ -33,6 +34,21 @@ int apply_topics(Cluster& cluster, const std::vector<PipelineSpec>& pipelines, i
         cluster.apply(pipeline, replication, [](const std::string& step) { fmt::print("{}\n", step); });
     }
     return 0;
+}
+
+}  // namespace
+
+void add_topics(Commands& commands) {
+    auto* topics = commands.add_group("topics", "The pipelines' topics in the cluster");
+    const auto cluster = [&commands] { return commands.backend().cluster(commands.config()); };
+    commands.takes_json(commands.add(
+        *topics, "list", "Compare the cluster with the pipeline files; exit code 1: they differ",
+        "topics list",
+        [&commands, cluster] { return list_topics(*cluster(), commands.pipelines(), commands.json()); }));
+    commands.add(*topics, "apply", "Create what is missing and give new groups their first offsets",
+                 "topics apply", [&commands, cluster] {
+                     return apply_topics(*cluster(), commands.pipelines(), commands.config().replication);
+                 });
 }
 
 }  // namespace relevo

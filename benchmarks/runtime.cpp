@@ -1,11 +1,12 @@
-// How many records per CPU-second a stage on our runtime handles, against a bare librdkafka loop that writes the same
-// records; the goal is a ratio of 0.6. Both consume one topic and produce each record to another: one thread each
-// (librdkafka's own apart), 500 B and the headers that every record of ours has, 12 partitions, 1,000 and 100,000 keys,
-// in turn. CPU seconds are the whole process's, librdkafka's threads included. Two more columns: "waits", a stage of
-// ours that suspends once for each record, as every stage that asks a store does; "plain", the bare loop that drops the
-// headers: what the same loop costs whoever needs none.
+// How many records per CPU-second a stage on our runtime handles, against a bare librdkafka loop that writes
+// the same records; the goal is a ratio of 0.6. Both consume one topic and produce each record to another:
+// one thread each (librdkafka's own apart), 500 B and the headers that every record of ours has, 12
+// partitions, 1,000 and 100,000 keys, in turn. CPU seconds are the whole process's, librdkafka's threads
+// included. Two more columns: "waits", a stage of ours that suspends once for each record, as every stage
+// that asks a store does; "plain", the bare loop that drops the headers: what the same loop costs whoever
+// needs none.
 //
-// Usage: runtime_benchmark BROKERS [RUNS] [RECORDS] [ours|waits|bare|plain]
+// Usage: runtime_benchmark [RUNS] [RECORDS] [ours|waits|bare|plain]; RELEVO_BENCH_KAFKA names the broker.
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -19,6 +20,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -334,14 +336,15 @@ void compare(const KafkaSettings& kafka, int keys, int runs, std::int64_t record
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 2 || sodium_init() < 0) {
-        fmt::print(stderr, "usage: {} BROKERS [RUNS] [RECORDS] [ours|waits|bare|plain]\n", argv[0]);
+    const char* brokers = std::getenv("RELEVO_BENCH_KAFKA");
+    if (!brokers || sodium_init() < 0) {
+        fmt::print(stderr, "RELEVO_BENCH_KAFKA is not set; ./dev bench sets it\n");
         return 2;
     }
     set_log_level(LogLevel::warn);
-    const KafkaSettings kafka{argv[1]};
-    const int runs = argc > 2 ? std::atoi(argv[2]) : 5;
-    const std::int64_t records = argc > 3 ? std::atoll(argv[3]) : 300'000;
-    for (const int keys : {1'000, 100'000}) compare(kafka, keys, runs, records, argc > 4 ? argv[4] : "");
+    const KafkaSettings kafka{brokers};
+    const int runs = argc > 1 ? std::atoi(argv[1]) : 5;
+    const std::int64_t records = argc > 2 ? std::atoll(argv[2]) : 300'000;
+    for (const int keys : {1'000, 100'000}) compare(kafka, keys, runs, records, argc > 3 ? argv[3] : "");
     return 0;
 }

@@ -45,6 +45,11 @@ relevo_fingerprint() {
   } | sha256sum
 }
 
+relevo_schema() {
+  relevo_do migrate up >&2
+  relevo_do topics apply >&2
+}
+
 # Migrates, makes topics, applies the demo shops (their JSON goes to $profile/shops.json): all repeatable.
 relevo_bootstrap_data() {
   local model_options=()
@@ -52,8 +57,7 @@ relevo_bootstrap_data() {
     (umask 077 && printf '%s' "$model_key" >"$profile/model.key")
     model_options=(--model-url "$model_url" --model "$model" --model-key-file "$profile/model.key")
   fi
-  relevo_do migrate up >&2
-  relevo_do topics apply >&2
+  relevo_schema
   (umask 077 && relevo_do shops apply "$repo"/docker/demo/*.yaml --json --quiet-ms "$quiet_ms" "${model_options[@]}" \
     >"$profile/shops.json")
 }

@@ -26,7 +26,15 @@ struct SimMessage {
     std::string event_id;
     SysTime appended;
     std::optional<TurnId> turn;
+    std::optional<ReplyId> reply;  ///< what we sent
     bool opens_turn() const { return inbound && kind == InboundKind::message; }
+};
+
+/// A model call: what it is asked, frozen by retrieve; only a call that nobody froze has no cut-off.
+struct SimStep {
+    std::vector<Passage> passages;
+    std::optional<std::int64_t> cutoff;
+    std::vector<ReplyId> pending;  ///< bubbles of earlier turns that are on their way
 };
 
 struct SimTurn {
@@ -42,7 +50,7 @@ struct SimTurn {
     std::int64_t epoch = 0;
     std::string reason;
     bool wrote = false;  ///< a tool began to change something
-    std::optional<std::vector<Passage>> step;
+    std::map<int, SimStep> steps;
 };
 
 struct SimDelivery {
@@ -92,6 +100,7 @@ struct SimConversation {
 
 struct SimTenant {
     std::map<std::pair<std::string, std::string>, ContactId> aliases;
+    std::vector<ContactId> contacts;  ///< the oldest first
     std::map<ConversationId, SimConversation> conversations;
     std::map<MessageId, std::pair<ConversationId, std::int64_t>> messages;
     std::map<TurnId, SimTurn> turns;
@@ -116,10 +125,12 @@ class SimDatabase {
     std::int64_t last_timer_life = 0;
     std::map<std::tuple<std::string, std::string, std::int32_t, std::int64_t>, DeadLetter> dead_letters;
     Millis spacing{4'000};
+    std::set<std::string> resending;  ///< channels on which a bubble of which nothing is known is sent again
 
     // resolve
     std::optional<Account> find_account(const std::string& channel, const std::string& external_id,
                                         EndpointId scope);
+    std::optional<Account> find_owner(const std::string& channel, EndpointId scope);
     StoredMessage store_message(const Account& account, const Inbound& inbound, SysTime appended);
     StoredMessage store_echo(const Account& account, const Inbound& inbound, SysTime appended);
     void rename_contact(const Account& account, const Alias& from, const Alias& to);
@@ -131,8 +142,8 @@ class SimDatabase {
     TurnText turn_text(TenantId tenant, TurnId turn);
     void freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages);
     Inference load(TenantId tenant, TurnId turn);
-    std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, const std::vector<std::string>& bubbles,
-                                       SysTime now);
+    std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, int step,
+                                       const std::vector<std::string>& bubbles, SysTime now);
     std::vector<ReplyId> fail_turn(TenantId tenant, TurnId turn, const std::string& code, SysTime now);
     void drop_turn(TenantId tenant, TurnId turn, const std::string& reason);
     // relay, settle. `granted`: this process was given the permit for the bubble before.
@@ -147,16 +158,22 @@ class SimDatabase {
     Settled settle(const Account& account, const Receipt& receipt, SysTime now);
     // the shop's side
     bool take_over(TenantId tenant, ConversationId conversation, SysTime now);
-    void give_back(TenantId tenant, ConversationId conversation);
-    ReplyId request_reply(TenantId tenant, ConversationId conversation, const std::string& client_id,
-                          const std::string& text, SysTime now);
+    bool give_back(TenantId tenant, ConversationId conversation);
+    std::optional<ReplyId> request_reply(TenantId tenant, ConversationId conversation,
+                                         const std::string& client_id, const std::string& text, SysTime now);
 
   private:
+    std::optional<TenantId> sole_shop(const std::string& channel, EndpointId scope) const;
     SimConversation& ensure_conversation(const Account& account, const Inbound& inbound);
+    bool is_our_own(const SimTenant& tenant, const SimConversation& conversation, const Inbound& echo) const;
     void silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now);
     void close_turn(SimTenant& tenant, SimTurn& turn, SimTurn::Status status, std::string reason);
     void drop_unsent(SimTenant& tenant, const SimConversation& conversation, std::optional<TurnId> turn,
                      const std::string& reason);
+    std::vector<ReplyId> add_replies(SimTenant& tenant, const SimTurn& turn,
+                                     const std::vector<std::string>& bubbles, SysTime now);
+    bool may_speak(SimTenant& tenant, SimTurn& turn);
+    std::pair<SimReply*, SimDelivery*> delivery_of(const Account& account, const Receipt& receipt);
     void confirm(SimTenant& tenant, SimReply& reply, SysTime now);
     static bool is_held(const SimConversation& conversation, const SimTurn& turn, SysTime now);
     std::optional<SysTime> earlier_open_until(const SimTenant& tenant, const SimReply& reply, SysTime now);

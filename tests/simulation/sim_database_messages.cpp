@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "tests/simulation/sim_database.hpp"
 
@@ -12,31 +13,60 @@ StoredMessage stored(const SimConversation& conversation, const SimMessage& mess
 
 }  // namespace
 
+// The shop that alone can be meant by what comes through the address.
+std::optional<TenantId> SimDatabase::sole_shop(const std::string& channel, EndpointId scope) const {
+    std::set<TenantId> shops;
+    for (const auto& account : accounts) {
+        if (account.channel == channel && speaks_for(scope, account)) shops.insert(account.tenant);
+    }
+    return shops.size() == 1 ? std::optional(*shops.begin()) : std::nullopt;
+}
+
 std::optional<Account> SimDatabase::find_account(const std::string& channel, const std::string& external_id,
                                                  EndpointId scope) {
+    std::optional<Account> found;
+    std::size_t standing = 0;
     for (const auto& account : accounts) {
-        const bool named =
-            external_id.empty() ? account.endpoint == scope : account.external_id == external_id;
-        if (account.channel == channel && named) return account;
+        if (account.channel != channel) continue;
+        if (!external_id.empty() && account.external_id == external_id) return account;
+        if (!external_id.empty() || account.endpoint != scope) continue;
+        if (!account.retired) ++standing;
+        if (!found || found->retired) found = account;
     }
-    return std::nullopt;
+    return standing <= 1 && sole_shop(channel, scope) ? found : std::nullopt;
+}
+
+std::optional<Account> SimDatabase::find_owner(const std::string& channel, EndpointId scope) {
+    const auto shop = sole_shop(channel, scope);
+    std::optional<Account> found;
+    for (const auto& account : accounts) {
+        if (account.channel != channel || account.tenant != shop) continue;
+        if (!found || (found->retired && !account.retired)) found = account;
+    }
+    return found;
 }
 
 SimConversation& SimDatabase::ensure_conversation(const Account& account, const Inbound& inbound) {
     SimTenant& tenant = tenants[account.tenant];
-    std::optional<ContactId> contact;
+    std::set<ContactId> known;
     for (const auto& alias : inbound.aliases) {
         const auto found = tenant.aliases.find({alias.kind, alias.value});
-        if (!contact && found != tenant.aliases.end()) contact = found->second;
+        if (found != tenant.aliases.end()) known.insert(found->second);
     }
     const Alias& first = inbound.aliases.front();
-    if (!contact) contact = contact_id(account.tenant, first.kind, first.value);
-    for (const auto& alias : inbound.aliases) tenant.aliases.try_emplace({alias.kind, alias.value}, *contact);
-    const ConversationId id = conversation_id(account.tenant, *contact, account.id);
+    if (known.empty()) {
+        known.insert(contact_id(account.tenant, first.kind, first.value));
+        tenant.contacts.push_back(*known.begin());
+    }
+    // several are one person who was met under several names: the oldest one goes on
+    const ContactId contact = *std::find_if(tenant.contacts.begin(), tenant.contacts.end(),
+                                            [&](const auto& oldest) { return known.contains(oldest); });
+    for (const auto& alias : inbound.aliases) tenant.aliases.try_emplace({alias.kind, alias.value}, contact);
+    const ConversationId id = conversation_id(account.tenant, contact, account.id);
     SimConversation& conversation = tenant.conversations[id];
+    if (conversation.id != id) conversation.to = first;
     conversation.id = id;
     conversation.account = account;
-    if (conversation.to.value.empty()) conversation.to = first;
     return conversation;
 }
 
@@ -70,17 +100,8 @@ StoredMessage SimDatabase::store_echo(const Account& account, const Inbound& inb
         const SimConversation& theirs = tenant.conversations.at(found->second.first);
         return stored(theirs, theirs.messages[static_cast<std::size_t>(found->second.second - 1)]);
     }
-    for (const auto& [reply_id, reply] : tenant.replies) {
-        for (const auto& delivery : reply.deliveries) {
-            const bool open =
-                delivery.provider_id.empty() && (delivery.status == SimDelivery::Status::intent ||
-                                                 delivery.status == SimDelivery::Status::unknown);
-            if (delivery.provider_id == inbound.event_id ||
-                (open && reply.conversation == conversation.id && reply.text == inbound.text)) {
-                return {conversation.id, id, conversation.last_seq, conversation.human};
-            }
-        }
-    }
+    if (is_our_own(tenant, conversation, inbound))
+        return {conversation.id, id, conversation.last_seq, conversation.human};
     SimMessage message;
     message.id = id;
     message.seq = ++conversation.last_seq;
@@ -94,6 +115,26 @@ StoredMessage SimDatabase::store_echo(const Account& account, const Inbound& inb
     tenant.messages[id] = {conversation.id, message.seq};
     silence_agent(tenant, conversation, appended);
     return {conversation.id, id, message.seq, true};
+}
+
+// Known by the provider's id or, while the answer to our send is still on its way, by an open attempt with
+// the same text.
+bool SimDatabase::is_our_own(const SimTenant& tenant, const SimConversation& conversation,
+                             const Inbound& echo) const {
+    using Status = SimDelivery::Status;
+    for (const auto& [id, reply] : tenant.replies) {
+        if (tenant.conversations.at(reply.conversation).account.id != conversation.account.id) continue;
+        const bool open =
+            reply.status == SimReply::Status::pending || reply.status == SimReply::Status::unknown;
+        for (const auto& delivery : reply.deliveries) {
+            const bool on_its_way = delivery.provider_id.empty() &&
+                                    (delivery.status == Status::intent || delivery.status == Status::unknown);
+            if (delivery.provider_id == echo.event_id ||
+                (open && on_its_way && reply.conversation == conversation.id && reply.text == echo.text))
+                return true;
+        }
+    }
+    return false;
 }
 
 void SimDatabase::rename_contact(const Account& account, const Alias& from, const Alias& to) {
@@ -146,18 +187,25 @@ bool SimDatabase::take_over(TenantId tenant_id, ConversationId id, SysTime now) 
     return true;
 }
 
-void SimDatabase::give_back(TenantId tenant_id, ConversationId id) {
-    SimConversation& conversation = tenants.at(tenant_id).conversations.at(id);
-    if (!conversation.human) return;
+bool SimDatabase::give_back(TenantId tenant_id, ConversationId id) {
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.conversations.find(id);
+    if (found == tenant.conversations.end()) return false;
+    SimConversation& conversation = found->second;
+    if (!conversation.human) return true;
     conversation.human = false;
     ++conversation.epoch;
     conversation.handled_seq = conversation.last_seq;
+    return true;
 }
 
-ReplyId SimDatabase::request_reply(TenantId tenant_id, ConversationId id, const std::string& client_id,
-                                   const std::string& text, SysTime now) {
-    SimTenant& tenant = tenants.at(tenant_id);
-    SimConversation& conversation = tenant.conversations.at(id);
+std::optional<ReplyId> SimDatabase::request_reply(TenantId tenant_id, ConversationId id,
+                                                  const std::string& client_id, const std::string& text,
+                                                  SysTime now) {
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.conversations.find(id);
+    if (found == tenant.conversations.end()) return std::nullopt;
+    SimConversation& conversation = found->second;
     const ReplyId reply_id = requested_reply_id(id, client_id);
     if (tenant.replies.contains(reply_id)) return reply_id;
     int place = 999;

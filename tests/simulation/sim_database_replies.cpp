@@ -9,6 +9,14 @@ constexpr Millis unknown_for{60'000};  // then it counts as closed for what foll
 constexpr Millis nudge_lost_after{600'000};
 constexpr Millis ask_again{5'000};
 
+constexpr std::size_t most_attempts = 5;  // of one of which nothing is known
+
+std::string name_of(SimTurn::Status status) {
+    return status == SimTurn::Status::superseded ? "superseded"
+           : status == SimTurn::Status::dropped  ? "dropped"
+                                                 : "open";
+}
+
 ReplyClaim answer(ReplyClaim::State state, std::string reason, SysTime until = {}) {
     ReplyClaim claim;
     claim.state = state;
@@ -74,15 +82,23 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
         reply.deliveries.back().status = SimDelivery::Status::unknown;
         reply.deliveries.back().due = now + unknown_for;
         reply.status = SimReply::Status::unknown;
+        reply.reason = "unknown";
     }
-    // the simulated channel holds: a second copy could be seen
-    if (reply.status == SimReply::Status::unknown) return {answer(ReplyClaim::State::closed, "unknown")};
+    if (reply.status == SimReply::Status::unknown) {
+        const bool again = resending.contains(conversation.account.channel) &&
+                           !reply.deliveries.back().receipt && reply.deliveries.size() < most_attempts;
+        if (!again) return {answer(ReplyClaim::State::closed, "unknown")};
+    }
     if (reply.turn) {
         const SimTurn& turn = tenant.turns.at(*reply.turn);
         const bool over = turn.status != SimTurn::Status::answered && turn.status != SimTurn::Status::failed;
-        if (conversation.human || conversation.epoch != reply.epoch || over) {
-            reply.status = SimReply::Status::dropped;
-            reply.reason = over ? turn.reason : "human";
+        const bool silenced = conversation.human || conversation.epoch != reply.epoch;
+        if (silenced || over) {
+            // what may have been sent already stays unknown
+            if (reply.status == SimReply::Status::pending) {
+                reply.status = SimReply::Status::dropped;
+                reply.reason = silenced ? "human" : name_of(turn.status);
+            }
             return {answer(ReplyClaim::State::closed, reply.reason)};
         }
         if (reply.by_agent && is_held(conversation, turn, now)) {
@@ -100,61 +116,77 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
     intent.claimed_by = process;
     intent.at = now;
     reply.deliveries.push_back(intent);
+    reply.status = SimReply::Status::pending;
+    reply.reason.clear();
     reply.due.reset();
     conversation.next_send = now + spacing;
     return send();
 }
 
+// The bubble takes its place in the conversation, once.
 void SimDatabase::confirm(SimTenant& tenant, SimReply& reply, SysTime now) {
-    if (reply.status == SimReply::Status::sent) return;
     reply.status = SimReply::Status::sent;
+    reply.reason.clear();
     SimConversation& conversation = tenant.conversations.at(reply.conversation);
     SimMessage message;
-    message.id = message_id({}, conversation.account.id, "reply:" + reply.id.to_string());
+    message.event_id = "reply:" + reply.id.to_string();
+    message.id = message_id(conversation.account.tenant, conversation.account.id, message.event_id);
+    if (tenant.messages.contains(message.id)) return;
     message.seq = ++conversation.last_seq;
     message.inbound = false;
     message.author = reply.turn ? HistoryLine::Author::agent : HistoryLine::Author::human;
     message.text = reply.text;
     message.appended = now;
     message.turn = reply.turn;
+    message.reply = reply.id;
+    tenant.messages[message.id] = {conversation.id, message.seq};
     conversation.messages.push_back(std::move(message));
 }
 
 void SimDatabase::finish_reply(TenantId tenant_id, ReplyId id, int attempt, const Sent& sent,
                                std::optional<SysTime> due, SysTime now) {
-    SimTenant& tenant = tenants.at(tenant_id);
-    SimReply& reply = tenant.replies.at(id);
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.replies.find(id);
+    if (found == tenant.replies.end()) return;
+    SimReply& reply = found->second;
     SimDelivery& delivery = reply.deliveries.at(static_cast<std::size_t>(attempt - 1));
     SimConversation& conversation = tenant.conversations.at(reply.conversation);
     using Status = SimDelivery::Status;
+    const bool accepted = sent.state == Sent::State::accepted;
+    const bool refused = sent.state == Sent::State::refused;
     const bool was_unknown = delivery.status == Status::unknown;
-    if (delivery.status == Status::confirmed || delivery.status == Status::failed) return;
-    if (was_unknown && sent.state == Sent::State::unknown) return;
-    conversation.next_send = now;
-    delivery.provider_id = sent.provider_id;
-    switch (sent.state) {
-        case Sent::State::accepted:
-            delivery.status = Status::confirmed;
-            confirm(tenant, reply, now);
-            conversation.next_send = now + spacing;
-            break;
-        case Sent::State::unknown:
-            delivery.status = Status::unknown;
-            delivery.due = now + unknown_for;
-            reply.status = SimReply::Status::unknown;
-            conversation.next_send = now + spacing;
-            break;
-        case Sent::State::refused:
-            delivery.status = Status::failed;
-            if (reply.status == SimReply::Status::sent) break;
-            if (was_unknown || !due) {
-                reply.status = SimReply::Status::failed;
-                reply.reason = sent.error.code;
-                reply.was_unknown = was_unknown;
-            } else {
-                reply.due = due;
-            }
+    // confirmed or failed is final; a certain answer may still come after `unknown`
+    if (delivery.status == Status::confirmed || delivery.status == Status::failed ||
+        (was_unknown && sent.state == Sent::State::unknown)) {
+        if (!accepted) return;
+        if (delivery.provider_id.empty()) delivery.provider_id = sent.provider_id;
+        // the receipt was quicker than we: the next bubble still keeps its distance from now
+        conversation.next_send = std::max(conversation.next_send, now + spacing);
+        return;
     }
+    if (!refused || sent.error.fault != Fault::transient) due.reset();
+    delivery.status = accepted ? Status::confirmed : refused ? Status::failed : Status::unknown;
+    delivery.provider_id = sent.provider_id;
+    delivery.at = now;
+    delivery.due = due;
+    if (sent.state == Sent::State::unknown) delivery.due = now + unknown_for;
+    if (accepted) {
+        confirm(tenant, reply, now);
+    } else if (reply.status == SimReply::Status::sent ||
+               static_cast<std::size_t>(attempt) < reply.deliveries.size()) {
+        return;  // a later attempt decides
+    } else if (!refused) {
+        reply.status = SimReply::Status::unknown;
+        reply.reason = "unknown";
+    } else if (was_unknown || !due) {
+        reply.status = SimReply::Status::failed;
+        reply.reason = sent.error.code;
+        reply.was_unknown = was_unknown;
+    } else {
+        reply.due = due;
+    }
+    // what was certainly not sent needs no distance to the next one
+    conversation.next_send = refused ? now : now + spacing;
 }
 
 ReplyClaim SimDatabase::expire_reply(TenantId tenant_id, ReplyId id, SysTime now) {
@@ -172,7 +204,8 @@ ReplyClaim SimDatabase::expire_reply(TenantId tenant_id, ReplyId id, SysTime now
         reply.deliveries.back().status = SimDelivery::Status::unknown;
         reply.deliveries.back().due = now + unknown_for;
         reply.status = SimReply::Status::unknown;
-        claim.reason = "unknown";
+        reply.reason = "unknown";
+        claim.reason = reply.reason;
         return claim;
     }
     reply.status = SimReply::Status::dropped;
@@ -181,32 +214,56 @@ ReplyClaim SimDatabase::expire_reply(TenantId tenant_id, ReplyId id, SysTime now
     return claim;
 }
 
-Settled SimDatabase::settle(const Account& account, const Receipt& receipt, SysTime now) {
+// By our reply id (the attempt that the provider's id names, else the newest), else by the provider's id.
+std::pair<SimReply*, SimDelivery*> SimDatabase::delivery_of(const Account& account, const Receipt& receipt) {
     SimTenant& tenant = tenants[account.tenant];
-    const auto id = ReplyId::parse(receipt.reply);  // the simulated provider always brings it back
+    const auto of_account = [&](const SimReply& reply) {
+        return tenant.conversations.at(reply.conversation).account.id == account.id;
+    };
+    const auto id = ReplyId::parse(receipt.reply);
     const auto found = id ? tenant.replies.find(*id) : tenant.replies.end();
-    if (found == tenant.replies.end() || found->second.deliveries.empty())
-        return {Settled::State::not_ours, {}};
-    SimReply& reply = found->second;
-    SimDelivery& delivery = reply.deliveries.back();
-    if (tenant.conversations.at(reply.conversation).account.id != account.id)
-        return {Settled::State::not_ours, {}};
-    const bool failed = receipt.status == ReceiptStatus::failed;
-    const bool stale =
-        delivery.receipt &&
-        (*delivery.receipt == ReceiptStatus::failed ||
-         (failed ? *delivery.receipt >= ReceiptStatus::delivered : *delivery.receipt >= receipt.status));
-    if (stale) return {Settled::State::stale, {}};
-    delivery.receipt = receipt.status;
-    if (delivery.provider_id.empty()) delivery.provider_id = receipt.provider_id;
-    delivery.status = failed ? SimDelivery::Status::failed : SimDelivery::Status::confirmed;
-    if (failed) {
-        reply.status = SimReply::Status::failed;
-        reply.reason = receipt.code;
-    } else {
-        confirm(tenant, reply, now);
+    if (found != tenant.replies.end() && !found->second.deliveries.empty() && of_account(found->second)) {
+        auto& deliveries = found->second.deliveries;
+        const auto named = std::find_if(deliveries.rbegin(), deliveries.rend(), [&](const auto& delivery) {
+            return delivery.provider_id == receipt.provider_id;
+        });
+        return {&found->second, named == deliveries.rend() ? &deliveries.back() : &*named};
     }
-    return {Settled::State::moved, reply.conversation};
+    std::pair<SimReply*, SimDelivery*> newest{};
+    if (receipt.provider_id.empty()) return newest;
+    for (auto& [reply_id, reply] : tenant.replies) {
+        if (!of_account(reply)) continue;
+        for (auto& delivery : reply.deliveries) {
+            if (delivery.provider_id != receipt.provider_id) continue;
+            if (!newest.second || newest.second->at < delivery.at) newest = {&reply, &delivery};
+        }
+    }
+    return newest;
+}
+
+Settled SimDatabase::settle(const Account& account, const Receipt& receipt, SysTime now) {
+    const auto found = delivery_of(account, receipt);
+    SimReply* const reply = found.first;
+    SimDelivery* const delivery = found.second;
+    if (!reply) return {Settled::State::not_ours, {}};
+    const bool failed = receipt.status == ReceiptStatus::failed;
+    const auto before = delivery->receipt;
+    if (before && (*before == ReceiptStatus::failed ||
+                   (failed ? *before >= ReceiptStatus::delivered : *before >= receipt.status)))
+        return {Settled::State::stale, {}};
+    delivery->receipt = receipt.status;
+    if (delivery->provider_id.empty()) delivery->provider_id = receipt.provider_id;
+    delivery->status = failed ? SimDelivery::Status::failed : SimDelivery::Status::confirmed;
+    if (!failed) {
+        if (reply->status != SimReply::Status::sent) confirm(tenants[account.tenant], *reply, now);
+    } else if (std::none_of(reply->deliveries.begin(), reply->deliveries.end(), [&](const auto& other) {
+                   return &other != delivery && (other.status == SimDelivery::Status::confirmed ||
+                                                 other.status == SimDelivery::Status::intent);
+               })) {
+        reply->status = SimReply::Status::failed;
+        reply->reason = receipt.code;
+    }
+    return {Settled::State::moved, reply->conversation};
 }
 
 }  // namespace relevo

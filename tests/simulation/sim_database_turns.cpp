@@ -3,6 +3,50 @@
 #include "tests/simulation/sim_database.hpp"
 
 namespace relevo {
+namespace {
+
+constexpr std::size_t longest_turn = 100;    // messages of one turn that are read
+constexpr std::size_t longest_history = 40;  // lines before it
+
+std::vector<ReplyId> replies_of(const SimTenant& tenant, const SimTurn& turn) {
+    std::vector<ReplyId> out;
+    for (const auto& reply : tenant.conversations.at(turn.conversation).replies) {
+        if (tenant.replies.at(reply).turn == turn.id) out.push_back(reply);
+    }
+    return out;
+}
+
+// The turn's own messages always have their place; of the rest the newest.
+std::vector<HistoryLine> history_lines(const SimTenant& tenant, const SimTurn& turn, const SimStep& step) {
+    const SimConversation& conversation = tenant.conversations.at(turn.conversation);
+    const auto turns = answered_turns(tenant, turn.id);
+    std::map<std::pair<std::int64_t, int>, HistoryLine> lines;  // by place
+    std::size_t own = 0;
+    std::size_t before = 0;
+    for (auto it = conversation.messages.rbegin(); it != conversation.messages.rend(); ++it) {
+        const bool in_turn = it->inbound && it->turn && turns.contains(*it->turn);
+        if (in_turn) {
+            if (++own <= longest_turn) lines[{it->seq, 0}] = {it->author, it->text, true};
+            continue;
+        }
+        const bool said =
+            it->inbound
+                ? it->opens_turn() && it->seq <= turn.last_seq
+                : it->seq <= step.cutoff.value_or(conversation.last_seq) &&
+                      !(it->reply && tenant.replies.at(*it->reply).status == SimReply::Status::failed);
+        if (said && ++before <= longest_history) lines[{it->seq, 0}] = {it->author, it->text, false};
+    }
+    for (const auto& id : step.pending) {
+        const SimReply& reply = tenant.replies.at(id);
+        const auto author = reply.turn ? HistoryLine::Author::agent : HistoryLine::Author::human;
+        lines[{reply.order.first, 1 + reply.order.second}] = {author, reply.text, false};
+    }
+    std::vector<HistoryLine> out;
+    for (auto& [place, line] : lines) out.push_back(std::move(line));
+    return out;
+}
+
+}  // namespace
 
 bool may_be_superseded(const SimTurn& turn, SysTime now) {
     return turn.supersedes_count < 2 && now - turn.first_at < Millis{90'000} && !turn.wrote;
@@ -34,7 +78,15 @@ TurnClaim SimDatabase::claim_turn(TenantId tenant_id, ConversationId id, const s
         }
         return {TurnClaim::State::none, {}};
     }
-    if (tenant.open.size() >= static_cast<std::size_t>(max_open_turns))
+    // A turn that was made and never went on has its place already: its burst must not wait.
+    const bool has_its_place = std::any_of(wanted.begin(), wanted.end(), [&](const auto& message) {
+        const auto place = tenant.messages.find(message);
+        if (place == tenant.messages.end()) return false;
+        const auto& [where, seq] = place->second;
+        const auto& turn = tenant.conversations.at(where).messages.at(static_cast<std::size_t>(seq - 1)).turn;
+        return turn && tenant.open.contains(*turn) && tenant.turns.at(*turn).steps.empty();
+    });
+    if (tenant.open.size() >= static_cast<std::size_t>(max_open_turns) && !has_its_place)
         return {TurnClaim::State::too_many, {}};
 
     SimTurn made;
@@ -56,18 +108,18 @@ TurnClaim SimDatabase::claim_turn(TenantId tenant_id, ConversationId id, const s
         const bool unsent =
             std::any_of(conversation.replies.begin(), conversation.replies.end(), [&](const auto& reply) {
                 const SimReply& it = tenant.replies.at(reply);
-                return it.turn == previous.id && it.status == SimReply::Status::pending;
+                return it.turn == previous.id && it.status == SimReply::Status::pending && !it.in_flight();
             });
         const bool alive = previous.status == SimTurn::Status::open ||
                            (previous.status == SimTurn::Status::answered && unsent);
         if (!alive) continue;
         // Its claimer may have died before it told anyone: then only this turn can answer its messages.
-        const bool nobody_looked = previous.status == SimTurn::Status::open && !previous.step &&
+        const bool nobody_looked = previous.status == SimTurn::Status::open && previous.steps.empty() &&
                                    std::any_of(of_burst.begin(), of_burst.end(), [&](const auto* message) {
                                        return message->turn == previous.id;
                                    });
         if (may_be_superseded(previous, now) || nobody_looked) {
-            close_turn(tenant, previous, SimTurn::Status::superseded, "superseded");
+            close_turn(tenant, previous, SimTurn::Status::superseded, "");
             drop_unsent(tenant, conversation, previous.id, "superseded");
             made.supersedes = previous.id;
             made.supersedes_count = previous.supersedes_count + 1;
@@ -126,17 +178,31 @@ TurnText SimDatabase::turn_text(TenantId tenant_id, TurnId id) {
     const auto found = tenant.turns.find(id);
     if (found == tenant.turns.end()) return {TurnText::State::erased, {}};
     const auto turns = answered_turns(tenant, id);
+    std::vector<std::string> said;
+    for (const auto& message : tenant.conversations.at(found->second.conversation).messages) {
+        if (message.inbound && message.turn && turns.contains(*message.turn)) said.push_back(message.text);
+    }
+    if (said.empty()) return {TurnText::State::erased, {}};
     TurnText out{
         found->second.status == SimTurn::Status::open ? TurnText::State::live : TurnText::State::over, {}};
-    for (const auto& message : tenant.conversations.at(found->second.conversation).messages) {
-        if (message.inbound && message.turn && turns.contains(*message.turn)) out.text += message.text + "\n";
-    }
+    for (std::size_t i = said.size() > longest_turn ? said.size() - longest_turn : 0; i < said.size(); ++i)
+        out.text += (out.text.empty() ? "" : "\n") + said[i];
     return out;
 }
 
-void SimDatabase::freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages) {
-    SimTurn& it = tenants.at(tenant).turns.at(turn);
-    if (!it.step) it.step = std::move(passages);
+void SimDatabase::freeze_step(TenantId tenant_id, TurnId id, std::vector<Passage> passages) {
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.turns.find(id);
+    if (found == tenant.turns.end()) return;
+    SimTurn& turn = found->second;
+    const SimConversation& conversation = tenant.conversations.at(turn.conversation);
+    SimStep step{std::move(passages), conversation.last_seq, {}};
+    for (const auto& reply : conversation.replies) {
+        const SimReply& it = tenant.replies.at(reply);
+        if (it.status == SimReply::Status::pending && it.order.first < turn.first_seq)
+            step.pending.push_back(reply);
+    }
+    turn.steps.try_emplace(0, std::move(step));
 }
 
 Inference SimDatabase::load(TenantId tenant_id, TurnId id) {
@@ -152,61 +218,46 @@ Inference SimDatabase::load(TenantId tenant_id, TurnId id) {
     out.epoch = turn.epoch;
     if (turn.status == SimTurn::Status::answered) {
         out.state = Inference::State::answered;
-        for (const auto& reply : conversation.replies) {
-            if (tenant.replies.at(reply).turn == id) out.replies.push_back(reply);
-        }
+        out.replies = replies_of(tenant, turn);
         return out;
     }
     if (turn.status != SimTurn::Status::open || conversation.human || conversation.epoch != turn.epoch) {
         out.state = Inference::State::over;
-        out.reason = turn.reason.empty() ? "human" : turn.reason;
+        out.reason = turn.status == SimTurn::Status::open         ? "human"
+                     : turn.status == SimTurn::Status::failed     ? "failed"
+                     : turn.status == SimTurn::Status::superseded ? "superseded"
+                                                                  : turn.reason;
         return out;
     }
-    const auto turns = answered_turns(tenant, id);
+    // step 0 carries the request of every step of its turn
+    const auto frozen = turn.steps.find(0);
+    const SimStep step = frozen == turn.steps.end() ? SimStep{} : frozen->second;
+    out.history = history_lines(tenant, turn, step);
     for (const auto& message : conversation.messages) {
-        const bool in_turn = message.turn && turns.contains(*message.turn) && message.inbound;
-        if (message.inbound && message.seq > turn.last_seq) continue;
-        out.history.push_back({message.author, message.text, in_turn});
         if (message.turn == id && message.inbound) out.last_message = message.event_id;
     }
     out.shop = "shop " + tenant_id.to_string();
     out.agent.name = "sim";
     out.agent.provider = "sim";
-    out.passages = turn.step.value_or(std::vector<Passage>{});
+    out.passages = step.passages;
     out.channel = conversation.account.channel;
     out.account = conversation.account.external_id;
     out.to = conversation.to;
     return out;
 }
 
-std::vector<ReplyId> SimDatabase::commit_answer(TenantId tenant_id, TurnId id,
+std::vector<ReplyId> SimDatabase::commit_answer(TenantId tenant_id, TurnId id, int step,
                                                 const std::vector<std::string>& bubbles, SysTime now) {
-    SimTenant& tenant = tenants.at(tenant_id);
-    SimTurn& turn = tenant.turns.at(id);
-    SimConversation& conversation = tenant.conversations.at(turn.conversation);
-    if (turn.status == SimTurn::Status::answered) return load(tenant_id, id).replies;
-    if (turn.status != SimTurn::Status::open) return {};
-    if (conversation.human || conversation.epoch != turn.epoch) {
-        close_turn(tenant, turn, SimTurn::Status::dropped, "human");
-        return {};
-    }
-    std::vector<ReplyId> out;
-    for (const auto& bubble : bubbles) {
-        const int index = static_cast<int>(out.size());
-        SimReply reply;
-        reply.id = agent_reply_id(id, index);
-        reply.conversation = conversation.id;
-        reply.turn = id;
-        reply.text = bubble;
-        reply.epoch = turn.epoch;
-        reply.order = {turn.last_seq, index};
-        reply.created = now;
-        out.push_back(reply.id);
-        conversation.replies.push_back(reply.id);
-        tenant.replies[reply.id] = std::move(reply);
-    }
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.turns.find(id);
+    if (found == tenant.turns.end()) return {};
+    SimTurn& turn = found->second;
+    turn.steps.try_emplace(step);  // the call was made and will be billed, whatever becomes of its answer
+    if (turn.status == SimTurn::Status::answered) return replies_of(tenant, turn);
+    if (turn.status != SimTurn::Status::open || !may_speak(tenant, turn)) return {};
+    const auto replies = add_replies(tenant, turn, bubbles, now);
     close_turn(tenant, turn, SimTurn::Status::answered, "");
-    return out;
+    return replies;
 }
 
 std::vector<ReplyId> SimDatabase::fail_turn(TenantId tenant_id, TurnId id, const std::string& code,
@@ -215,15 +266,41 @@ std::vector<ReplyId> SimDatabase::fail_turn(TenantId tenant_id, TurnId id, const
     const auto found = tenant.turns.find(id);
     if (found == tenant.turns.end()) return {};
     SimTurn& turn = found->second;
-    if (turn.status == SimTurn::Status::failed) return {agent_reply_id(id, 0)};
-    const bool was_open = turn.status == SimTurn::Status::open;
-    const auto replies = commit_answer(tenant_id, id, {"fallback"}, now);
-    if (was_open && turn.status == SimTurn::Status::answered) {
-        turn.status = SimTurn::Status::failed;
-        turn.reason = code;
-        tenant.replies.at(replies.front()).by_agent = false;  // the system's: no newer message holds it
-    }
+    if (turn.status == SimTurn::Status::answered || turn.status == SimTurn::Status::failed)
+        return replies_of(tenant, turn);
+    if (turn.status != SimTurn::Status::open || !may_speak(tenant, turn)) return {};
+    const auto replies = add_replies(tenant, turn, {"fallback"}, now);
+    tenant.replies.at(replies.front()).by_agent = false;  // the system's: no newer message holds it
+    close_turn(tenant, turn, SimTurn::Status::failed, code);
     return replies;
+}
+
+// What was decided before somebody took over is void.
+bool SimDatabase::may_speak(SimTenant& tenant, SimTurn& turn) {
+    const SimConversation& conversation = tenant.conversations.at(turn.conversation);
+    if (!conversation.human && conversation.epoch == turn.epoch) return true;
+    close_turn(tenant, turn, SimTurn::Status::dropped, "human");
+    return false;
+}
+
+std::vector<ReplyId> SimDatabase::add_replies(SimTenant& tenant, const SimTurn& turn,
+                                              const std::vector<std::string>& bubbles, SysTime now) {
+    std::vector<ReplyId> out;
+    for (const auto& bubble : bubbles) {
+        const int index = static_cast<int>(out.size());
+        SimReply reply;
+        reply.id = agent_reply_id(turn.id, index);
+        reply.conversation = turn.conversation;
+        reply.turn = turn.id;
+        reply.text = bubble;
+        reply.epoch = turn.epoch;
+        reply.order = {turn.last_seq, index};
+        reply.created = now;
+        out.push_back(reply.id);
+        tenant.conversations.at(turn.conversation).replies.push_back(reply.id);
+        tenant.replies[reply.id] = std::move(reply);
+    }
+    return out;
 }
 
 void SimDatabase::drop_turn(TenantId tenant_id, TurnId id, const std::string& reason) {

@@ -41,9 +41,8 @@ class SimResolveStore final : public ResolveStore {
         });
     }
     Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) override {
-        return session_.transact("find_owner", [this, channel, scope] {
-            return session_.database.find_account(channel, {}, scope);
-        });
+        return session_.transact(
+            "find_owner", [this, channel, scope] { return session_.database.find_owner(channel, scope); });
     }
     Task<StoredMessage> store_message(Account account, Inbound inbound, SysTime appended,
                                       std::string) override {
@@ -137,10 +136,10 @@ class SimInferStore final : public InferStore {
         return session_.transact("load",
                                  [this, tenant, turn] { return session_.database.load(tenant, turn); });
     }
-    Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int, Completion,
+    Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion,
                                              std::vector<std::string> bubbles, SysTime now) override {
-        return session_.transact("commit_answer", [this, tenant, turn, bubbles, now] {
-            return session_.database.commit_answer(tenant, turn, bubbles, now);
+        return session_.transact("commit_answer", [this, tenant, turn, step, bubbles, now] {
+            return session_.database.commit_answer(tenant, turn, step, bubbles, now);
         });
     }
     Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
@@ -217,6 +216,29 @@ class SimSettleStore final : public SettleStore {
     Session& session_;
 };
 
+class SimHandoffStore final : public HandoffStore {
+  public:
+    explicit SimHandoffStore(Session& session) : session_(session) {}
+    Task<bool> take_over(TenantId tenant, ConversationId conversation, SysTime now) override {
+        return session_.transact(
+            "take_over", [=, this] { return session_.database.take_over(tenant, conversation, now); });
+    }
+    Task<bool> give_back(TenantId tenant, ConversationId conversation, SysTime) override {
+        return session_.transact("give_back",
+                                 [=, this] { return session_.database.give_back(tenant, conversation); });
+    }
+    Task<std::optional<ReplyId>> request_reply(TenantId tenant, ConversationId conversation,
+                                               std::string client_id, std::string text,
+                                               SysTime now) override {
+        return session_.transact("request_reply", [=, this] {
+            return session_.database.request_reply(tenant, conversation, client_id, text, now);
+        });
+    }
+
+  private:
+    Session& session_;
+};
+
 class SimTimers final : public Timers {
   public:
     explicit SimTimers(Session& session) : session_(session) {}
@@ -225,7 +247,7 @@ class SimTimers final : public Timers {
             const Record& record = timer.record;
             const TimerId id = timer_id(record.topic, record.key, record.headers.id);
             const auto [found, made] = session_.database.timers.try_emplace(
-                id, SimTimer{{}, timer, ++session_.database.last_timer_life, 0, {}});
+                id, SimTimer{{}, timer, ++session_.database.last_timer_life, 1, {}});
             if (!made) {
                 SimTimer& it = found->second;
                 it.timer = {std::max(it.timer.due, timer.due), record};
@@ -285,6 +307,7 @@ struct SimStores::Parts {
     SimInferStore infer{session};
     SimRelayStore relay;
     SimSettleStore settle{session};
+    SimHandoffStore handoff{session};
     SimTimers timers{session};
     SimDeadLetters dead_letters{session};
     SimVault vault;
@@ -312,6 +335,9 @@ RelayStore& SimStores::relay() {
 }
 SettleStore& SimStores::settle() {
     return parts_->settle;
+}
+HandoffStore& SimStores::handoff() {
+    return parts_->handoff;
 }
 Timers& SimStores::timers() {
     return parts_->timers;

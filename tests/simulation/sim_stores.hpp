@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "domain/gateway_stores.hpp"
 #include "domain/live.hpp"
 #include "runtime/source.hpp"
 #include "tests/simulation/sim_database.hpp"
@@ -25,6 +26,7 @@ class SimStores {
     InferStore& infer();
     RelayStore& relay();
     SettleStore& settle();
+    HandoffStore& handoff();
     Timers& timers();
     DeadLetters& dead_letters();
     Vault& vault();

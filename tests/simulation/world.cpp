@@ -117,7 +117,7 @@ std::vector<SimBubble> SimWorld::bubbles(const Account& account, const std::stri
 void SimWorld::reply_as_human(const Account& account, const std::string& who, const std::string& client_id,
                               const std::string& text) {
     const ConversationId id = conversation(account, who);
-    const ReplyId reply = database.request_reply(account.tenant, id, client_id, text, clock.now());
+    const ReplyId reply = database.request_reply(account.tenant, id, client_id, text, clock.now()).value();
     std::vector<Record> records;
     records.push_back(to_record(ReplyReady{account.tenant, id, reply, std::nullopt}));
     stamp_ingress(records, std::string(installation), new_traceparent(random), clock.now(),

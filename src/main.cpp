@@ -57,7 +57,7 @@ Backend make_backend() {
     backend.version = RELEVO_VERSION;
     backend.stages = StageThread::stage_names();
     backend.cluster = [](const Config& config) {
-        return std::make_unique<KafkaAdmin>(KafkaSettings{config.kafka_brokers});
+        return std::make_unique<KafkaAdmin>(kafka_settings(config));
     };
     backend.schema = [](const Config& config) { return std::make_unique<PostgresSchema>(config); };
     backend.shops = [](const Config& config) { return std::make_unique<PostgresShops>(config); };

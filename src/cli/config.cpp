@@ -24,6 +24,7 @@ Config read_config(const YAML::Node& root) {
            [&](const auto& n) {
                read(n,
                     {{"brokers", string(config.kafka_brokers)},
+                     {"prefix", string(config.kafka_prefix)},
                      {"replication", [&](const auto& p) { config.replication = number<int>(p, 1, 9); }}},
                     {"brokers"});
            }},

@@ -18,6 +18,7 @@ struct Config {
     } http;
     std::string public_url;  ///< how the world reaches `http`; the default is made from it
     std::string kafka_brokers;
+    std::string kafka_prefix;   ///< of this installation's topics and groups, where several share a cluster
     int replication = 1;        ///< copies of each topic's partitions; 3 in production
     Secret postgres_url;        ///< as relevo_app
     Secret postgres_owner_url;  ///< as relevo_owner; only `relevo migrate` needs it

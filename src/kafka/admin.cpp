@@ -96,14 +96,16 @@ struct KafkaAdmin::Impl {
         return event;
     }
 
-    // Partitions by topic.
+    // Partitions by topic, of this installation's.
     std::map<std::string, int> partitions() {
         const rd_kafka_metadata_t* metadata = nullptr;
         check(rd_kafka_metadata(client.get(), 1, nullptr, &metadata, millis()),
               "asking " + settings.brokers + " for the cluster's topics");
         std::map<std::string, int> out;
         for (int i = 0; i < metadata->topic_cnt; ++i) {
-            out[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
+            const std::string_view name = metadata->topics[i].topic;
+            if (!name.starts_with(settings.prefix)) continue;
+            out[std::string(name.substr(settings.prefix.size()))] = metadata->topics[i].partition_cnt;
         }
         rd_kafka_metadata_destroy(metadata);
         return out;
@@ -111,8 +113,8 @@ struct KafkaAdmin::Impl {
 
     void create(const TopicSpec& spec, int replication) {
         char text[256];
-        NewTopic topic(
-            rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, replication, text, sizeof text));
+        NewTopic topic(rd_kafka_NewTopic_new(settings.in_cluster(spec.name).c_str(), spec.partitions,
+                                             replication, text, sizeof text));
         if (!topic) throw Failure({Fault::permanent, "kafka.refused", text});
         for (const auto& [name, value] : topic_settings(spec)) {
             rd_kafka_NewTopic_set_config(topic.get(), name, value.c_str());
@@ -133,7 +135,8 @@ struct KafkaAdmin::Impl {
 
     // Of a topic that is there.
     void configure(const TopicSpec& spec) {
-        ConfigResource topic(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, spec.name.c_str()));
+        ConfigResource topic(
+            rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, settings.in_cluster(spec.name).c_str()));
         for (const auto& [name, value] : topic_settings(spec)) {
             const rdkafka::KafkaError wrong(rd_kafka_ConfigResource_add_incremental_config(
                 topic.get(), name, RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, value.c_str()));
@@ -150,11 +153,16 @@ struct KafkaAdmin::Impl {
         }
     }
 
+    rdkafka::Partitions all_partitions(const std::string& topic, int count) const {
+        rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
+        rd_kafka_topic_partition_list_add_range(list.get(), settings.in_cluster(topic).c_str(), 0, count - 1);
+        return list;
+    }
+
     // `edge` is RD_KAFKA_OFFSET_SPEC_EARLIEST or _LATEST.
     std::map<std::int32_t, std::int64_t> log_offsets(const std::string& topic, int count, std::int64_t edge) {
-        rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
-        for (int i = 0; i < count; ++i)
-            rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i)->offset = edge;
+        rdkafka::Partitions list = all_partitions(topic, count);
+        for (int i = 0; i < count; ++i) list->elems[i].offset = edge;
         const auto given = options(RD_KAFKA_ADMIN_OP_LISTOFFSETS);
         rd_kafka_ListOffsets(client.get(), list.get(), given.get(), queue.get());
         const auto event = answer("asking for the offsets of " + topic);
@@ -172,9 +180,9 @@ struct KafkaAdmin::Impl {
 
     std::map<std::int32_t, GroupOffset> group_offsets(const std::string& group, const std::string& topic,
                                                       int count) {
-        rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
-        for (int i = 0; i < count; ++i) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i);
-        ListOffsetsOf request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
+        const rdkafka::Partitions list = all_partitions(topic, count);
+        ListOffsetsOf request(
+            rd_kafka_ListConsumerGroupOffsets_new(settings.in_cluster(group).c_str(), list.get()));
         rd_kafka_ListConsumerGroupOffsets_t* requests[] = {request.get()};
         const auto given = options(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
         rd_kafka_ListConsumerGroupOffsets(client.get(), requests, 1, given.get(), queue.get());
@@ -203,9 +211,11 @@ struct KafkaAdmin::Impl {
                            const std::map<std::int32_t, std::int64_t>& offsets) {
         rdkafka::Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
         for (const auto& [partition, offset] : offsets) {
-            rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
+            rd_kafka_topic_partition_list_add(list.get(), settings.in_cluster(topic).c_str(), partition)
+                ->offset = offset;
         }
-        AlterOffsets request(rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), list.get()));
+        AlterOffsets request(
+            rd_kafka_AlterConsumerGroupOffsets_new(settings.in_cluster(group).c_str(), list.get()));
         rd_kafka_AlterConsumerGroupOffsets_t* requests[] = {request.get()};
         const auto given = options(RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS);
         rd_kafka_AlterConsumerGroupOffsets(client.get(), requests, 1, given.get(), queue.get());

@@ -48,7 +48,7 @@ struct Batch {
 
 struct KafkaSink::Impl {
     Impl(asio::any_io_executor given, const KafkaSettings& settings, Limits limits)
-        : executor(std::move(given)) {
+        : executor(std::move(given)), prefix(settings.prefix) {
         rdkafka::Conf conf = rdkafka::make_conf(
             settings, {{"enable.idempotence", "true"},
                        {"acks", "all"},
@@ -104,9 +104,10 @@ struct KafkaSink::Impl {
 
     rd_kafka_resp_err_t enqueue(const Record& record, Batch* batch) {
         rd_kafka_headers_t* headers = rdkafka::write_headers(record.headers);
+        topic.assign(prefix).append(record.topic);
         std::array<rd_kafka_vu_t, 6> fields{};
         fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
-        fields[0].u.cstr = record.topic.c_str();
+        fields[0].u.cstr = topic.c_str();
         fields[1].vtype = RD_KAFKA_VTYPE_KEY;
         fields[1].u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
         fields[2].vtype = RD_KAFKA_VTYPE_VALUE;
@@ -126,6 +127,8 @@ struct KafkaSink::Impl {
     }
 
     asio::any_io_executor executor;
+    const std::string prefix;
+    std::string topic;  // of the record that is being written, as the cluster has it
     rdkafka::Client client;
     rdkafka::Queue queue;
     std::unique_ptr<rdkafka::Wakeups> wakeups;
@@ -156,7 +159,8 @@ void KafkaSink::append(std::vector<Record> records, Appended appended) {
 
 Task<void> KafkaSink::warm_up(std::string topic) {
     constexpr int wait_ms = 5'000;
-    rd_kafka_topic_t* handle = rd_kafka_topic_new(impl_->client.get(), topic.c_str(), nullptr);
+    const std::string in_cluster = impl_->prefix + topic;
+    rd_kafka_topic_t* handle = rd_kafka_topic_new(impl_->client.get(), in_cluster.c_str(), nullptr);
     const rd_kafka_metadata_t* metadata = nullptr;
     if (rd_kafka_metadata(impl_->client.get(), 0, handle, &metadata, wait_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_metadata_destroy(metadata);

@@ -44,10 +44,10 @@ rdkafka::Partitions to_list(const std::string& topic, std::span<const Commit> co
 
 struct KafkaSource::Impl {
     Impl(asio::any_io_executor executor, const KafkaSettings& settings, const std::string& group,
-         std::string name, Limits given)
-        : topic(std::move(name)), limits(given), timer(executor) {
+         std::string topic_name, Limits given)
+        : name(std::move(topic_name)), topic(settings.in_cluster(name)), limits(given), timer(executor) {
         rdkafka::Conf conf = rdkafka::make_conf(
-            settings, {{"group.id", group},
+            settings, {{"group.id", settings.in_cluster(group)},
                        {"group.protocol", "consumer"},
                        {"enable.auto.commit", "false"},
                        {"enable.auto.offset.store", "false"},
@@ -136,7 +136,7 @@ struct KafkaSource::Impl {
         }
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) return;
         Envelope record;
-        record.topic = topic;
+        record.topic = name;
         record.partition = message->partition;
         record.offset = Offset{message->offset};
         record.appended = from_millis(rd_kafka_message_timestamp(message, nullptr));
@@ -215,7 +215,8 @@ struct KafkaSource::Impl {
         log_warn("kafka.commit", {{"topic", topic}, {"code", "timed out"}});
     }
 
-    std::string topic;
+    std::string name;   // as records carry it
+    std::string topic;  // as the cluster has it
     Limits limits;
     asio::steady_timer timer;
     bool signalled = false;

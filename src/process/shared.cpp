@@ -2,6 +2,10 @@
 
 namespace relevo {
 
+KafkaSettings kafka_settings(const Config& config) {
+    return {config.kafka_brokers, config.kafka_prefix};
+}
+
 ModelSettings model_settings(const Config& config) {
     ModelSettings settings;
     if (!config.providers.openai.empty()) settings.openai_base_url = config.providers.openai;

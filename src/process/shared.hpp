@@ -10,6 +10,7 @@
 #include "cli/config.hpp"
 #include "core/clock.hpp"
 #include "core/random.hpp"
+#include "kafka/settings.hpp"
 #include "models/list.hpp"
 #include "postgres/stores.hpp"
 #include "redis/live.hpp"
@@ -26,6 +27,7 @@ T await(Task<T> task) {
     return result.get();
 }
 
+KafkaSettings kafka_settings(const Config& config);
 ModelSettings model_settings(const Config& config);
 ChannelSettings channel_settings(const Config& config);
 DatabaseConfig database_config(const Secret& url);

@@ -41,7 +41,7 @@ StageThread::StageThread(const PipelineSpec& pipeline, const StageSpec& spec, in
       random_(std::stoull(SystemRandom().hex(8), nullptr, 16)),
       stage_(make_stage(shared)),
       source_(make_source(shared)),
-      sink_(io_.get_executor(), KafkaSettings{shared.config.kafka_brokers}, {}),
+      sink_(io_.get_executor(), kafka_settings(shared.config), {}),
       worker_(
           spec, number,
           WorkerParts{*stage_, *source_, sink_, *shared.timers, *shared.dead_letters, shared.clock, random_,
@@ -118,7 +118,7 @@ std::unique_ptr<Source> StageThread::make_source(Shared& shared) {
     if (spec_.input == timers_input) {
         return std::make_unique<TimersSource>(io_.get_executor(), shared.database, shared.clock);
     }
-    return std::make_unique<KafkaSource>(io_.get_executor(), KafkaSettings{shared.config.kafka_brokers},
+    return std::make_unique<KafkaSource>(io_.get_executor(), kafka_settings(shared.config),
                                          spec_.group, spec_.input, KafkaSource::Limits{});
 }
 

@@ -66,6 +66,28 @@ TEST_CASE("a record arrives with its key, its value, its headers and the broker'
     CHECK(age > -std::chrono::minutes(5));
 }
 
+TEST_CASE("two installations of one cluster share the topic's name and no record") {
+    TestCluster cluster;
+    KafkaSettings other = cluster.settings;
+    other.prefix = cluster.topic() + "-other.";
+    KafkaAdmin(other).apply(cluster.pipeline, 1, [](const std::string&) {});
+    boost::asio::io_context io;
+    KafkaSink sink(io.get_executor(), other, {});
+    run(io, sink.publish({cluster.record("1:a", "theirs")}));
+    KafkaSource source(io.get_executor(), other, cluster.group(), cluster.topic(), {});
+    Seen seen;
+    run(io, read_until(source, seen, [&] { return seen.records.size() == 1; }));
+    CHECK(seen.records.front().topic == cluster.topic());
+    const auto written = [&](const KafkaSettings& settings) {
+        std::int64_t end = 0;
+        for (const auto& lag : KafkaAdmin(settings).lag(cluster.pipeline)) end += lag.end;
+        return end;
+    };
+    CHECK(written(other) == 1);
+    CHECK(written(cluster.settings) == 0);
+    CHECK(KafkaAdmin(other).topics(cluster.pipeline).front().actual == 4);
+}
+
 TEST_CASE("records that are not wanted stay until they are") {
     TestCluster cluster;
     boost::asio::io_context io;

@@ -61,7 +61,8 @@ Backend make_backend() {
     };
     backend.schema = [](const Config& config) { return std::make_unique<PostgresSchema>(config); };
     backend.shops = [](const Config& config) { return std::make_unique<PostgresShops>(config); };
-    backend.run = run;
+    backend.run = [](const Config& config, const std::vector<PipelineSpec>& pipelines,
+                     const RunOptions& options) { return run(config, pipelines, options); };
     return backend;
 }
 

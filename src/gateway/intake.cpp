@@ -28,7 +28,8 @@ Task<void> Intake::take(Endpoint endpoint, Parsed parsed) {
         ingest(endpoint, parsed, installation, new_traceparent(random), started, expires_after);
     if (records.empty()) co_return;
     const double count = static_cast<double>(records.size());
-    const std::vector<Record> kept = observer ? records : std::vector<Record>{};
+    const std::vector<Record> kept = observers.empty() ? std::vector<Record>{} : records;
+    for (Observer* observer : observers) observer->received(kept);
     // Whoever sent it hears from us within four seconds, whatever the producer still hopes for.
     using namespace boost::asio::experimental::awaitable_operators;
     const auto done =
@@ -38,7 +39,7 @@ Task<void> Intake::take(Endpoint endpoint, Parsed parsed) {
     }
     if (std::get<0>(done)) throw Failure(*std::get<0>(done));
     metrics.count("ingress_records", "Records that ingress wrote", "channel", endpoint.channel, count);
-    if (observer) observer(kept, started);
+    for (Observer* observer : observers) observer->ingested(kept, started);
 }
 
 Task<void> Intake::request(ReplyReady reply) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "domain/records.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/sink.hpp"
+#include "runtime/worker_parts.hpp"
 
 namespace relevo {
 
@@ -22,8 +22,7 @@ struct Intake {
     Metrics& metrics;
     std::string installation;
     Millis expires_after{std::chrono::hours(24)};
-    /// Tells the demo page; may be empty.
-    std::function<void(const std::vector<Record>&, SysTime started)> observer{};
+    std::vector<Observer*> observers{};
 
     /// Returns when the log has all of it. Throws the sink's Failure otherwise: "kafka.too_large"
     /// is permanent, all others are transient.

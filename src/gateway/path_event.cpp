@@ -74,4 +74,14 @@ std::string ingress_event(const Record& record, SysTime started, SysTime ended) 
                  ended);
 }
 
+void PathPublisher::ingested(const std::vector<Record>& records, SysTime started) {
+    for (const auto& record : records) {
+        live_.publish(path_channel, ingress_event(record, started, clock_.now()));
+    }
+}
+
+void PathPublisher::settled(const Settlement& settlement) {
+    live_.publish(path_channel, path_event(settlement));
+}
+
 }  // namespace relevo

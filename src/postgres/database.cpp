@@ -54,16 +54,21 @@ class Wait {
 Task<std::string> Database::call(std::string op, TenantId tenant, std::string request,
                                  std::optional<Millis> deadline) {
     auto executor = co_await boost::asio::this_coro::executor;
+    DatabaseObserver* const observer = pool_->config().observer;
+    if (observer) observer->asked(op);
     Wait wait(executor, {std::move(op), tenant, std::move(request)},
               deadline.value_or(pool_->config().deadline));
     pool_->submit(wait.call());
     Result<std::string> result = co_await wait.result();
+    if (observer) observer->answered(wait.call()->op(), !result);
     co_return std::move(result).value();
 }
 
 Task<std::vector<std::string>> Database::call_all(std::string op,
                                                   std::vector<std::pair<TenantId, std::string>> requests) {
     auto executor = co_await boost::asio::this_coro::executor;
+    DatabaseObserver* const observer = pool_->config().observer;
+    if (observer) observer->asked(op);
     std::vector<std::unique_ptr<Wait>> waits;
     for (auto& [tenant, request] : requests) {
         waits.push_back(std::make_unique<Wait>(executor, DatabaseCall{op, tenant, std::move(request)},
@@ -80,6 +85,7 @@ Task<std::vector<std::string>> Database::call_all(std::string op,
             failed = result.error();
         }
     }
+    if (observer) observer->answered(op, failed.has_value());
     if (failed) throw Failure(*failed);
     co_return results;
 }

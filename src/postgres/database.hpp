@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,12 +13,22 @@
 
 namespace relevo {
 
+/// Told of each operation, on the caller's thread.
+class DatabaseObserver {
+  public:
+    virtual ~DatabaseObserver() = default;
+    virtual void asked(std::string_view op) = 0;
+    /// Not told where the caller was cancelled. A call that failed may have run all the same.
+    virtual void answered(std::string_view op, bool failed) = 0;
+};
+
 struct DatabaseConfig {
     std::string url;  ///< postgresql://…, as libpq takes it
     int connections = 8;
     Millis deadline{10'000};           ///< of a call, its wait for a connection included
     std::size_t max_waiting = 10'000;  ///< calls without a connection; beyond it a call fails at once
     std::size_t max_batch = 200;       ///< calls of one transaction: more would hold their locks for too long
+    DatabaseObserver* observer = nullptr;
 };
 
 /// PostgreSQL behind a few threads. Calls of the same operation that wait for a connection go in one

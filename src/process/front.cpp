@@ -4,7 +4,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "core/log.hpp"
-#include "gateway/path_event.hpp"
 
 namespace relevo {
 
@@ -31,9 +30,9 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       http_(io),
       channels_(make_channels(channel_settings(shared.config), http_)),
       endpoints_(*endpoints_store_, *shared.vault, channels_, shared.clock),
-      sink_(io.get_executor(), kafka_settings(shared.config),
-            {ingress_delivery_timeout, Millis{2}, 100'000}),
-      intake_{sink_, shared.clock, random_, shared.metrics, shared.installation, expires_after, {}},
+      sink_(io.get_executor(), kafka_settings(shared.config), {ingress_delivery_timeout, Millis{2}, 100'000}),
+      intake_{sink_,         shared.clock,    random_, shared.metrics, shared.installation,
+              expires_after, shared.observers},
       webhooks_(channels_, endpoints_, intake_),
       widget_(endpoints_, *web_store_, shared.live, intake_, random_),
       cluster_(kafka_settings(shared.config), Millis{2'000}),
@@ -56,7 +55,8 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
 
 Task<void> Front::warm_up() {
     co_await endpoints_.preload();
-    co_await asio::co_spawn(blocking_, sink_.warm_up(std::string(topics::messages_received)), asio::use_awaitable);
+    co_await asio::co_spawn(blocking_, sink_.warm_up(std::string(topics::messages_received)),
+                            asio::use_awaitable);
 }
 
 Task<void> Front::stop() {
@@ -92,11 +92,6 @@ void Front::serve_demo() {
     demo_ = std::make_unique<Demo>(*demo_store_, *handoff_, shared_.live, intake_, shared_.config.public_url);
     demo_->add_routes(router_, demo_files_);
     sockets_.add("/demo", demo_->name_space());
-    intake_.observer = [this](const std::vector<Record>& records, SysTime started) {
-        for (const auto& record : records) {
-            shared_.live.publish(path_channel, ingress_event(record, started, shared_.clock.now()));
-        }
-    };
 }
 
 void Front::listen(const RunOptions& options) {

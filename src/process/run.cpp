@@ -46,18 +46,15 @@ std::set<std::string> chosen_stages(const std::vector<PipelineSpec>& pipelines, 
 
 }  // namespace
 
-int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const RunOptions& options) {
+int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const RunOptions& options,
+        const Surroundings& surroundings) {
     raise_open_files();
     const auto chosen = chosen_stages(pipelines, options);
     check_schema(config.postgres_url.reveal(), config.migrations);
     asio::io_context io{1};
-    Shared shared(config, io);
-    Observer observer;
-    if (options.demo) {
-        observer = [&](const Settlement& settlement) {
-            shared.live.publish(path_channel, path_event(settlement));
-        };
-    }
+    Shared shared(config, io, surroundings);
+    PathPublisher path(shared.live, shared.clock);
+    if (options.demo) shared.observers.push_back(&path);
     std::vector<std::unique_ptr<StageMetrics>> metrics;
     std::vector<std::unique_ptr<StageThread>> threads;
     std::vector<Heartbeat> heartbeats;
@@ -66,8 +63,8 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
             if (!chosen.contains(stage.name)) continue;
             metrics.push_back(std::make_unique<StageMetrics>(shared.metrics.registry(), stage.name));
             for (int number = 0; number < (options.workers ? options.workers : stage.workers); ++number) {
-                threads.push_back(std::make_unique<StageThread>(pipeline, stage, number, shared,
-                                                                *metrics.back(), observer));
+                threads.push_back(
+                    std::make_unique<StageThread>(pipeline, stage, number, shared, *metrics.back()));
                 heartbeats.push_back(threads.back()->heartbeat(number));
             }
         }

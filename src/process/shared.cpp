@@ -35,15 +35,17 @@ ChannelLimitsByName channel_limits() {
 
 }  // namespace
 
-DatabaseConfig database_config(const Secret& url) {
+DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer) {
     DatabaseConfig config;
     config.url = url.reveal();
+    config.observer = observer;
     return config;
 }
 
-Shared::Shared(const Config& given, boost::asio::io_context& io)
+Shared::Shared(const Config& given, boost::asio::io_context& io, const Surroundings& around)
     : config(given),
-      database(database_config(given.postgres_url)),
+      surroundings(around),
+      database(database_config(given.postgres_url, around.database)),
       installation(await(installation_id(database))),
       live(io, {given.redis_url, installation, {}, 10'000}, random),
       resolve(make_resolve_store(database)),
@@ -54,6 +56,8 @@ Shared::Shared(const Config& given, boost::asio::io_context& io)
       settle(make_settle_store(database)),
       timers(make_timers(database)),
       dead_letters(make_dead_letters(database)),
-      vault(make_vault(database, MasterKey::read(given.master_key_file))) {}
+      vault(make_vault(database, MasterKey::read(given.master_key_file))) {
+    if (around.observer) observers.push_back(around.observer);
+}
 
 }  // namespace relevo

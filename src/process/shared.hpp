@@ -5,6 +5,7 @@
 #include <boost/asio/use_future.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "channels/list.hpp"
 #include "cli/config.hpp"
@@ -13,6 +14,7 @@
 #include "kafka/settings.hpp"
 #include "models/list.hpp"
 #include "postgres/stores.hpp"
+#include "process/surroundings.hpp"
 #include "redis/live.hpp"
 #include "runtime/metrics.hpp"
 
@@ -30,14 +32,16 @@ T await(Task<T> task) {
 KafkaSettings kafka_settings(const Config& config);
 ModelSettings model_settings(const Config& config);
 ChannelSettings channel_settings(const Config& config);
-DatabaseConfig database_config(const Secret& url);
+DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer = nullptr);
 
 /// What all threads of the process share.
 struct Shared {
     /// Waits for PostgreSQL's answer. `io` carries the live events.
-    Shared(const Config& given, boost::asio::io_context& io);
+    Shared(const Config& given, boost::asio::io_context& io, const Surroundings& around);
 
     const Config& config;
+    const Surroundings& surroundings;
+    std::vector<Observer*> observers;  ///< complete before the first worker is made
     SystemClock clock;
     SystemRandom random;
     Metrics metrics;

@@ -24,6 +24,12 @@ namespace {
 // A campaign's answers of one shop at the same time; the others' come in between.
 constexpr int max_open_turns = 500;
 
+std::unique_ptr<HttpClient> make_http(const std::string& stage, asio::io_context& io,
+                                      const Surroundings& surroundings) {
+    std::unique_ptr<HttpClient> http = std::make_unique<PooledHttpClient>(io);
+    return surroundings.http ? surroundings.http(stage, std::move(http)) : std::move(http);
+}
+
 SetAside set_aside(DeadLetters& letters, const std::string& stage) {
     return [&letters, stage](const Envelope& record, const Error& error) {
         return letters.bury({make_dead_letter(record, stage, error, 1)});
@@ -33,19 +39,18 @@ SetAside set_aside(DeadLetters& letters, const std::string& stage) {
 }  // namespace
 
 StageThread::StageThread(const PipelineSpec& pipeline, const StageSpec& spec, int number, Shared& shared,
-                         StageMetrics& metrics, Observer observer)
+                         StageMetrics& metrics)
     : spec_(spec),
-      http_(io_),
-      channels_(make_channels(channel_settings(shared.config), http_)),
-      models_(make_model_providers(model_settings(shared.config), http_, shared.clock)),
+      http_(make_http(spec.name, io_, shared.surroundings)),
+      channels_(make_channels(channel_settings(shared.config), *http_)),
+      models_(make_model_providers(model_settings(shared.config), *http_, shared.clock)),
       random_(std::stoull(SystemRandom().hex(8), nullptr, 16)),
       stage_(make_stage(shared)),
       source_(make_source(shared)),
       sink_(io_.get_executor(), kafka_settings(shared.config), {}),
-      worker_(
-          spec, number,
-          WorkerParts{*stage_, *source_, sink_, *shared.timers, *shared.dead_letters, shared.clock, random_,
-                      metrics, shared.installation, pipeline.expires_after, std::move(observer)}) {}
+      worker_(spec, number,
+              WorkerParts{*stage_, *source_, sink_, *shared.timers, *shared.dead_letters, shared.clock,
+                          random_, metrics, shared.installation, pipeline.expires_after, shared.observers}) {}
 
 void StageThread::start(std::function<void()> failed) {
     thread_ = std::thread([this, failed = std::move(failed)] {
@@ -118,8 +123,8 @@ std::unique_ptr<Source> StageThread::make_source(Shared& shared) {
     if (spec_.input == timers_input) {
         return std::make_unique<TimersSource>(io_.get_executor(), shared.database, shared.clock);
     }
-    return std::make_unique<KafkaSource>(io_.get_executor(), kafka_settings(shared.config),
-                                         spec_.group, spec_.input, KafkaSource::Limits{});
+    return std::make_unique<KafkaSource>(io_.get_executor(), kafka_settings(shared.config), spec_.group,
+                                         spec_.input, KafkaSource::Limits{});
 }
 
 }  // namespace relevo

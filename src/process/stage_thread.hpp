@@ -20,7 +20,7 @@ namespace relevo {
 class StageThread {
   public:
     StageThread(const PipelineSpec& pipeline, const StageSpec& spec, int number, Shared& shared,
-                StageMetrics& metrics, Observer observer);
+                StageMetrics& metrics);
 
     /// `failed` is called on this worker's thread when it cannot go on.
     void start(std::function<void()> failed);
@@ -40,7 +40,7 @@ class StageThread {
 
     const StageSpec& spec_;
     boost::asio::io_context io_{1};
-    PooledHttpClient http_;
+    std::unique_ptr<HttpClient> http_;
     Channels channels_;
     ModelProviders models_;
     SeededRandom random_;

@@ -127,8 +127,10 @@ Task<void> Jobs::serve(Work first, SignalPtr signal) {
     for (; work; work = stopping_ ? std::nullopt : lanes_.take()) {
         const Place job = begin(std::move(*work), signal);
         std::optional<Error> error;
+        tell_observers(&Observer::taken, *job);
         try {
             Outcome outcome = co_await parts_.stage.handle(job->work.records);
+            tell_observers(&Observer::handled, *job);
             auto* emit = std::get_if<Emit>(&outcome);
             if (emit && !emit->records.empty()) {
                 append(job, std::move(emit->records));
@@ -152,7 +154,7 @@ Task<void> Jobs::serve(Work first, SignalPtr signal) {
 void Jobs::append(Place job, std::vector<Record> records) {
     const SysTime now = parts_.clock.now();
     for (auto& record : records) stamp(*job, record, now);
-    if (parts_.observer) job->emitted = records;
+    if (!parts_.observers.empty()) job->emitted = records;
     job->signal.reset();
     parts_.sink.append(std::move(records),
                        [this, job](std::optional<Error> error) { appended(job, std::move(error)); });
@@ -164,6 +166,7 @@ void Jobs::appended(Place job, std::optional<Error> error) {
         return;
     }
     parts_.metrics.took(parts_.clock.now() - job->attempt_started);
+    if (!error) tell_observers(&Observer::published, *job);
     if (!error && !Lanes::is_over(job->work)) settle(*job);
     finish(job);
     go_on_soon();
@@ -229,6 +232,7 @@ Task<void> Jobs::see_through(Job& job, std::optional<Error> error) {
 
 Task<void> Jobs::perform(Job& job) {
     Outcome outcome = co_await parts_.stage.handle(job.work.records);
+    tell_observers(&Observer::handled, job);
     co_await carry_out(job, std::move(outcome));
 }
 
@@ -258,8 +262,9 @@ Task<void> Jobs::carry_out(Job& job, Outcome outcome) {
         job.outcome = StageMetrics::Outcome::emit;
         if (emit->records.empty()) co_return;
         for (auto& record : emit->records) stamp(job, record, parts_.clock.now());
-        if (parts_.observer) job.emitted = emit->records;
+        if (!parts_.observers.empty()) job.emitted = emit->records;
         co_await parts_.sink.publish(std::move(emit->records));
+        tell_observers(&Observer::published, job);
     } else if (auto* drop = std::get_if<Drop>(&outcome)) {
         job.outcome = StageMetrics::Outcome::drop;
         job.reason = std::move(drop->reason);
@@ -318,10 +323,17 @@ void Jobs::settle(Job& job) {
                                     {"offset", job.first().offset.value},
                                     {"trace", trace_id(job.first().headers.traceparent)}});
     }
-    if (!parts_.observer) return;
+    if (parts_.observers.empty()) return;
     static constexpr std::string_view names[] = {"emit", "drop", "park", "retry", "dead"};
-    parts_.observer({spec_, job.work.records, names[static_cast<std::size_t>(job.outcome)], job.reason,
-                     job.emitted, job.started, parts_.clock.now()});
+    const Settlement settlement{
+        spec_,       job.work.records,  names[static_cast<std::size_t>(job.outcome)], job.reason, job.emitted,
+        job.started, parts_.clock.now()};
+    for (Observer* observer : parts_.observers) observer->settled(settlement);
+}
+
+void Jobs::tell_observers(void (Observer::*step)(const StageSpec&, const WorkRecords&),
+                          const Job& job) const {
+    for (Observer* observer : parts_.observers) (observer->*step)(spec_, job.work.records);
 }
 
 // Several jobs may have one signal; whoever hears it may end at once, so first all are found, then all are

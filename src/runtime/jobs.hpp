@@ -63,6 +63,7 @@ class Jobs {
     Task<void> park(Job& job, SysTime due);
     void count_failure(const Job& job, const Error& error, int attempt);
     void stamp(const Job& job, Record& record, SysTime now);
+    void tell_observers(void (Observer::*step)(const StageSpec&, const WorkRecords&), const Job& job) const;
     void settle(Job& job);
     void tell(boost::asio::cancellation_type type, const std::function<bool(Job&)>& which);
 

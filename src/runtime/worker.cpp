@@ -122,7 +122,9 @@ void Worker::commit(SysTime now) {
     if (now - committed_at_ < commit_every) return;
     committed_at_ = now;
     const auto due = commits();
-    if (!due.empty()) parts_.source.commit(due);
+    if (due.empty()) return;
+    parts_.source.commit(due);
+    for (Observer* observer : parts_.observers) observer->committed(spec_, due);
 }
 
 void Worker::report(SysTime now) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +26,27 @@ struct Settlement {
     SysTime started;
     SysTime ended;
 };
-using Observer = std::function<void(const Settlement&)>;
+
+/// Watches the work, for a trace or a page that shows it. Called on the thread that does the work and that
+/// waits for it: it is quick and throws nothing. A piece of work is taken once; what failed is handled again.
+class Observer {
+  public:
+    virtual ~Observer() = default;
+    /// These came in from outside, and are about to be written to the log.
+    virtual void received(const std::vector<Record>&) {}
+    /// The log has them; whoever sent them is told so now.
+    virtual void ingested(const std::vector<Record>&, SysTime /*started*/) {}
+    /// A lane handed it out.
+    virtual void taken(const StageSpec&, const WorkRecords&) {}
+    /// The stage has decided; nothing of what follows is done yet.
+    virtual void handled(const StageSpec&, const WorkRecords&) {}
+    /// The log has what the stage emits.
+    virtual void published(const StageSpec&, const WorkRecords&) {}
+    /// Its offsets count as finished from here on.
+    virtual void settled(const Settlement&) {}
+    /// The broker was given these offsets.
+    virtual void committed(const StageSpec&, const std::vector<Commit>&) {}
+};
 
 /// What a worker works with; all of it outlives the worker.
 struct WorkerParts {
@@ -41,7 +60,7 @@ struct WorkerParts {
     StageMetrics& metrics;
     std::string installation;  ///< stamped on every record
     Millis expires_after{std::chrono::hours(24)};
-    Observer observer{};
+    std::vector<Observer*> observers{};
 };
 
 }  // namespace relevo

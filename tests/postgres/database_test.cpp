@@ -44,10 +44,19 @@ void add_operations(const TestDatabase& test) {
         "GRANT EXECUTE ON FUNCTION op_test_note TO relevo_app");
 }
 
+struct Told final : DatabaseObserver {
+    void asked(std::string_view op) override { steps.push_back("asked " + std::string(op)); }
+    void answered(std::string_view op, bool failed) override {
+        steps.push_back((failed ? "failed " : "answered ") + std::string(op));
+    }
+    std::vector<std::string> steps;
+};
+
 // Takes one login and then answers nothing.
 class FrozenServer {
   public:
-    FrozenServer() : acceptor_(io_, {boost::asio::ip::address_v4::loopback(), 0}), thread_([this] { serve(); }) {}
+    FrozenServer()
+        : acceptor_(io_, {boost::asio::ip::address_v4::loopback(), 0}), thread_([this] { serve(); }) {}
     ~FrozenServer() { thread_.join(); }
     std::string url() const {
         return "postgresql://relevo@127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) +
@@ -60,7 +69,9 @@ class FrozenServer {
         char startup[1'024];
         client.read_some(boost::asio::buffer(startup));
         using namespace std::string_literals;
-        const std::string logged_in = "R\0\0\0\x08\0\0\0\0"s + "S\0\0\0\x16server_version\0" "15\0"s +
+        const std::string logged_in = "R\0\0\0\x08\0\0\0\0"s +
+                                      "S\0\0\0\x16server_version\0"
+                                      "15\0"s +
                                       "Z\0\0\0\x05I"s;
         boost::asio::write(client, boost::asio::buffer(logged_in));
         boost::system::error_code closed;
@@ -115,6 +126,21 @@ TEST_CASE("calls that wait together are one transaction") {
     CHECK(test.query("SELECT count(*), count(DISTINCT batch) FROM notes") == "50|1");
 }
 
+TEST_CASE("an observer is told of each operation, and whether it failed") {
+    TestDatabase test;
+    add_operations(test);
+    Told told;
+    DatabaseConfig config{test.app_url(), 1};
+    config.observer = &told;
+    Database database(config);
+    run(database.call("test_note", {}, "{\"n\":1}"));
+    error_of([&] { run(database.call("test_note", {}, "{\"n\":0}")); });
+    run(database.call_all("test_note", {{TenantId{}, "{\"n\":2}"}, {TenantId{}, "{\"n\":5}"}}));
+    CHECK(told.steps == std::vector<std::string>{"asked test_note", "answered test_note", "asked test_note",
+                                                 "failed test_note", "asked test_note",
+                                                 "answered test_note"});
+}
+
 TEST_CASE("no operation but op_ functions can be named") {
     TestDatabase test;
     Database database({test.app_url(), 1});
@@ -147,9 +173,8 @@ TEST_CASE("a statement that was cut in the middle is run again on a new connecti
                                        boost::asio::use_future);
     std::thread killer([&] {
         // as soon as it runs
-        while (
-            test.query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                       "WHERE datname = current_database() AND wait_event = 'PgSleep'") == "0") {
+        while (test.query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                          "WHERE datname = current_database() AND wait_event = 'PgSleep'") == "0") {
         }
     });
     context.run();

@@ -88,14 +88,19 @@ class WorkerBench {
           source(clock, journal),
           stage_(*this, std::move(handle)),
           stage_metrics_(metrics.registry(), "test"),
-          worker_(
-              spec, 0,
-              WorkerParts{stage_, source, sink_, timers_, dead_letters_, clock, random_, stage_metrics_,
-                          "here", Millis{3'600'000},
-                          [this](const Settlement& it) {
-                              settlements.push_back(std::string(it.outcome) + " " + std::string(it.reason));
-                          }},
-              grace) {
+          worker_(spec, 0,
+                  WorkerParts{stage_,
+                              source,
+                              sink_,
+                              timers_,
+                              dead_letters_,
+                              clock,
+                              random_,
+                              stage_metrics_,
+                              "here",
+                              Millis{3'600'000},
+                              {&watcher_}},
+                  grace) {
         set_log_level(LogLevel::error);
         spec.name = "test";
         boost::asio::co_spawn(*io_, worker_.run(), [this](std::exception_ptr failure) {
@@ -142,6 +147,7 @@ class WorkerBench {
     std::vector<DeadLetter> letters;
     std::vector<Timer> parked;
     std::vector<std::string> settlements;
+    Journal steps;  // what the observer was told, and what was published
     std::function<Task<void>(const std::vector<Record>&)> before_publish =
         [](const std::vector<Record>&) -> Task<void> { co_return; };
     std::function<Task<void>()> before_bury = []() -> Task<void> { co_return; };
@@ -195,6 +201,7 @@ class WorkerBench {
             co_await bench.before_publish(records);
             for (auto& record : records) {
                 bench.journal.push_back("publish " + record.value);
+                bench.steps.push_back("publish " + record.value);
                 bench.published.push_back(std::move(record));
             }
         }
@@ -221,12 +228,31 @@ class WorkerBench {
         WorkerBench& bench;
     };
 
+    struct Watcher final : Observer {
+        explicit Watcher(WorkerBench& its_bench) : bench(its_bench) {}
+        void taken(const StageSpec&, const WorkRecords& work) override { note("taken", work); }
+        void handled(const StageSpec&, const WorkRecords& work) override { note("handled", work); }
+        void published(const StageSpec&, const WorkRecords& work) override { note("published", work); }
+        void settled(const Settlement& it) override {
+            note("settled", it.records);
+            bench.settlements.push_back(std::string(it.outcome) + " " + std::string(it.reason));
+        }
+        void committed(const StageSpec&, const std::vector<Commit>& commits) override {
+            for (const auto& it : commits) bench.steps.push_back("committed " + it.next.to_string());
+        }
+        void note(const std::string& what, const WorkRecords& work) {
+            bench.steps.push_back(what + " " + std::string(work.front().value));
+        }
+        WorkerBench& bench;
+    };
+
     std::unique_ptr<boost::asio::io_context> io_ = std::make_unique<boost::asio::io_context>(1);
     SeededRandom random_{1};
     TestStage stage_;
     TestSink sink_{*this};
     TestTimers timers_{*this};
     TestDeadLetters dead_letters_{*this};
+    Watcher watcher_{*this};
     StageMetrics stage_metrics_;
     Worker worker_;
 };

@@ -41,6 +41,28 @@ TEST_CASE("a record is published before it is committed") {
     CHECK(it.settlements == Journal{"emit "});
 }
 
+TEST_CASE("an observer is told of each step as it is done") {
+    int failures = 1;
+    WorkerBench it([&](std::vector<std::string> values, int) -> Task<Outcome> {
+        if (values.front() == "y") co_return Drop{"not wanted"};
+        if (values.front() == "z" && failures-- > 0) throw transient();
+        co_return echo(values);
+    });
+    it.fetch({{"1:a", "x"}});
+    it.run_for(Millis{1'000});
+    CHECK(it.steps ==
+          Journal{"taken x", "handled x", "publish x", "published x", "settled x", "committed 1"});
+    it.steps.clear();
+    it.fetch({{"1:a", "y"}});
+    it.run_for(Millis{1'000});
+    CHECK(it.steps == Journal{"taken y", "handled y", "settled y", "committed 2"});
+    it.steps.clear();
+    it.fetch({{"1:a", "z"}});
+    it.run_for(Millis{5'000});
+    CHECK(it.steps ==
+          Journal{"taken z", "handled z", "publish z", "published z", "settled z", "committed 3"});
+}
+
 TEST_CASE("what a stage emits carries who made it, why, for whom and until when") {
     WorkerBench it(forward);
     Fetched fetched;
@@ -302,7 +324,9 @@ TEST_CASE("a record that the broker refuses is tried again alone, and others of 
 
 TEST_CASE("the next record of a key waits until what follows from the one before is durable") {
     WorkerBench it(forward);
-    it.before_publish = [&](const std::vector<Record>&) { return it.clock.sleep_until(it.clock.now() + Millis{1'000}); };
+    it.before_publish = [&](const std::vector<Record>&) {
+        return it.clock.sleep_until(it.clock.now() + Millis{1'000});
+    };
     it.fetch({{"1:a", "x"}, {"1:a", "y"}, {"1:b", "z"}});
     it.run_for(Millis{500});
     CHECK(it.calls == 2);

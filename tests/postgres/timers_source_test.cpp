@@ -8,7 +8,6 @@
 #include <functional>
 #include <pqxx/pqxx>
 
-#include "domain/timer_codec.hpp"
 #include "tests/postgres/fixture.hpp"
 
 using namespace relevo;
@@ -89,30 +88,6 @@ struct Frozen {
 
 }  // namespace
 
-TEST_CASE("a parked record comes back when it is due, as it was, and is gone once committed") {
-    Fixture fixture;
-    const auto timers = make_timers(fixture.database);
-    SetClock clock;
-    Reader reader(fixture, clock);
-    CHECK(std::holds_alternative<Assigned>(reader.await(reader.source.next(true, Millis{0}))));
-    const Timer parked = timer(at(100), "1:abc", "r1");
-    run(timers->park(parked));
-    CHECK(reader.due().empty());
-    clock.time = at(100);
-    const auto due = reader.due();
-    REQUIRE(due.size() == 1);
-    CHECK(due[0].topic == "timers");
-    CHECK(due[0].key == "1:abc");
-    const Record record = decode_timer(due[0].value);
-    CHECK(record.topic == "replies.ready");
-    CHECK(record.value == parked.record.value);
-    CHECK(record.headers.id == "r1");
-    CHECK(record.headers.expires == at(9'999));
-    CHECK_FALSE(record.headers.time);
-    reader.commit(due[0]);
-    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "0");
-}
-
 TEST_CASE("dead letters of two sources, and of one that starts later, are all kept") {
     Fixture fixture;
     const auto letters = make_dead_letters(fixture.database);
@@ -135,70 +110,6 @@ TEST_CASE("dead letters of two sources, and of one that starts later, are all ke
         reader.commit(due[0]);
     }
     CHECK(fixture.test.query("SELECT count(*) FROM dead_letters") == "3");
-}
-
-TEST_CASE("what one process leased, another gets only after the lease") {
-    Fixture fixture;
-    const auto timers = make_timers(fixture.database);
-    SetClock clock;
-    clock.time = at(100);
-    Reader first(fixture, clock);
-    Reader second(fixture, clock);
-    first.await(first.source.next(true, Millis{0}));
-    second.await(second.source.next(true, Millis{0}));
-    for (int i = 0; i < 10; ++i) {
-        // of a tenant, of another, of nobody
-        const std::string key = i % 3 == 0 ? "whatsapp:1001:5" : std::to_string(i % 3) + ":abc";
-        run(timers->park(timer(at(10 + i), key, std::to_string(i))));
-    }
-    CHECK(first.due().size() == 10);
-    CHECK(second.due().empty());
-    clock.time = at(161);
-    CHECK(second.due().size() == 10);
-}
-
-TEST_CASE("a record that is parked again while it wakes stays parked, for the later time") {
-    Fixture fixture;
-    const auto timers = make_timers(fixture.database);
-    SetClock clock;
-    clock.time = at(100);
-    Reader reader(fixture, clock);
-    reader.await(reader.source.next(true, Millis{0}));
-    run(timers->park(timer(at(90), "1:abc", "r1")));
-    const auto due = reader.due();
-    REQUIRE(due.size() == 1);
-    run(timers->park(timer(at(200), "1:abc", "r1")));
-    reader.commit(due[0]);
-    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "1");
-    CHECK(reader.due().empty());
-    clock.time = at(200);
-    CHECK(reader.due().size() == 1);
-}
-
-TEST_CASE("a record that was woken by another process and parked anew is not deleted with its earlier row") {
-    Fixture fixture;
-    const auto timers = make_timers(fixture.database);
-    SetClock clock;
-    clock.time = at(100);
-    Reader slow(fixture, clock);
-    Reader quick(fixture, clock);
-    slow.await(slow.source.next(true, Millis{0}));
-    quick.await(quick.source.next(true, Millis{0}));
-    run(timers->park(timer(at(90), "1:abc", "r1")));
-    const auto late = slow.due();
-    REQUIRE(late.size() == 1);
-    clock.time = at(161);  // its lease has run out
-    const auto first = quick.due();
-    REQUIRE(first.size() == 1);
-    quick.commit(first[0]);
-    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "0");
-    run(timers->park(timer(at(90), "1:abc", "r1")));
-    slow.commit(late[0]);
-    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "1");
-    const auto second = quick.due();
-    REQUIRE(second.size() == 1);
-    quick.commit(second[0]);
-    CHECK(fixture.test.query("SELECT count(*) FROM timers") == "0");
 }
 
 TEST_CASE("what is due and not leased yet is what the source is behind, counted once a second at most") {

@@ -163,7 +163,7 @@ class SimDatabase {
                                          const std::string& client_id, const std::string& text, SysTime now);
 
   private:
-    std::optional<TenantId> sole_shop(const std::string& channel, EndpointId scope) const;
+    std::optional<TenantId> sole_shop(EndpointId scope) const;
     SimConversation& ensure_conversation(const Account& account, const Inbound& inbound);
     bool is_our_own(const SimTenant& tenant, const SimConversation& conversation, const Inbound& echo) const;
     void silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now);

@@ -14,10 +14,10 @@ StoredMessage stored(const SimConversation& conversation, const SimMessage& mess
 }  // namespace
 
 // The shop that alone can be meant by what comes through the address.
-std::optional<TenantId> SimDatabase::sole_shop(const std::string& channel, EndpointId scope) const {
+std::optional<TenantId> SimDatabase::sole_shop(EndpointId scope) const {
     std::set<TenantId> shops;
     for (const auto& account : accounts) {
-        if (account.channel == channel && speaks_for(scope, account)) shops.insert(account.tenant);
+        if (speaks_for(scope, account)) shops.insert(account.tenant);
     }
     return shops.size() == 1 ? std::optional(*shops.begin()) : std::nullopt;
 }
@@ -33,11 +33,11 @@ std::optional<Account> SimDatabase::find_account(const std::string& channel, con
         if (!account.retired) ++standing;
         if (!found || found->retired) found = account;
     }
-    return standing <= 1 && sole_shop(channel, scope) ? found : std::nullopt;
+    return standing <= 1 && sole_shop(scope) ? found : std::nullopt;
 }
 
 std::optional<Account> SimDatabase::find_owner(const std::string& channel, EndpointId scope) {
-    const auto shop = sole_shop(channel, scope);
+    const auto shop = sole_shop(scope);
     std::optional<Account> found;
     for (const auto& account : accounts) {
         if (account.channel != channel || account.tenant != shop) continue;

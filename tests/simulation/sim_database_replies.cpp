@@ -149,6 +149,7 @@ void SimDatabase::finish_reply(TenantId tenant_id, ReplyId id, int attempt, cons
     const auto found = tenant.replies.find(id);
     if (found == tenant.replies.end()) return;
     SimReply& reply = found->second;
+    if (attempt < 1 || static_cast<std::size_t>(attempt) > reply.deliveries.size()) return;
     SimDelivery& delivery = reply.deliveries.at(static_cast<std::size_t>(attempt - 1));
     SimConversation& conversation = tenant.conversations.at(reply.conversation);
     using Status = SimDelivery::Status;

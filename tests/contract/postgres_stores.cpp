@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <sstream>
+
+#include "postgres/timers_source.hpp"
+#include "tests/contract/stores.hpp"
+
+namespace relevo::testing {
+namespace {
+
+// As the simulated database tells it. A text has no line end, so that a row is a line.
+constexpr std::string_view all_rows = R"(
+SELECT format('contact %s %s', tenant_id, id) FROM contacts
+UNION ALL SELECT format('alias %s %s %s | %s', tenant_id, kind, value, contact_id) FROM aliases
+UNION ALL SELECT format('archive %s %s %s', tenant_id, account_id, event_id) FROM archive
+UNION ALL SELECT format('conversation %s | %s, epoch %s, handled %s of %s, to %s | next %s', id, mode, epoch,
+    handled_seq, last_seq, address_value,
+    CASE next_send_at WHEN '-infinity' THEN 0 ELSE to_millis(next_send_at) END) FROM conversations
+UNION ALL SELECT format('message %s | %s %s %s: %s | %s at %s | turn %s | reply %s', direction, seq,
+    CASE author WHEN 'system' THEN 'agent' ELSE author END, kind, text, conversation_id, to_millis(appended_at),
+    coalesce(turn_id::text, '-'), coalesce(reply_id::text, '-')) FROM messages
+UNION ALL SELECT format('turn %s | %s%s | %s first %s last %s at %s | supersedes %s count %s | epoch %s', id, status,
+    CASE reason WHEN '' THEN '' ELSE ': ' || reason END, conversation_id, first_seq, last_seq, to_millis(first_at),
+    coalesce(supersedes::text, '-'), supersedes_count, epoch) FROM turns
+UNION ALL SELECT format('step %s %s | cutoff %s | pending %s', turn_id, step, coalesce(request ->> 'cutoff', '-'),
+    (SELECT coalesce(string_agg(p, ',' ORDER BY p), '') FROM jsonb_array_elements_text(request -> 'pending') AS p))
+    FROM steps
+UNION ALL SELECT format('reply %s | %s%s | %s turn %s %s %s | epoch %s order %s.%s | due %s asked %s', id, status,
+    CASE reason WHEN '' THEN '' ELSE ': ' || reason END, conversation_id, coalesce(turn_id::text, '-'), author, text,
+    epoch, order_seq, order_index, coalesce(to_millis(due_at), 0), coalesce(to_millis(asked_at), 0)) FROM replies
+UNION ALL SELECT format('delivery %s %s | %s, %s, receipt %s | due %s at %s', reply_id, attempt, status, provider_id,
+    coalesce(receipt, '-'), coalesce(to_millis(due_at), 0), to_millis(at)) FROM deliveries
+UNION ALL SELECT format('timer %s | due %s parks %s | %s %s', id, to_millis(due_at), parks, key, value) FROM timers
+UNION ALL SELECT format('dead letter %s %s %s %s | %s %s', stage, topic, partition, record_offset, code, attempts)
+    FROM dead_letters
+)";
+
+}  // namespace
+
+struct PostgresStores::Parts {
+    boost::asio::io_context io;
+    Fixture fixture{2};
+    std::unique_ptr<Timers> timers = make_timers(fixture.database);
+    std::unique_ptr<DeadLetters> dead_letters = make_dead_letters(fixture.database);
+    std::vector<std::unique_ptr<RelayStore>> relays;
+};
+
+PostgresStores::PostgresStores() : parts_(std::make_unique<Parts>()) {
+    Fixture& fixture = parts_->fixture;
+    fixture.test.query("UPDATE tenants SET fallback_text = 'fallback'");  // as the simulated shops say it
+    ballet = fixture.ballet;
+    other = fixture.other;
+    resolve = fixture.resolve.get();
+    buffer = fixture.buffer.get();
+    retrieve = fixture.retrieve.get();
+    infer = fixture.infer.get();
+    relay = fixture.relay.get();
+    settle = fixture.settle.get();
+    handoff = fixture.handoff.get();
+    timers = parts_->timers.get();
+    dead_letters = parts_->dead_letters.get();
+}
+
+PostgresStores::~PostgresStores() = default;
+
+boost::asio::any_io_executor PostgresStores::executor() {
+    return parts_->io.get_executor();
+}
+
+void PostgresStores::work() {
+    parts_->io.restart();
+    parts_->io.run_one();
+}
+
+RelayStore& PostgresStores::another_relay() {
+    parts_->relays.push_back(make_relay_store(
+        parts_->fixture.database, {{"whatsapp", {{}, Millis{4'000}, ChannelLimits::Unknown::hold}},
+                                   {"web", {{}, Millis{4'000}, ChannelLimits::Unknown::resend}}}));
+    return *parts_->relays.back();
+}
+
+std::unique_ptr<Source> PostgresStores::timers_source() {
+    return std::make_unique<TimersSource>(executor(), parts_->fixture.database, clock, Millis{0});
+}
+
+std::string PostgresStores::rows() {
+    std::istringstream in(parts_->fixture.test.query(all_rows));
+    std::vector<std::string> rows;
+    for (std::string line; std::getline(in, line);) rows.push_back(line);
+    std::sort(rows.begin(), rows.end());
+    std::string text;
+    for (const auto& row : rows) text += row + "\n";
+    return text;
+}
+
+void PostgresStores::clear() {
+    parts_->relays.clear();
+    parts_->fixture.test.query("TRUNCATE contacts, archive, timers, dead_letters CASCADE");
+}
+
+std::vector<Account> PostgresStores::accounts() {
+    std::vector<Account> all;
+    for (const auto& [channel, id] : std::vector<std::pair<std::string, std::string>>{{"whatsapp", "1001"},
+                                                                                      {"telegram", "777"},
+                                                                                      {"web", "ballet"},
+                                                                                      {"whatsapp", "2002"},
+                                                                                      {"web", "ferreteria"}})
+        all.push_back(account(channel, id));
+    return all;
+}
+
+}  // namespace relevo::testing

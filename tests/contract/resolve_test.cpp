@@ -1,0 +1,90 @@
+#include <doctest/doctest.h>
+
+#include "tests/contract/stores.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+TEST_CASE_TEMPLATE("a contact is known by any alias and gains the missing ones", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    const Account account = stores.account();
+    const auto by_number = stores.store("1", "hola", at(0));
+    Inbound both = inbound("2", "soy yo");
+    both.aliases.push_back({"wa_user", "ana.1"});
+    stores.run(stores.resolve->store_message(account, both, at(1), "t"));
+    Inbound by_user = inbound("3", "de nuevo");
+    by_user.aliases = {{"wa_user", "ana.1"}};
+    const auto third = stores.run(stores.resolve->store_message(account, by_user, at(2), "t"));
+    CHECK(third.conversation == by_number.conversation);
+    CHECK(third.seq == 3);
+    CHECK(stores.status(third.conversation).ends_with("to ana.1"));
+}
+
+TEST_CASE_TEMPLATE("the same sender writing to two shops is two people in two conversations", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    const auto here = stores.store("1", "hola", at(0));
+    const Account there = stores.account("whatsapp", "2002");
+    const auto elsewhere = stores.run(stores.resolve->store_message(there, inbound("1", "hola"), at(0), "t"));
+    CHECK(here.conversation != elsewhere.conversation);
+    CHECK(elsewhere.seq == 1);
+    CHECK(stores.count("contact ") == 2);
+}
+
+TEST_CASE_TEMPLATE("a renamed contact is found under the new alias and answered there", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    const auto before = stores.store("1", "hola", at(0));
+    stores.run(stores.resolve->rename_contact(stores.account(), {"wa_id", "5491150000001"},
+                                              {"wa_id", "5491199999999"}));
+    CHECK(stores.status(before.conversation).ends_with("to 5491199999999"));
+    const auto after = stores.store("2", "cambié el número", at(1), "5491199999999");
+    CHECK(after.conversation == before.conversation);
+}
+
+TEST_CASE_TEMPLATE("the owner's echo takes the conversation over and silences what was coming", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    const auto stored = stores.store("1", "hola", at(0));
+    const TurnId turn = stores.claim(stored, at(16));
+    const auto replies = stores.answer(turn, {"uno", "dos"}, at(17));
+    const auto echo = stores.run(stores.resolve->store_echo(
+        stores.account(), inbound("echo.1", "yo te ayudo", "5491150000001", InboundKind::echo), at(18), "t"));
+    CHECK(echo.human);
+    CHECK(echo.seq == 2);
+    CHECK(stores.ask(replies[0], at(19)).reason == "human");
+    const auto next = stores.store("2", "gracias", at(20));
+    CHECK(next.human);
+    CHECK(stores.run(stores.buffer->claim_turn(stores.ballet, next.conversation, {next.message}, at(40), 10))
+              .state == TurnClaim::State::none);
+    CHECK(stores.status(stored.conversation) == "human, epoch 1, handled 3 of 3, to 5491150000001");
+}
+
+TEST_CASE_TEMPLATE("an echo of our own bubble changes nothing, also while its send is not noted yet", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    const TurnId turn = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    const auto replies = stores.answer(turn, {"uno", "dos"}, at(17));
+    const auto claim = stores.ask(replies[0], at(18));
+    const Inbound echo = inbound("wamid.out", "uno", "5491150000001", InboundKind::echo);
+    CHECK_FALSE(stores.run(stores.resolve->store_echo(stores.account(), echo, at(18), "t")).human);
+    stores.accept(claim, "wamid.out", at(18));
+    CHECK_FALSE(stores.run(stores.resolve->store_echo(stores.account(), echo, at(19), "t")).human);
+    CHECK(stores.row("message out") == "2 agent message: uno");
+    CHECK(stores.status(claim.permit->reply()) == "sent");
+    CHECK(stores.ask(replies[1], at(23)).state == ReplyClaim::State::send);
+}
+
+TEST_CASE_TEMPLATE("an account is found by its name, or as the one account of its address", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    const Account named = stores.account();
+    CHECK(named.tenant == stores.ballet);
+    CHECK(named.window.quiet == Millis{16'000});
+    const auto alone = stores.run(stores.resolve->find_account("whatsapp", "", named.endpoint));
+    REQUIRE(alone);
+    CHECK(alone->id == named.id);
+    CHECK_FALSE(stores.run(stores.resolve->find_account("whatsapp", "9999", named.endpoint)));
+    CHECK_FALSE(stores.run(stores.resolve->find_account("telegram", "", named.endpoint)));
+}

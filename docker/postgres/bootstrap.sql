@@ -6,13 +6,13 @@
 
 SET client_min_messages = warning;
 
--- owner: owns tables and migrates. app: the process; row-level security binds it. operator: the operator's reads.
+-- owner: owns tables and migrates; makes databases, for `relevo prove`, which works in one of its own. app: the process; row-level security binds it. operator: the operator's reads.
 -- router: logs in nowhere; owns the few functions that cross tenants, so that they have its rights and no more.
 SELECT format('CREATE ROLE %I', role)
 FROM unnest(ARRAY['relevo_owner', 'relevo_app', 'relevo_operator', 'relevo_router']) AS role
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
 
-ALTER ROLE relevo_owner LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'owner_password';
+ALTER ROLE relevo_owner LOGIN NOSUPERUSER NOBYPASSRLS CREATEDB NOCREATEROLE PASSWORD :'owner_password';
 ALTER ROLE relevo_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'app_password';
 ALTER ROLE relevo_operator LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'operator_password';
 ALTER ROLE relevo_router NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
@@ -24,6 +24,16 @@ REVOKE ALL ON DATABASE relevo FROM PUBLIC;
 GRANT CONNECT ON DATABASE relevo TO relevo_app, relevo_operator;
 
 \connect relevo
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE EXTENSION IF NOT EXISTS unaccent;
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+
+-- What `relevo prove` copies: only a superuser can add the extension vector.
+SELECT 'CREATE DATABASE relevo_blank IS_TEMPLATE true'
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'relevo_blank') \gexec
+REVOKE ALL ON DATABASE relevo_blank FROM PUBLIC;
+\connect relevo_blank
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS vector;
 CREATE EXTENSION IF NOT EXISTS unaccent;

@@ -55,6 +55,7 @@ void add_migrate(Commands& commands);
 void add_shops(Commands& commands);
 void add_check(Commands& commands);
 void add_lag(Commands& commands);
+void add_prove(Commands& commands);
 void add_version(Commands& commands);
 
 /// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".

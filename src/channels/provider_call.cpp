@@ -84,11 +84,16 @@ Sent unknown(std::string code, std::string text) {
             .error = {Fault::permanent, std::move(code), std::move(text)}};
 }
 
+Sent away(Sent sent) {
+    sent.away = true;
+    return sent;
+}
+
 Sent without_answer(std::string_view channel, const HttpFault& fault, const Secret& token) {
     std::string text = without_token(fault.text, token);
     if (fault.reached == Reached::no)
-        return refused(Fault::transient, code_of(channel, "unreachable"), std::move(text));
-    return unknown(code_of(channel, "no_answer"), std::move(text));
+        return away(refused(Fault::transient, code_of(channel, "unreachable"), std::move(text)));
+    return away(unknown(code_of(channel, "no_answer"), std::move(text)));
 }
 
 Sent unreadable_answer(std::string_view channel, const HttpResponse& response) {
@@ -96,10 +101,10 @@ Sent unreadable_answer(std::string_view channel, const HttpResponse& response) {
         "HTTP " + std::to_string(response.status) +
         " with a body that is not the provider's; check the base address and what stands between";
     if (response.status == 408 || response.status < 300 || response.status >= 500) {
-        return unknown(code_of(channel, "unreadable"), std::move(text));
+        return away(unknown(code_of(channel, "unreadable"), std::move(text)));
     }
-    return refused(Fault::transient, code_of(channel, "unreadable"), std::move(text),
-                   retry_after(response).value_or(unreadable_pause));
+    return away(refused(Fault::transient, code_of(channel, "unreadable"), std::move(text),
+                        retry_after(response).value_or(unreadable_pause)));
 }
 
 }  // namespace relevo

@@ -25,6 +25,8 @@ Sent refused(Fault fault, std::string code, std::string text,
              std::optional<Millis> retry_after = std::nullopt);
 /// It may have been sent.
 Sent unknown(std::string code, std::string text);
+/// As `sent`, and as `Sent::away` says.
+Sent away(Sent sent);
 /// The call got no answer: refused where it cannot have arrived ("<channel>.unreachable"), else unknown
 /// ("<channel>.no_answer").
 Sent without_answer(std::string_view channel, const HttpFault& fault, const Secret& token);

@@ -12,7 +12,11 @@ Telegram::Telegram(std::string base_url, HttpClient& http)
 ChannelLimits Telegram::limits() const {
     return {.text = {.max = 4'096, .unit = TextLimit::Unit::utf16_units},
             .spacing = Millis{4'000},
-            .unknown = ChannelLimits::Unknown::hold};
+            .unknown = ChannelLimits::Unknown::hold,
+            // 30 a second for each bot: a burst of 5 and 25 a second pass it in no second. One a second in a
+            // chat.
+            .pace = {{PaceLimit::Per::account, {5, std::chrono::milliseconds(40)}},
+                     {PaceLimit::Per::recipient, {1, std::chrono::seconds(1)}}}};
 }
 
 Result<void> Telegram::verify(const HttpRequest& request, const Secret& secret) const {

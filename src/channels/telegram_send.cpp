@@ -34,21 +34,23 @@ Sent refusal(JsonNode answer, const HttpResponse& response, const Secret& token)
     const JsonNode parameters = answer["parameters"];
     const std::string text = provider_text(std::to_string(code), answer["description"].text(), token);
     if (code == 429) {
+        // It does not tell the chat's limit from the bot's; our own pace keeps the bot below its own.
         const auto seconds = parameters["retry_after"].whole();
         const auto pause =
             seconds && *seconds > 0 ? Millis{*seconds * 1'000} : retry_after(response).value_or(flood_pause);
         return refused(Fault::transient, "telegram.flood", "too many messages; " + text, pause);
     }
     if (code == 401 || code == 404) {
-        return refused(Fault::transient, "telegram.bad_token",
-                       "renew the credential BOT_TOKEN of category telegram; " + text, operator_pause);
+        return away(refused(Fault::transient, "telegram.bad_token",
+                            "renew the credential BOT_TOKEN of category telegram; " + text, operator_pause));
     }
     if (code == 403)
         return refused(Fault::permanent, "telegram.blocked", "the customer blocked the bot; " + text);
     if (parameters["migrate_to_chat_id"].has_value()) {
         return refused(Fault::permanent, "telegram.migrated", "the group became a supergroup; " + text);
     }
-    if (code >= 500) return refused(Fault::transient, "telegram.unavailable", "Telegram's fault; " + text);
+    if (code >= 500)
+        return away(refused(Fault::transient, "telegram.unavailable", "Telegram's fault; " + text));
     return refused(Fault::permanent, "telegram.rejected", text);
 }
 

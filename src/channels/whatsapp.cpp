@@ -13,7 +13,11 @@ ChannelLimits WhatsApp::limits() const {
     // Meta says 4096 "characters" and not which: UTF-16 units are the most that a text can count.
     return {.text = {.max = 4'096, .unit = TextLimit::Unit::utf16_units},
             .spacing = Millis{4'000},
-            .unknown = ChannelLimits::Unknown::hold};
+            .unknown = ChannelLimits::Unknown::hold,
+            // 80 a second for each number: a burst of 10 and 70 a second pass it in no second. To one
+            // recipient 45 at once, then one in 6 s.
+            .pace = {{PaceLimit::Per::account, {10, std::chrono::microseconds(14'286)}},
+                     {PaceLimit::Per::recipient, {45, std::chrono::seconds(6)}}}};
 }
 
 HttpResponse WhatsApp::challenge(const HttpRequest& request, const Secret& verify_token) const {

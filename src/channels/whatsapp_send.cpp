@@ -23,13 +23,15 @@ struct Meaning {
     std::string_view code;
     std::string_view advice;
     std::optional<Millis> retry_after = std::nullopt;
+    bool away = true;  ///< of a transient one: every recipient would meet it
 };
 
 // developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 Meaning meaning_of(std::int64_t code, int status) {
     const auto is = [code](auto... codes) { return ((code == codes) || ...); };
     if (is(131056))
-        return {Fault::transient, "whatsapp.pair_rate", "too many messages to this recipient", pair_pause};
+        return {Fault::transient, "whatsapp.pair_rate", "too many messages to this recipient", pair_pause,
+                false};
     if (is(130429, 80007, 4, 17, 32, 613, 131048)) {
         return {Fault::transient, "whatsapp.throughput", "the number or app sends faster than its limit",
                 Millis{30'000}};
@@ -74,9 +76,10 @@ Sent refusal(JsonNode error, std::int64_t code, const HttpResponse& response, in
     if (const auto asked = retry_after(response); asked && meaning.fault == Fault::transient) {
         pause = pause ? std::max(*pause, *asked) : *asked;
     }
-    return refused(meaning.fault, std::string(meaning.code),
-                   std::string(meaning.advice) + "; " + provider_text(std::to_string(code), message, token),
-                   pause);
+    Sent sent = refused(
+        meaning.fault, std::string(meaning.code),
+        std::string(meaning.advice) + "; " + provider_text(std::to_string(code), message, token), pause);
+    return meaning.fault == Fault::transient && meaning.away ? away(std::move(sent)) : sent;
 }
 
 Sent judge(const HttpResponse& response, int attempt, const Secret& token) {

@@ -7,6 +7,16 @@ namespace {
 
 using namespace yaml;
 
+std::vector<Millis> read_schedule(const YAML::Node& node) {
+    std::vector<Millis> waits;
+    if (!node.IsSequence() || node.size() == 0) refuse(node, "expected a list of durations: [5s, 30s, 2m]");
+    for (const auto& wait : node) {
+        waits.push_back(duration(wait));
+        if (waits.back() <= Millis{0}) refuse(wait, "expected a duration above zero");
+    }
+    return waits;
+}
+
 Config read_config(const YAML::Node& root) {
     Config config;
     const auto path = [](std::filesystem::path& out) { return [&out](const auto& n) { out = text(n); }; };
@@ -51,6 +61,10 @@ Config read_config(const YAML::Node& root) {
                read(n, {{"openai", string(config.providers.openai)},
                         {"whatsapp", string(config.providers.whatsapp)},
                         {"telegram", string(config.providers.telegram)}});
+           }},
+          {"delivery",
+           [&](const auto& n) {
+               read(n, {{"retries", [&](const auto& list) { config.retries = read_schedule(list); }}});
            }}},
          {"kafka", "postgres", "redis", "master_key_file", "pipelines", "migrations", "console"});
     if (config.public_url.empty()) {

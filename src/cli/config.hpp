@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "domain/secret.hpp"
@@ -36,6 +37,9 @@ struct Config {
         std::string whatsapp;
         std::string telegram;
     } providers;
+    /// When a bubble is tried again whose provider is away, instead of each channel's own schedule; the last
+    /// one for all later times.
+    std::vector<Millis> retries;
 };
 
 /// Refuses unknown keys and missing files: "config.invalid", with file, line and column.

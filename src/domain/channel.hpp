@@ -9,6 +9,7 @@
 #include "core/bubbles.hpp"
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "core/rate.hpp"
 #include "core/task.hpp"
 #include "domain/http.hpp"
 #include "domain/inbound.hpp"
@@ -16,12 +17,26 @@
 
 namespace relevo {
 
+/// What a provider accepts from one account: in all, or for each recipient.
+struct PaceLimit {
+    enum class Per { account, recipient } per = Per::account;
+    Rate rate;
+};
+
 /// What a channel lets us do, and how fast.
 struct ChannelLimits {
     TextLimit text;
     Millis spacing{4'000};  ///< between two bubbles to one contact: a person's pace, and within providers' limits
     /// After a crash in the middle of a send: resend only where a second copy cannot be seen.
     enum class Unknown { hold, resend } unknown = Unknown::hold;
+    /// All of them hold. None: nobody is behind this channel who could be asked too often, or be away.
+    std::vector<PaceLimit> pace{};
+    /// When a bubble is tried again that its provider did not take, by the attempts so far; the last one for
+    /// all later ones, until the bubble expires. Also how long one rests whose account's breaker is open.
+    std::vector<Millis> retries{Millis{5'000}, Millis{30'000}, Millis{120'000}, Millis{300'000},
+                                Millis{900'000}};
+    /// So many attempts in a row that found the provider `away` open the account's breaker.
+    int breaks_after = 5;
 };
 
 /// One bubble on its way out.
@@ -41,6 +56,9 @@ struct Sent {
     enum class State { accepted, refused, unknown } state = State::unknown;
     std::string provider_id;
     Error error;
+    /// Not accepted for a reason that every recipient of the account would meet: no connection, no answer in
+    /// time, the provider's own fault, the account's limit or token.
+    bool away = false;
 };
 
 /// Proof that the ledger allows this one send. Only the relay store's claim makes it.

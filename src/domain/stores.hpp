@@ -184,15 +184,16 @@ inline constexpr std::string_view waits_for_earlier = "earlier bubble";
 /// May this bubble be sent now?
 struct ReplyClaim {
     /// send      `intent` is committed: send once, then `finish`
+    /// ready     nothing of ours keeps it back: claim it again, `admitted`, when its provider may be asked
     /// wait      ask again at `until`: the spacing, an earlier bubble in flight, a provider's pause
     /// held      a newer message arrived: the next turn decides; ask again at `until`
     /// closed    over already, or dropped by this call; `reason` says why
     /// delivered confirmed already: the nudge may have been lost
-    enum class State { send, wait, held, closed, delivered } state = State::closed;
+    enum class State { send, ready, wait, held, closed, delivered } state = State::closed;
     std::string reason;
     SysTime until{};
     std::optional<DeliveryPermit> permit;  ///< with `send`
-    std::string channel;
+    std::string channel;                   ///< this and the account also with `ready`
     std::string account;
     Alias to;
     std::string text;
@@ -201,11 +202,16 @@ struct ReplyClaim {
 class RelayStore {
   public:
     virtual ~RelayStore() = default;
-    /// Rule 7, one transaction: locks the conversation, checks that the reply is pending, nothing earlier is open,
-    /// mode and epoch match and its turn is live, that no newer message holds it, and the spacing; then commits the
-    /// intent. An intent that is there already belongs to a process that died: it becomes `unknown`, and `resend`
-    /// says whether that allows another attempt. A closed, held or dropped reply of an agent never comes back.
-    virtual Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now) = 0;
+    /// Rule 7, one transaction: locks the conversation, checks that the reply is pending, nothing earlier is
+    /// open, mode and epoch match and its turn is live, that no newer message holds it, and the spacing; then
+    /// commits the intent. An intent that is there already belongs to a process that died: it becomes
+    /// `unknown`, and `resend` says whether that allows another attempt. A closed, held or dropped reply of
+    /// an agent never comes back. Where the channel has limits only what is `admitted` gets an intent: until
+    /// then it is `ready`.
+    virtual Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now, bool admitted) = 0;
+    /// It is not tried before `due`, and what follows it in the conversation waits for as long. Costs no
+    /// attempt; leaves alone what is in flight or over.
+    virtual Task<void> postpone(TenantId tenant, ReplyId reply, SysTime due) = 0;
     /// Notes how the attempt ended. Accepted: the bubble takes its place (`seq`) in the conversation. Refused and
     /// transient: open again from `due`. Refused and permanent, unknown: closed.
     virtual Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,

@@ -16,6 +16,7 @@ std::string traits_json(const ChannelLimitsByName& limits) {
         traits.raw(channel, JsonObject()
                                 .number("spacing_ms", limit.spacing.count())
                                 .flag("resend", limit.unknown == ChannelLimits::Unknown::resend)
+                                .flag("limited", !limit.pace.empty())
                                 .str());
     }
     return traits.str();
@@ -23,6 +24,7 @@ std::string traits_json(const ChannelLimitsByName& limits) {
 
 ReplyClaim::State parse_state(const std::string& state) {
     if (state == "send") return ReplyClaim::State::send;
+    if (state == "ready") return ReplyClaim::State::ready;
     if (state == "wait") return ReplyClaim::State::wait;
     if (state == "held") return ReplyClaim::State::held;
     if (state == "delivered") return ReplyClaim::State::delivered;
@@ -46,7 +48,7 @@ class PostgresRelayStore final : public RelayStore {
     PostgresRelayStore(Database& database, ChannelLimitsByName limits)
         : database_(database), traits_(traits_json(limits)), token_(SystemRandom().hex(16)) {}
 
-    Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now) override {
+    Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now, bool admitted) override {
         // The answer to an earlier claim of ours may have been lost with its connection after the intent was
         // committed. Only we know that nobody sent because of it.
         std::string request = JsonObject()
@@ -55,6 +57,7 @@ class PostgresRelayStore final : public RelayStore {
                                   .raw("traits", traits_)
                                   .text("token", token_)
                                   .flag("granted", granted(reply))
+                                  .flag("admitted", admitted)
                                   .str();
         const std::string result = co_await database_.call("claim_reply", tenant, std::move(request));
         const Json json = Json::parse(result);
@@ -62,17 +65,22 @@ class PostgresRelayStore final : public RelayStore {
         claim.state = parse_state(json.text("state"));
         claim.reason = json.text("reason");
         if (!json["until"].null()) claim.until = json.time("until");
+        claim.channel = json.text("channel");
+        claim.account = json.text("account");
         if (claim.state == ReplyClaim::State::send) {
             grant(reply);
             claim.permit = permit(reply, static_cast<int>(json.number("attempt")));
-            claim.channel = json.text("channel");
-            claim.account = json.text("account");
             claim.to = {json["to"].text("kind"), json["to"].text("value")};
             claim.text = json.text("text");
         } else {
             forget(reply);
         }
         co_return claim;
+    }
+
+    Task<void> postpone(TenantId tenant, ReplyId reply, SysTime due) override {
+        std::string request = JsonObject().id("reply", reply).time("due", due).str();
+        co_await database_.call("postpone_reply", tenant, std::move(request));
     }
 
     Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,

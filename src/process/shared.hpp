@@ -16,6 +16,7 @@
 #include "postgres/stores.hpp"
 #include "process/surroundings.hpp"
 #include "redis/live.hpp"
+#include "runtime/delivery_metrics.hpp"
 #include "runtime/metrics.hpp"
 
 namespace relevo {
@@ -45,6 +46,7 @@ struct Shared {
     SystemClock clock;
     SystemRandom random;
     Metrics metrics;
+    DeliveryMetrics delivery{metrics.registry()};
     Database database;
     std::string installation;
     RedisLive live;

@@ -6,6 +6,7 @@
 #include "core/log.hpp"
 #include "kafka/source.hpp"
 #include "postgres/timers_source.hpp"
+#include "redis/pace.hpp"
 #include "runtime/dead_letter.hpp"
 #include "stages/buffer.hpp"
 #include "stages/infer.hpp"
@@ -96,8 +97,10 @@ const std::map<std::string, StageThread::Maker>& StageThread::makers() {
          }},
         {"relay",
          [](StageThread& self, Shared& shared) {
+             self.pace_ = self.make_pace(shared);
              return std::make_unique<Relay>(*shared.relay, self.channels_, *shared.vault, shared.live,
-                                            shared.clock, shared.installation);
+                                            shared.clock, *self.pace_, shared.delivery,
+                                            RelaySettings{shared.installation, shared.config.retries});
          }},
         {"settle",
          [](StageThread&, Shared& shared) {
@@ -111,6 +114,16 @@ std::unique_ptr<Stage> StageThread::make_stage(Shared& shared) {
     const auto maker = makers().find(spec_.name);
     if (maker != makers().end()) return maker->second(*this, shared);
     throw Failure({Fault::permanent, "pipeline.invalid", "there is no stage '" + spec_.name + "'"});
+}
+
+std::unique_ptr<Pace> StageThread::make_pace(Shared& shared) {
+    RedisPaceSettings settings{.url = shared.config.redis_url, .installation = shared.installation};
+    settings.workers = spec_.workers;
+    settings.on_guess = [&metrics = shared.metrics] {
+        metrics.count("pace_guesses", "Slots that a worker gave on its own: Redis was away", "transport",
+                      "redis");
+    };
+    return std::make_unique<RedisPace>(io_, std::move(settings), shared.clock, random_);
 }
 
 std::vector<std::string> StageThread::stage_names() {

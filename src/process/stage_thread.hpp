@@ -8,6 +8,7 @@
 
 #include "domain/channel.hpp"
 #include "domain/model.hpp"
+#include "domain/pace.hpp"
 #include "gateway/health.hpp"
 #include "http/client.hpp"
 #include "kafka/sink.hpp"
@@ -36,6 +37,7 @@ class StageThread {
     using Maker = std::function<std::unique_ptr<Stage>(StageThread&, Shared&)>;
     static const std::map<std::string, Maker>& makers();
     std::unique_ptr<Stage> make_stage(Shared& shared);
+    std::unique_ptr<Pace> make_pace(Shared& shared);
     std::unique_ptr<Source> make_source(Shared& shared);
 
     const StageSpec& spec_;
@@ -44,6 +46,7 @@ class StageThread {
     Channels channels_;
     ModelProviders models_;
     SeededRandom random_;
+    std::unique_ptr<Pace> pace_;  // of a stage that sends
     std::unique_ptr<Stage> stage_;
     std::unique_ptr<Source> source_;
     KafkaSink sink_;

@@ -18,11 +18,14 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 struct RedisConnection::State : std::enable_shared_from_this<State> {
+    // Whether the command was answered, and not with an error; the number, if it was one.
+    using Answered = std::function<void(bool ok, std::optional<std::int64_t> number)>;
+
     // A command that waits for its answer. Redis answers in order and all deadlines are alike, so the oldest
     // is in front.
     struct Pending {
         std::chrono::steady_clock::time_point until;
-        Done done;
+        Answered done;
         State* state;
         std::list<Pending>::iterator self;
     };
@@ -47,6 +50,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     void lost(std::string_view reason);
     void close();
     void send(const std::vector<std::string_view>& words, Done done);
+    void ask(const std::vector<std::string_view>& words, Answered done);
     bool write(redisCallbackFn* on_reply, void* data, const std::vector<std::string_view>& words);
     void watch_deadline();
     void ping_later();
@@ -197,13 +201,19 @@ bool RedisConnection::State::write(redisCallbackFn* on_answer, void* data,
 }
 
 void RedisConnection::State::send(const std::vector<std::string_view>& words, Done done) {
-    if (context == nullptr) return done(false);
+    ask(words, [done = std::move(done)](bool ok, std::optional<std::int64_t>) {
+        if (done) done(ok);
+    });
+}
+
+void RedisConnection::State::ask(const std::vector<std::string_view>& words, Answered done) {
+    if (context == nullptr) return done(false, std::nullopt);
     pending.push_back({std::chrono::steady_clock::now() + times.command_deadline, std::move(done), this, {}});
     pending.back().self = std::prev(pending.end());
     if (!write(&State::on_reply, &pending.back(), words)) {
         auto refused = std::move(pending.back().done);
         pending.pop_back();
-        return refused(false);
+        return refused(false, std::nullopt);
     }
     if (is_up && pending.size() == 1) watch_deadline();
 }
@@ -212,9 +222,11 @@ void RedisConnection::State::on_reply(redisAsyncContext*, void* answer, void* da
     auto* const entry = static_cast<Pending*>(data);
     const auto* const reply = static_cast<const redisReply*>(answer);
     const bool ok = reply != nullptr && reply->type != REDIS_REPLY_ERROR;
+    std::optional<std::int64_t> number;
+    if (reply != nullptr && reply->type == REDIS_REPLY_INTEGER) number = reply->integer;
     const auto done = std::move(entry->done);
     entry->state->pending.erase(entry->self);
-    if (done) done(ok);
+    done(ok, number);
 }
 
 // One timer for all: when it fires, the oldest is late, or it looks at the next oldest.
@@ -277,6 +289,11 @@ bool RedisConnection::up() const {
 void RedisConnection::command(const std::vector<std::string_view>& words, Done done) {
     if (!state_->is_up) return done(false);
     state_->send(words, std::move(done));
+}
+
+void RedisConnection::count(const std::vector<std::string_view>& words, Counted done) {
+    if (!state_->is_up) return done(std::nullopt);
+    state_->ask(words, [done = std::move(done)](bool, std::optional<std::int64_t> number) { done(number); });
 }
 
 void RedisConnection::subscribe(std::string_view channel) {

@@ -2,8 +2,10 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +51,9 @@ class RedisConnection {
     /// `done` is called once: at the latest when the deadline passes or the connection is lost; at once while
     /// there is none.
     void command(const std::vector<std::string_view>& words, Done done);
+    /// As `command`, for one that is answered with a whole number; nothing where it was not.
+    using Counted = std::function<void(std::optional<std::int64_t> number)>;
+    void count(const std::vector<std::string_view>& words, Counted done);
     /// Nothing while the connection is down: subscribe again when it is up.
     void subscribe(std::string_view channel);
     void unsubscribe(std::string_view channel);

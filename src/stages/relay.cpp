@@ -4,7 +4,6 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/log.hpp"
 #include "domain/records.hpp"
@@ -13,17 +12,20 @@ namespace relevo {
 namespace {
 
 constexpr Millis longest_lane_wait{45'000};  // with a send and its note, well below two minutes
-constexpr Millis longest_note{45'000};       // how long PostgreSQL may be away while only we know how a send ended
+constexpr Millis longest_note{45'000};  // how long PostgreSQL may be away while only we know how a send ended
 constexpr Millis note_again{500};
-constexpr Millis longest_pause{300'000};
-// What went before may be settled by a receipt at any moment, which wakes nobody.
-constexpr Millis asks_for_earlier{5'000};
+constexpr Millis operator_pause{300'000};
 
-// Meta's advice for its pair limit, 4^n s, and good for the others too.
-Millis pause_after(int attempt, std::optional<Millis> retry_after) {
-    const double seconds = std::pow(4.0, std::min(attempt, 5));
-    const Millis pause = std::min(longest_pause, Millis{static_cast<std::int64_t>(seconds * 1'000)});
-    return std::max(pause, retry_after.value_or(Millis{0}));
+// The record as it came, back at `due`: at the latest when it expires, so that the conversation shows it.
+Park park(const ReplyReady& ready, const Envelope& record, SysTime due, std::string_view reason) {
+    Record again = to_record(ready);
+    again.headers = copy_of(record.headers);
+    if (record.headers.expires) due = std::min(due, *record.headers.expires + Millis{1});
+    return {{due, std::move(again)}, std::string(reason)};
+}
+
+Admission::Asker asker_of(const ReplyReady& ready, const ReplyClaim& claim) {
+    return {claim.channel, claim.account, ready.conversation, ready.reply};
 }
 
 }  // namespace
@@ -31,44 +33,83 @@ Millis pause_after(int attempt, std::optional<Millis> retry_after) {
 Task<Outcome> Relay::handle(std::span<const Envelope> records) {
     const Envelope& record = records.front();
     // A replay, a restored backup, a topic of another installation: none may reach a customer, nor our rows.
-    if (record.headers.installation != installation_) co_return Drop{"of another installation"};
-    const SysTime started = clock_.now();
+    if (record.headers.installation != settings_.installation) co_return Drop{"of another installation"};
+    const SysTime patient_until = clock_.now() + longest_lane_wait;
     const ReplyReady ready = decode_reply_ready(record.value).value();
-    const std::string channel = conversation_channel(ready.tenant, ready.conversation);
+    const std::string live_channel = conversation_channel(ready.tenant, ready.conversation);
+    Pass pass;
     for (;;) {
         const SysTime now = clock_.now();
         // What expired may have been delivered long before: a replay of an old record.
         const bool expired = is_expired(record.headers, now);
         Task<ReplyClaim> asked = expired ? store_.expire(ready.tenant, ready.reply, now)
-                                         : store_.claim(ready.tenant, ready.reply, now);
+                                         : store_.claim(ready.tenant, ready.reply, now, pass.has_value());
         ReplyClaim claim = co_await std::move(asked);
+        Pass admitted = std::move(pass);
+        pass.reset();
         switch (claim.state) {
             case ReplyClaim::State::send: {
-                Outcome outcome = co_await send(ready.tenant, ready.conversation, std::move(claim));
+                Outcome outcome = co_await send(ready, std::move(claim), std::move(admitted));
                 if (!std::holds_alternative<Park>(outcome)) co_return outcome;
                 break;  // refused for now: the next claim says until when
             }
+            case ReplyClaim::State::ready: {
+                const auto hold = co_await admit(asker_of(ready, claim), patient_until, pass);
+                if (!hold) break;
+                watch_.parked(claim.channel, hold->reason);
+                co_await store_.postpone(ready.tenant, ready.reply, hold->until);
+                co_return park(ready, record, hold->until, hold->reason);
+            }
             case ReplyClaim::State::closed:
-                live_.publish(channel, ready.turn ? live_withdrawn(*ready.turn) : live_changed());
+                live_.publish(live_channel, ready.turn ? live_withdrawn(*ready.turn) : live_changed());
                 co_return Drop{claim.reason};
             case ReplyClaim::State::delivered:
-                live_.publish(channel, live_changed());
+                live_.publish(live_channel, live_changed());
                 co_return Drop{"delivered before"};
-            case ReplyClaim::State::wait:
             case ReplyClaim::State::held:
+                if (claim.until > patient_until) {
+                    co_return park(ready, record, claim.until, "held by a newer message");
+                }
+                co_await wait_until(claim.until);
+                break;
+            case ReplyClaim::State::wait:
                 // What goes before this one was parked, or it would be over: it comes back behind us in this
                 // very lane, so let it pass.
-                if (claim.until - started > longest_lane_wait || claim.reason == waits_for_earlier) {
-                    Record again = to_record(ready);
-                    again.headers = copy_of(record.headers);
-                    const bool earlier = claim.reason == waits_for_earlier;
-                    const SysTime due = earlier ? std::min(claim.until, now + asks_for_earlier) : claim.until;
-                    co_return Park{
-                        {due, std::move(again)},
-                        claim.state == ReplyClaim::State::held ? "held by a newer message" : "not yet"};
+                if (claim.until > patient_until || claim.reason == waits_for_earlier) {
+                    co_return park(ready, record, claim.until, "not yet");
                 }
                 co_await wait_until(claim.until);
         }
+    }
+}
+
+ChannelLimits Relay::limits_of(const Channel& channel) const {
+    ChannelLimits limits = channel.limits();
+    if (!settings_.retries.empty()) limits.retries = settings_.retries;
+    return limits;
+}
+
+// Waits for the slot and takes the pass; else says why not.
+Task<std::optional<Admission::Hold>> Relay::admit(const Admission::Asker& asker, SysTime patient_until,
+                                                  Pass& pass) {
+    const Channel* channel = channels_.find(asker.channel);
+    const ChannelLimits limits = channel ? limits_of(*channel) : ChannelLimits{};
+    for (;;) {
+        const auto slot = co_await admission_.slot(asker, limits, patient_until - clock_.now());
+        Admission::Hold hold;
+        if (const auto* at = std::get_if<SysTime>(&slot)) {
+            if (*at > clock_.now()) co_await wait_until(*at);
+            auto entered = admission_.enter(asker, limits);
+            if (auto* entry = std::get_if<Admission::Pass>(&entered)) {
+                pass.emplace(std::move(*entry));
+                co_return std::nullopt;
+            }
+            hold = std::get<Admission::Hold>(entered);
+        } else {
+            hold = std::get<Admission::Hold>(slot);
+        }
+        if (hold.reason != Admission::Hold::probed || hold.until > patient_until) co_return hold;
+        co_await wait_until(hold.until);
     }
 }
 
@@ -81,7 +122,7 @@ Task<void> Relay::wait_until(SysTime when) {
 }
 
 // The intent is committed: whatever goes wrong before the send must be noted as certainly not sent.
-Task<Sent> Relay::attempt(TenantId tenant, const ReplyClaim& claim) {
+Task<Sent> Relay::attempt(const ReplyReady& ready, const ReplyClaim& claim, Pass pass) {
     Channel* channel = channels_.find(claim.channel);
     if (!channel) {
         co_return Sent{Sent::State::refused,
@@ -92,7 +133,7 @@ Task<Sent> Relay::attempt(TenantId tenant, const ReplyClaim& claim) {
     std::optional<Error> locked;
     if (!channel->sending_secret().empty()) {
         try {
-            token = co_await vault_.find(tenant, std::string(channel->credentials()),
+            token = co_await vault_.find(ready.tenant, std::string(channel->credentials()),
                                          std::string(channel->sending_secret()));
         } catch (const Failure& failure) {
             locked = failure.error();
@@ -100,16 +141,19 @@ Task<Sent> Relay::attempt(TenantId tenant, const ReplyClaim& claim) {
     }
     if (locked) {
         // An operator can mend a secret that cannot be opened.
-        if (locked->fault == Fault::permanent) locked->retry_after = longest_pause;
+        if (locked->fault == Fault::permanent) locked->retry_after = operator_pause;
         locked->fault = Fault::transient;
         co_return Sent{Sent::State::refused, {}, *locked};
     }
     Outbound bubble{claim.account, claim.to, claim.text, claim.permit->reply(), std::move(token)};
-    co_return co_await channel->send(std::move(bubble), *claim.permit);
+    Sent sent = co_await channel->send(std::move(bubble), *claim.permit);
+    if (pass) admission_.ended(asker_of(ready, claim), std::move(*pass), sent);
+    co_return sent;
 }
 
 // Only we know how the send ended: a database that is away for a moment must not make it unknown.
-Task<void> Relay::note(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due, SysTime now) {
+Task<void> Relay::note(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,
+                       SysTime now) {
     const SysTime until = clock_.now() + longest_note;
     for (;;) {
         std::optional<Error> failed;
@@ -125,26 +169,28 @@ Task<void> Relay::note(TenantId tenant, DeliveryPermit permit, Sent sent, std::o
 }
 
 // Park says that the ledger has it open again.
-Task<Outcome> Relay::send(TenantId tenant, ConversationId conversation, ReplyClaim claim) {
-    Sent sent = co_await attempt(tenant, claim);
+Task<Outcome> Relay::send(const ReplyReady& ready, ReplyClaim claim, Pass pass) {
+    Sent sent = co_await attempt(ready, claim, std::move(pass));
     const SysTime now = clock_.now();
     std::optional<SysTime> due;
     if (sent.state == Sent::State::refused && sent.error.fault == Fault::transient) {
-        due = now + pause_after(claim.permit->attempt(), sent.error.retry_after);
+        const Channel* channel = channels_.find(claim.channel);
+        const ChannelLimits limits = channel ? limits_of(*channel) : ChannelLimits{};
+        due = now + retry_wait(limits.retries, claim.permit->attempt(), sent.error.retry_after);
     }
     const Sent::State state = sent.state;
     const std::string code = sent.error.code;
     if (state != Sent::State::accepted) {
         log_warn("delivery.not_confirmed", {{"channel", claim.channel},
-                                            {"tenant", tenant.value},
+                                            {"tenant", ready.tenant.value},
                                             {"reply", claim.permit->reply().to_string()},
                                             {"attempt", claim.permit->attempt()},
                                             {"state", state == Sent::State::refused ? "refused" : "unknown"},
                                             {"code", code},
                                             {"text", sent.error.text}});
     }
-    co_await note(tenant, *claim.permit, std::move(sent), due, now);
-    live_.publish(conversation_channel(tenant, conversation), live_changed());
+    co_await note(ready.tenant, *claim.permit, std::move(sent), due, now);
+    live_.publish(conversation_channel(ready.tenant, ready.conversation), live_changed());
     switch (state) {
         case Sent::State::accepted:
             co_return Emit{};

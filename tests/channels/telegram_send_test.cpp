@@ -139,3 +139,9 @@ TEST_CASE("typing is a chat action, and its failure is nobody's business") {
     CHECK(http.calls.front().url == "http://127.0.0.1:9/telegram/bot123456:AAcanary_-x/sendChatAction");
     CHECK(http.calls.front().body == R"({"chat_id":777,"action":"typing"})");
 }
+
+TEST_CASE("what the bot meets is told from what the chat meets") {
+    for (const int code : {401, 500, 502}) CHECK(answered(code, refusal(code, "no")).away);
+    for (const int code : {429, 403, 400}) CHECK_FALSE(answered(code, refusal(code, "no")).away);
+    CHECK(answered(502, "<html>").away);
+}

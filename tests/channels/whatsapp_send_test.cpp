@@ -213,3 +213,11 @@ TEST_CASE("typing marks the message as read and shows the indicator, and its fai
     run(whatsapp.typing("106540352242922", {"wa_id", "549"}, "", Secret(token)));
     CHECK(http.calls.size() == 1);
 }
+
+TEST_CASE("what the account meets is told from what the recipient meets") {
+    for (const int code : {130429, 131000, 131016, 190, 368}) CHECK(answered(503, graph_error(code)).away);
+    for (const int code : {131056, 131026, 131047, 131051})
+        CHECK_FALSE(answered(400, graph_error(code)).away);
+    CHECK(answered(502, "<html>").away);
+    CHECK_FALSE(answered(200, R"({"messages":[{"id":"wamid.X"}]})").away);
+}

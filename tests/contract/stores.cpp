@@ -36,7 +36,7 @@ std::vector<ReplyId> Stores::answer(TurnId turn, std::vector<std::string> bubble
 }
 
 ReplyClaim Stores::ask(ReplyId reply, SysTime when) {
-    return run(relay->claim(ballet, reply, when));
+    return run(relay->claim(ballet, reply, when, true));
 }
 
 void Stores::accept(const ReplyClaim& claim, std::string provider_id, SysTime when) {

@@ -106,7 +106,7 @@ class Fixture {
     TurnId claim(const StoredMessage& message, SysTime when);
     /// Stores, claims and answers: the bubbles' ids.
     std::vector<ReplyId> answer(TurnId turn, std::vector<std::string> bubbles, SysTime when);
-    ReplyClaim ask(ReplyId reply, SysTime when) { return run(relay->claim(ballet, reply, when)); }
+    ReplyClaim ask(ReplyId reply, SysTime when) { return run(relay->claim(ballet, reply, when, true)); }
     void accept(const ReplyClaim& claim, std::string provider_id, SysTime when);
     std::string turn_status(TurnId turn) const;
     std::string reply_status(ReplyId reply) const;

@@ -29,12 +29,38 @@ TEST_CASE("of many claims of one bubble one is told to send") {
     std::vector<Task<ReplyClaim>> tasks;
     for (int i = 0; i < 10; ++i) {
         processes.push_back(make_relay_store(fixture.database, {}));
-        tasks.push_back(processes.back()->claim(fixture.ballet, answered.replies[0], at(18)));
+        tasks.push_back(processes.back()->claim(fixture.ballet, answered.replies[0], at(18), true));
     }
     int sends = 0;
     for (const auto& claim : run_all(std::move(tasks))) sends += claim.state == State::send ? 1 : 0;
     CHECK(sends == 1);
     CHECK(fixture.test.query("SELECT count(*) FROM deliveries") == "1");
+}
+
+TEST_CASE(
+    "a bubble of a channel with limits is claimed only once it is admitted, and costs nothing until then") {
+    Fixture fixture;
+    const Answered answered(fixture);
+    ChannelLimits limited;
+    limited.pace = {{PaceLimit::Per::account, {1, std::chrono::seconds(1)}}};
+    const auto relay = make_relay_store(fixture.database, {{"whatsapp", limited}});
+    const auto claim = [&](int index, int second, bool admitted) {
+        return run(relay->claim(fixture.ballet, answered.replies[static_cast<std::size_t>(index)], at(second),
+                                admitted));
+    };
+    const auto ready = claim(0, 18, false);
+    CHECK(ready.state == State::ready);
+    CHECK(ready.channel == "whatsapp");
+    CHECK(ready.account == "1001");
+    CHECK_FALSE(ready.permit);
+    CHECK(fixture.test.query("SELECT count(*) FROM deliveries") == "0");
+    CHECK(fixture.test.query("SELECT next_send_at FROM conversations") == "-infinity");
+    const auto sent = claim(0, 18, true);
+    REQUIRE(sent.state == State::send);
+    CHECK(sent.permit->attempt() == 1);
+    fixture.accept(sent, "p1", at(18));
+    // the spacing is ours, and comes before the provider's limits
+    CHECK(claim(1, 19, false).reason == "spacing");
 }
 
 TEST_CASE("an intent whose claim's answer was lost on the way is given to the process that made it") {
@@ -63,7 +89,7 @@ TEST_CASE("on the web an unknown bubble is sent again") {
     CHECK(fixture.ask(replies[0], at(18)).state == State::send);
     const auto restarted =
         make_relay_store(fixture.database, {{"web", {{}, Millis{4'000}, ChannelLimits::Unknown::resend}}});
-    const auto second = run(restarted->claim(fixture.ballet, replies[0], at(30)));
+    const auto second = run(restarted->claim(fixture.ballet, replies[0], at(30), true));
     REQUIRE(second.state == State::send);
     CHECK(second.permit->attempt() == 2);
     CHECK(fixture.test.query("SELECT attempt, status FROM deliveries ORDER BY 1") == "1|unknown\n2|intent");

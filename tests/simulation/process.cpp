@@ -52,7 +52,8 @@ SimProcess::SimProcess(SimWorld& world, int number, std::uint64_t seed)
       faults_(world.clock, random_, world.settings.rates, *io_),
       stores_(world.database, faults_, number),
       channels_(one<Channel>(std::make_unique<SimChannel>(world.provider, world.clock, faults_))),
-      models_(one<ModelProvider>(std::make_unique<SimModel>(faults_))) {
+      models_(one<ModelProvider>(std::make_unique<SimModel>(faults_))),
+      pace_(world.clock) {
     faults_.crash = [this](const std::string& point) { return world_.dies_at(point); };
     for (const auto& spec : world.pipeline.stages) {
         units_.push_back(std::make_unique<Unit>(*this, spec, number));
@@ -95,7 +96,7 @@ std::unique_ptr<Stage> SimProcess::make_stage(const std::string& name) {
     }
     if (name == "relay") {
         return std::make_unique<Relay>(stores_.relay(), channels_, stores_.vault(), stores_.live(), clock,
-                                       "sim");
+                                       pace_, watch_, RelaySettings{"sim"});
     }
     if (name == "settle") return std::make_unique<Settle>(stores_.settle(), stores_.live(), clock);
     if (name == "wake") return std::make_unique<Wake>();

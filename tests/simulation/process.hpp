@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "domain/admission.hpp"
+#include "domain/local_pace.hpp"
 #include "tests/simulation/sim_stores.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -33,6 +35,8 @@ class SimProcess {
     SimStores stores_;
     Channels channels_;
     ModelProviders models_;
+    LocalPace pace_;
+    DeliveryWatch watch_;
     std::vector<std::unique_ptr<Unit>> units_;
     std::size_t running_ = 0;
 };

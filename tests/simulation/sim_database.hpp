@@ -74,7 +74,7 @@ struct SimReply {
     std::int64_t epoch = 0;
     std::pair<std::int64_t, int> order;  ///< what was the newest message, then the place after it
     std::optional<SysTime> due;
-    SysTime asked{};  ///< when it last had to wait for an earlier one
+    SysTime asked{};  ///< when it will ask again whether an earlier one is closed
     SysTime created;
     std::vector<SimDelivery> deliveries;
     bool was_unknown = false;  ///< for a while nobody knew: what was refused then is not sent again
@@ -125,6 +125,7 @@ class SimDatabase {
     std::int64_t last_timer_life = 0;
     std::map<std::tuple<std::string, std::string, std::int32_t, std::int64_t>, DeadLetter> dead_letters;
     Millis spacing{4'000};
+    std::set<std::string> limited;    ///< channels whose bubbles must be admitted
     std::set<std::string> resending;  ///< channels on which a bubble of which nothing is known is sent again
 
     // resolve
@@ -151,7 +152,9 @@ class SimDatabase {
         ReplyClaim claim;
         int attempt = 0;
     };
-    Claimed claim_reply(TenantId tenant, ReplyId reply, int process, bool granted, SysTime now);
+    Claimed claim_reply(TenantId tenant, ReplyId reply, int process, bool granted, bool admitted,
+                        SysTime now);
+    void postpone_reply(TenantId tenant, ReplyId reply, SysTime due);
     void finish_reply(TenantId tenant, ReplyId reply, int attempt, const Sent& sent,
                       std::optional<SysTime> due, SysTime now);
     ReplyClaim expire_reply(TenantId tenant, ReplyId reply, SysTime now);

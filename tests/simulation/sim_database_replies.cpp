@@ -45,7 +45,7 @@ std::optional<SysTime> SimDatabase::earlier_open_until(const SimTenant& tenant, 
         std::optional<SysTime> open;
         if (earlier.status == SimReply::Status::unknown) {
             const SimDelivery& last = earlier.deliveries.back();
-            if (last.due > now && !last.receipt) open = *last.due;
+            if (last.due > now && !last.receipt) open = std::min(*last.due, now + ask_again);
         } else if (earlier.status == SimReply::Status::pending) {
             SysTime last = std::max({earlier.due.value_or(earlier.created), earlier.created, earlier.asked});
             if (earlier.in_flight()) last = std::max(last, earlier.deliveries.back().at);
@@ -58,7 +58,7 @@ std::optional<SysTime> SimDatabase::earlier_open_until(const SimTenant& tenant, 
 }
 
 SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, int process, bool granted,
-                                              SysTime now) {
+                                              bool admitted, SysTime now) {
     SimTenant& tenant = tenants[tenant_id];
     const auto found = tenant.replies.find(id);
     if (found == tenant.replies.end()) return {answer(ReplyClaim::State::closed, "erased")};
@@ -92,7 +92,8 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
     if (reply.turn) {
         const SimTurn& turn = tenant.turns.at(*reply.turn);
         const bool over = turn.status != SimTurn::Status::answered && turn.status != SimTurn::Status::failed;
-        const bool silenced = conversation.human || conversation.epoch != reply.epoch;
+        // what is said when a human is called is said in the human's epoch
+        const bool silenced = (conversation.human && reply.by_agent) || conversation.epoch != reply.epoch;
         if (silenced || over) {
             // what may have been sent already stays unknown
             if (reply.status == SimReply::Status::pending) {
@@ -106,12 +107,18 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
         }
     }
     if (const auto until = earlier_open_until(tenant, reply, now)) {
-        reply.asked = now;
+        reply.asked = *until;
         return {answer(ReplyClaim::State::wait, "earlier bubble", *until)};
     }
     if (reply.due > now) return {answer(ReplyClaim::State::wait, "pause", *reply.due)};
     if (conversation.next_send > now)
         return {answer(ReplyClaim::State::wait, "spacing", conversation.next_send)};
+    if (!admitted && limited.contains(conversation.account.channel)) {
+        ReplyClaim ready = answer(ReplyClaim::State::ready, "");
+        ready.channel = conversation.account.channel;
+        ready.account = conversation.account.external_id;
+        return {std::move(ready)};
+    }
     SimDelivery intent;
     intent.claimed_by = process;
     intent.at = now;
@@ -121,6 +128,14 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
     reply.due.reset();
     conversation.next_send = now + spacing;
     return send();
+}
+
+void SimDatabase::postpone_reply(TenantId tenant_id, ReplyId id, SysTime due) {
+    SimTenant& tenant = tenants[tenant_id];
+    const auto found = tenant.replies.find(id);
+    if (found == tenant.replies.end()) return;
+    SimReply& reply = found->second;
+    if (reply.status == SimReply::Status::pending && !reply.in_flight()) reply.due = due;
 }
 
 // The bubble takes its place in the conversation, once.

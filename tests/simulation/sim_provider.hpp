@@ -36,7 +36,12 @@ class SimChannel final : public Channel {
         : provider_(provider), clock_(clock), faults_(faults) {}
 
     std::string_view name() const override { return "sim"; }
-    ChannelLimits limits() const override { return {}; }
+    ChannelLimits limits() const override {
+        ChannelLimits limits;
+        limits.pace = {{PaceLimit::Per::account, {10, std::chrono::milliseconds(50)}},
+                       {PaceLimit::Per::recipient, {45, std::chrono::seconds(6)}}};
+        return limits;
+    }
     std::string_view credentials() const override { return "sim"; }
     std::string_view verification_secret() const override { return "SECRET"; }
     std::string_view sending_secret() const override { return "TOKEN"; }

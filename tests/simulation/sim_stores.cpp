@@ -162,9 +162,10 @@ class SimInferStore final : public InferStore {
 class SimRelayStore final : public RelayStore {
   public:
     SimRelayStore(Session& session, int process) : session_(session), process_(process) {}
-    Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now) override {
+    Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now, bool admitted) override {
         SimDatabase::Claimed claimed = co_await session_.transact("claim_reply", [=, this] {
-            return session_.database.claim_reply(tenant, reply, process_, granted_.contains(reply), now);
+            return session_.database.claim_reply(tenant, reply, process_, granted_.contains(reply), admitted,
+                                                 now);
         });
         if (claimed.claim.state == ReplyClaim::State::send) {
             granted_.insert(reply);
@@ -173,6 +174,12 @@ class SimRelayStore final : public RelayStore {
             granted_.erase(reply);
         }
         co_return std::move(claimed.claim);
+    }
+    Task<void> postpone(TenantId tenant, ReplyId reply, SysTime due) override {
+        return without_result(session_.transact("postpone_reply", [this, tenant, reply, due] {
+            session_.database.postpone_reply(tenant, reply, due);
+            return true;
+        }));
     }
     Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,
                       SysTime now) override {

@@ -44,6 +44,7 @@ Account SimWorld::add_shop(std::int64_t tenant, const std::string& external_id, 
     account.endpoint = {static_cast<std::int64_t>(database.accounts.size()) + 1};
     account.window = window;
     database.accounts.push_back(account);
+    database.limited.insert(account.channel);
     return account;
 }
 

@@ -14,15 +14,27 @@ using State = ReplyClaim::State;
 
 // Gives the claims it was told to give, one after the other.
 struct ScriptedLedger final : RelayStore {
-    Task<ReplyClaim> claim(TenantId, ReplyId reply, SysTime now) override {
+    Task<ReplyClaim> claim(TenantId, ReplyId reply, SysTime now, bool admitted) override {
         claimed_at.push_back(now);
+        if (limited && !admitted && !claims.empty() && claims.front().state == State::send) {
+            ReplyClaim ready;
+            ready.state = State::ready;
+            ready.channel = "fake";
+            ready.account = "1001";
+            co_return ready;
+        }
         REQUIRE_FALSE(claims.empty());
         ReplyClaim next = std::move(claims.front());
         claims.pop_front();
         if (next.state == State::send) next.permit = permit(reply, ++attempts);
         next.channel = "fake";
+        next.account = "1001";
         next.text = "hola";
         co_return next;
+    }
+    Task<void> postpone(TenantId, ReplyId reply, SysTime due) override {
+        postponed.emplace_back(reply, due);
+        co_return;
     }
     Task<void> finish(TenantId, DeliveryPermit, Sent sent, std::optional<SysTime> due, SysTime) override {
         if (away-- > 0) throw Failure({Fault::transient, "postgres.unavailable", "away"});
@@ -49,6 +61,8 @@ struct ScriptedLedger final : RelayStore {
     std::vector<Sent::State> finished;
     std::vector<std::optional<SysTime>> dues;
     std::vector<ReplyId> expired;
+    std::vector<std::pair<ReplyId, SysTime>> postponed;
+    bool limited = false;  // "fake" has limits: a bubble must be admitted
     State found_expired = State::closed;
     int attempts = 0;
     int away = 0;  // calls of finish that fail first
@@ -58,7 +72,12 @@ struct FakeChannel final : Channel {
     explicit FakeChannel(std::vector<Outbound>& its_sent, std::deque<Sent>& its_answers)
         : sent(its_sent), answers(its_answers) {}
     std::string_view name() const override { return "fake"; }
-    ChannelLimits limits() const override { return {}; }
+    ChannelLimits limits() const override {
+        ChannelLimits limits;
+        limits.pace = {{PaceLimit::Per::account, {10, Millis{100}}},
+                       {PaceLimit::Per::recipient, {45, Millis{6'000}}}};
+        return limits;
+    }
     std::string_view credentials() const override { return "fake"; }
     std::string_view verification_secret() const override { return "SECRET"; }
     std::string_view sending_secret() const override { return "TOKEN"; }
@@ -74,8 +93,37 @@ struct FakeChannel final : Channel {
     std::deque<Sent>& answers;
 };
 
+// Has slots when it was told to, else at once.
+struct ScriptedPace final : Pace {
+    Task<Millis> take(std::vector<PaceBucket> buckets, Millis patience) override {
+        asked.push_back(std::move(buckets));
+        Millis wait{0};
+        if (!waits.empty()) {
+            wait = waits.front();
+            waits.pop_front();
+        }
+        if (wait <= patience) ++taken;
+        co_return wait;
+    }
+    std::deque<Millis> waits;
+    std::vector<std::vector<PaceBucket>> asked;
+    int taken = 0;
+};
+
+struct CountingWatch final : DeliveryWatch {
+    void breaker_opened(std::string_view, std::string_view) override { ++open; }
+    void breaker_closed(std::string_view, std::string_view) override { --open; }
+    void parked(std::string_view, std::string_view reason) override { reasons.emplace_back(reason); }
+    int open = 0;
+    std::vector<std::string> reasons;
+};
+
+Sent unreachable() {
+    return {Sent::State::refused, {}, {Fault::transient, "fake.unreachable", "refused"}, true};
+}
+
 struct Fixture {
-    Fixture() : relay(ledger, channels, vault, live, clock, "here") {
+    Fixture() : relay(ledger, channels, vault, live, clock, pace, watch, {"here"}) {
         ready.tenant = {7};
         ready.turn = TurnId{};
         record = to_record(ready);
@@ -97,6 +145,8 @@ struct Fixture {
     Channels channels{list(sent, answers)};
     FixedVault vault;
     RecordingLive live;
+    ScriptedPace pace;
+    CountingWatch watch;
     Relay relay;
     ReplyReady ready;
     Record record;
@@ -189,13 +239,6 @@ TEST_CASE("a bubble whose predecessor is behind it in the lane lets it pass") {
     CHECK(std::get<Park>(outcome).timer.due == until);
 }
 
-TEST_CASE("a bubble behind an unknown one asks again soon: a receipt may settle that one any moment") {
-    Fixture it;
-    it.ledger.then(State::wait, "earlier bubble", it.clock.now() + Millis{60'000});
-    const Outcome outcome = it.run();
-    CHECK(std::get<Park>(outcome).timer.due == it.clock.now() + Millis{5'000});
-}
-
 TEST_CASE("a held bubble waits, and parks before it has been unsettled for two minutes") {
     Fixture it;
     for (int n = 1; n < 40; ++n)
@@ -216,6 +259,103 @@ TEST_CASE("a refusal for now is noted with its pause, and asked again when the l
     CHECK(std::holds_alternative<Emit>(it.run()));
     CHECK(it.ledger.dues.front() == due);
     CHECK(it.sent.size() == 2);
+}
+
+TEST_CASE(
+    "a bubble of a channel with limits takes a slot of its account's and its recipient's, and is claimed "
+    "then") {
+    Fixture it;
+    it.ledger.limited = true;
+    it.ledger.then(State::send);
+    it.pace.waits = {Millis{7'000}};
+    const SysTime began = it.clock.now();
+    CHECK(std::holds_alternative<Emit>(it.run()));
+    CHECK(it.ledger.claimed_at == std::vector{began, began + Millis{7'000}});
+    REQUIRE(it.pace.asked.size() == 1);
+    const auto& buckets = it.pace.asked.front();
+    REQUIRE(buckets.size() == 2);
+    CHECK(buckets[0].key.find("fake:1001") != std::string::npos);
+    CHECK(buckets[0].key.find(it.ready.conversation.to_string()) == std::string::npos);
+    CHECK(buckets[1].key.find(it.ready.conversation.to_string()) != std::string::npos);
+    CHECK(buckets[1].rate.burst == 45);
+}
+
+TEST_CASE("without a slot soon a bubble is parked: as a row, without an intent, an attempt or a slot") {
+    Fixture it;
+    it.ledger.limited = true;
+    it.ledger.then(State::send);
+    it.pace.waits = {Millis{50'000}};
+    const Outcome outcome = it.run();
+    const auto& park = std::get<Park>(outcome);
+    CHECK(park.reason == Admission::Hold::pace);
+    CHECK(park.timer.due >= it.clock.now() + Millis{50'000});
+    CHECK(it.ledger.postponed == std::vector{std::pair(it.ready.reply, park.timer.due)});
+    CHECK(it.pace.taken == 0);
+    CHECK(it.ledger.attempts == 0);
+    CHECK(it.watch.reasons == std::vector<std::string>{"pace"});
+}
+
+TEST_CASE("an account whose provider does not answer is left alone: what is due then is parked untried") {
+    Fixture it;
+    it.ledger.limited = true;
+    for (int n = 0; n < 5; ++n) {
+        it.answers.push_back(unreachable());
+        it.ledger.then(State::send);
+        it.ledger.then(State::wait, "pause", it.clock.now() + Millis{300'000});
+        CHECK(std::holds_alternative<Park>(it.run()));
+    }
+    CHECK(it.watch.open == 1);
+    CHECK(it.sent.size() == 5);
+    const int slots = it.pace.taken;
+    it.ledger.then(State::send);
+    const Outcome outcome = it.run();
+    const auto& park = std::get<Park>(outcome);
+    CHECK(park.reason == Admission::Hold::away);
+    CHECK(park.timer.due >= it.clock.now() + Millis{5'000});
+    CHECK(it.ledger.postponed.back().second == park.timer.due);
+    CHECK(it.sent.size() == 5);
+    CHECK(it.pace.taken == slots);
+
+    // five seconds later one tries, and finds the provider back
+    it.clock.set(park.timer.due);
+    CHECK(std::holds_alternative<Emit>(it.run()));
+    CHECK(it.watch.open == 0);
+    CHECK(it.sent.size() == 6);
+}
+
+TEST_CASE("a bubble that meets a long outage is due again when its record expires, at the latest") {
+    Fixture it;
+    it.ledger.limited = true;
+    it.ledger.then(State::send);
+    it.pace.waits = {Millis{50'000}};
+    it.record.headers.expires = it.clock.now() + Millis{10'000};
+    const Outcome outcome = it.run();
+    CHECK(std::get<Park>(outcome).timer.due == *it.record.headers.expires + Millis{1});
+}
+
+TEST_CASE("what a recipient makes impossible says nothing against the account") {
+    Fixture it;
+    it.ledger.limited = true;
+    for (int n = 0; n < 10; ++n) {
+        it.answers.push_back(
+            {Sent::State::refused, {}, {Fault::permanent, "fake.blocked", "by the customer"}});
+        it.ledger.then(State::send);
+        it.run();
+    }
+    CHECK(it.sent.size() == 10);
+    CHECK(it.watch.open == 0);
+}
+
+TEST_CASE("a bubble that is tried again waits as its channel's schedule says, by its attempts") {
+    Fixture it;
+    for (int n = 0; n < 2; ++n) {
+        it.answers.push_back(unreachable());
+        it.ledger.then(State::send);
+    }
+    it.ledger.then(State::wait, "pause", it.clock.now() + Millis{300'000});
+    const SysTime now = it.clock.now();
+    it.run();
+    CHECK(it.ledger.dues == std::vector<std::optional<SysTime>>{now + Millis{5'000}, now + Millis{30'000}});
 }
 
 TEST_CASE("a refusal for good and a send that nobody knows of end the bubble, and are said") {
@@ -253,7 +393,7 @@ TEST_CASE("a secret that cannot be had is noted as certainly not sent, and tried
         }
     } locked;
     Fixture it;
-    Relay relay(it.ledger, it.channels, locked, it.live, it.clock, "here");
+    Relay relay(it.ledger, it.channels, locked, it.live, it.clock, it.pace, it.watch, {"here"});
     it.ledger.then(State::send);
     it.ledger.then(State::wait, "pause", it.clock.now() + Millis{300'000});
     const Outcome outcome = run_stage(relay, {envelope_of(it.record)}, it.clock);
@@ -266,7 +406,7 @@ TEST_CASE("a secret that cannot be had is noted as certainly not sent, and tried
 TEST_CASE("a channel that this installation does not have is a refusal, not a crash") {
     Fixture it;
     Channels none({});
-    Relay relay(it.ledger, none, it.vault, it.live, it.clock, "here");
+    Relay relay(it.ledger, none, it.vault, it.live, it.clock, it.pace, it.watch, {"here"});
     it.ledger.then(State::send);
     const Outcome outcome = run_stage(relay, {envelope_of(it.record)}, it.clock);
     CHECK(std::get<Drop>(outcome).reason == "refused by the provider");

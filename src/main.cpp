@@ -56,6 +56,7 @@ Backend make_backend() {
     Backend backend;
     backend.version = RELEVO_VERSION;
     backend.stages = StageThread::stage_names();
+    backend.providers = model_provider_names();
     backend.cluster = [](const Config& config) {
         return std::make_unique<KafkaAdmin>(kafka_settings(config));
     };

@@ -24,7 +24,8 @@ struct RunOptions {
 /// What the commands work on; main.cpp provides it.
 struct Backend {
     std::string version;
-    std::vector<std::string> stages;  ///< what a pipeline may name
+    std::vector<std::string> stages;     ///< what a pipeline may name
+    std::vector<std::string> providers;  ///< of models: what an agent may name
     std::function<std::unique_ptr<Cluster>(const Config&)> cluster;
     std::function<std::unique_ptr<Schema>(const Config&)> schema;
     std::function<std::unique_ptr<ShopBook>(const Config&)> shops;

@@ -1,5 +1,8 @@
 #include "cli/shop_file.hpp"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -9,6 +12,9 @@ namespace relevo {
 namespace {
 
 using namespace yaml;
+
+// An answer waits for each of them in turn.
+constexpr std::size_t most_fallbacks = 5;
 
 std::function<void(const YAML::Node&)> string(std::string& out) {
     return [&out](const YAML::Node& node) { out = any_text(node); };
@@ -45,11 +51,42 @@ void read_optional(const YAML::Node& node, const Fields& fields, const std::set<
     if (!node.IsNull()) read(node, fields, required);
 }
 
-AgentSpec read_agent(const YAML::Node& node) {
+using Names = std::vector<std::string>;
+
+std::function<void(const YAML::Node&)> one_of(std::string& out, const Names& known, std::string_view what) {
+    return [&out, &known, what](const YAML::Node& node) {
+        out = text(node);
+        if (std::ranges::find(known, out) != known.end()) return;
+        refuse(node, fmt::format("'{}' is no {}; known: {}", out, what, fmt::join(known, ", ")));
+    };
+}
+
+FallbackSpec read_fallback(const YAML::Node& node, const Names& providers) {
+    FallbackSpec model;
+    read(node,
+         {{"provider", one_of(model.provider, providers, "provider")},
+          {"base_url", string(model.base_url)},
+          {"model", string(model.model)},
+          {"credentials", string(model.credentials)}},
+         {"provider"});
+    return model;
+}
+
+AgentSpec read_agent(const YAML::Node& node, const Names& providers) {
+    static const Names ends{"sentence", "handoff"};
     AgentSpec agent;
+    std::string on_failure;
+    const auto fallbacks = [&](const YAML::Node& n) {
+        if (!n.IsSequence() || n.size() > most_fallbacks) {
+            refuse(n, fmt::format("expected a list of at most {} models", most_fallbacks));
+        }
+        for (const auto& model : n) agent.fallbacks.push_back(read_fallback(model, providers));
+    };
     read(node, {{"name", string(agent.name)},
                 {"role", string(agent.role)},
-                {"provider", string(agent.provider)},
+                {"provider", one_of(agent.provider, providers, "provider")},
+                {"fallbacks", fallbacks},
+                {"on_failure", one_of(on_failure, ends, "end")},
                 {"base_url", string(agent.base_url)},
                 {"model", string(agent.model)},
                 {"temperature", [&](const auto& n) { agent.temperature = number<double>(n, 0, 2); }},
@@ -57,6 +94,7 @@ AgentSpec read_agent(const YAML::Node& node) {
                 {"quiet_ms", integer(agent.quiet_ms, 0, 120'000)},
                 {"max_wait_ms", integer(agent.max_wait_ms, 0, 120'000)},
                 {"max_messages", integer(agent.max_messages, 1, 1'000)}});
+    agent.hands_off = on_failure == "handoff";
     return agent;
 }
 
@@ -137,7 +175,7 @@ WhatsappSpec read_whatsapp(const YAML::Node& node) {
     return whatsapp;
 }
 
-ShopSpec read_shop(const YAML::Node& root) {
+ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
     ShopSpec shop;
     std::string prompt;
     std::string disclosure;
@@ -149,7 +187,7 @@ ShopSpec read_shop(const YAML::Node& root) {
           {"disclosure", string(disclosure)},
           {"fallback_text", string(shop.fallback_text)},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
-          {"agent", [&](const auto& n) { shop.agent = read_agent(n); }},
+          {"agent", [&](const auto& n) { shop.agent = read_agent(n, providers); }},
           {"web",
            [&](const auto& n) {
                shop.web.emplace();
@@ -179,8 +217,9 @@ ShopSpec read_shop(const YAML::Node& root) {
 
 }  // namespace
 
-Result<ShopSpec> load_shop(const std::filesystem::path& file) {
-    return load<ShopSpec>(file, "shop.invalid", read_shop);
+Result<ShopSpec> load_shop(const std::filesystem::path& file, const std::vector<std::string>& providers) {
+    return load<ShopSpec>(file, "shop.invalid",
+                          [&](const YAML::Node& root) { return read_shop(root, providers); });
 }
 
 }  // namespace relevo

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "domain/shop.hpp"
@@ -8,7 +10,7 @@
 namespace relevo {
 
 /// Reads a shop as its owner states it: see docker/demo/*.yaml. A secret is a text, or `{file: PATH}`.
-/// "shop.invalid", with file, line and column.
-Result<ShopSpec> load_shop(const std::filesystem::path& file);
+/// `providers`: of models, that an agent may name. "shop.invalid", with file, line and column.
+Result<ShopSpec> load_shop(const std::filesystem::path& file, const std::vector<std::string>& providers);
 
 }  // namespace relevo

@@ -87,10 +87,11 @@ void point_at_model(ShopSpec& shop, const ShopOptions& options) {
     }
 }
 
-int apply_shops(ShopBook& shops, const Config& config, const ShopOptions& options, bool json) {
+int apply_shops(ShopBook& shops, const Config& config, const std::vector<std::string>& providers,
+                const ShopOptions& options, bool json) {
     std::vector<ShopListing> applied;
     for (const auto& file : options.files) {
-        ShopSpec shop = load_shop(file).value();
+        ShopSpec shop = load_shop(file, providers).value();
         if (options.quiet_ms >= 0) shop.agent.quiet_ms = options.quiet_ms;
         point_at_model(shop, options);
         applied.push_back(shops.apply(shop));
@@ -112,10 +113,12 @@ void add_shops(Commands& commands) {
     auto* shops = commands.add_group("shops", "Tenants with their accounts, agent, secrets and catalogue");
     const auto book = [&commands] { return commands.backend().shops(commands.config()); };
     auto options = std::make_shared<ShopOptions>();
-    auto* apply = commands.add(*shops, "apply", "Make the shops of these files, or what changed of them",
-                               "shops apply myshop.yaml", [&commands, book, options] {
-                                   return apply_shops(*book(), commands.config(), *options, commands.json());
-                               });
+    auto* apply =
+        commands.add(*shops, "apply", "Make the shops of these files, or what changed of them",
+                     "shops apply myshop.yaml", [&commands, book, options] {
+                         return apply_shops(*book(), commands.config(), commands.backend().providers,
+                                            *options, commands.json());
+                     });
     apply->add_option("file", options->files, "YAML, one shop each")->required()->check(CLI::ExistingFile);
     apply->add_option("--quiet-ms", options->quiet_ms, "Every agent's window of silence")
         ->check(CLI::Range(0, 120'000));

@@ -12,4 +12,10 @@ ModelProvider* ModelProviders::find(std::string_view name) const {
     return nullptr;
 }
 
+std::vector<std::string> ModelProviders::names() const {
+    std::vector<std::string> names;
+    for (const auto& provider : providers_) names.emplace_back(provider->name());
+    return names;
+}
+
 }  // namespace relevo

@@ -46,12 +46,21 @@ struct Usage {
     bool reported = false;  ///< false: the provider said nothing and the numbers are estimates
 };
 
+/// A model that was asked in vain.
+struct ModelFailure {
+    std::string provider;
+    std::string model;
+    std::string code;
+};
+
 struct Completion {
     std::string text;
     std::string finish_reason;  ///< stop | length | content_filter | tool_calls
     std::string model;          ///< as the provider names what answered
     std::string response_id;
     Usage usage;
+    std::string provider{};               ///< our name of the provider that answered
+    std::vector<ModelFailure> in_vain{};  ///< who was asked before, in that order
 };
 
 /// Gets the answer's text in parts, as it is written.
@@ -72,6 +81,7 @@ class ModelProviders {
   public:
     explicit ModelProviders(std::vector<std::unique_ptr<ModelProvider>> providers);
     ModelProvider* find(std::string_view name) const;
+    std::vector<std::string> names() const;
 
   private:
     std::vector<std::unique_ptr<ModelProvider>> providers_;

@@ -10,6 +10,14 @@
 
 namespace relevo {
 
+/// A model that is asked where the agent's own fails.
+struct FallbackSpec {
+    std::string provider;
+    std::string base_url;
+    std::string model;
+    std::string credentials;  ///< the category with its key; empty: the provider's, if base_url is empty too
+};
+
 /// The agent that answers for a shop. Defaults are the product's.
 struct AgentSpec {
     std::string name = "Asistente";
@@ -24,6 +32,10 @@ struct AgentSpec {
     int quiet_ms = 16'000;
     int max_wait_ms = 60'000;
     int max_messages = 20;
+    std::vector<FallbackSpec> fallbacks;  ///< in this order
+    /// Where none of them answers the customer gets the shop's fallback_text; then a human has the
+    /// conversation, if this says so.
+    bool hands_off = false;
 };
 
 struct ProductSpec {

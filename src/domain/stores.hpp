@@ -125,6 +125,16 @@ class RetrieveStore {
 
 // ---- infer
 
+/// Who may answer in the agent's place.
+struct FallbackModel {
+    std::string provider;
+    std::string base_url;
+    std::string model;
+    /// The category of the shop's credentials with its key. Empty: the provider's own, unless a base address
+    /// is stated: one server's key is not told to another.
+    std::string credentials;
+};
+
 struct Agent {
     std::string name;
     std::string provider;  ///< "offline", "openai"…
@@ -134,6 +144,7 @@ struct Agent {
     std::string disclosure;  ///< what the first answer begins with, or ""
     double temperature = 0.7;
     int max_output_tokens = 1'024;
+    std::vector<FallbackModel> fallbacks;  ///< asked in this order where the agent's own model fails
 };
 
 struct HistoryLine {

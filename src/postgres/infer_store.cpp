@@ -17,6 +17,10 @@ Agent parse_agent(const Json& json) {
     agent.disclosure = json.text("disclosure");
     agent.temperature = json.real("temperature");
     agent.max_output_tokens = static_cast<int>(json.number("max_output_tokens"));
+    for (const auto& model : json["fallbacks"].items()) {
+        agent.fallbacks.push_back(
+            {model.text("provider"), model.text("base_url"), model.text("model"), model.text("credentials")});
+    }
     return agent;
 }
 
@@ -57,10 +61,17 @@ std::string completion_json(const Completion& completion) {
                                   .number("output_tokens", completion.usage.output_tokens)
                                   .flag("reported", completion.usage.reported)
                                   .str();
+    std::vector<std::string> in_vain;
+    for (const auto& [provider, model, code] : completion.in_vain) {
+        in_vain.push_back(
+            JsonObject().text("provider", provider).text("model", model).text("code", code).str());
+    }
     return JsonObject()
         .text("text", completion.text)
         .text("finish_reason", completion.finish_reason)
+        .text("provider", completion.provider)
         .text("model", completion.model)
+        .raw("in_vain", json_array(in_vain))
         .text("response_id", completion.response_id)
         .raw("usage", usage)
         .str();

@@ -15,6 +15,15 @@ constexpr auto whatsapp = "whatsapp_cloud";
 constexpr auto telegram = "telegram";
 
 std::string agent_json(const AgentSpec& agent) {
+    std::vector<std::string> fallbacks;
+    for (const auto& model : agent.fallbacks) {
+        fallbacks.push_back(JsonObject()
+                                .text("provider", model.provider)
+                                .text("base_url", model.base_url)
+                                .text("model", model.model)
+                                .text("credentials", model.credentials)
+                                .str());
+    }
     return JsonObject()
         .text("name", agent.name)
         .text("role", agent.role)
@@ -28,6 +37,8 @@ std::string agent_json(const AgentSpec& agent) {
         .number("quiet_ms", agent.quiet_ms)
         .number("max_wait_ms", agent.max_wait_ms)
         .number("max_messages", agent.max_messages)
+        .raw("fallbacks", json_array(fallbacks))
+        .text("on_failure", agent.hands_off ? "handoff" : "sentence")
         .str();
 }
 

@@ -21,12 +21,15 @@ ChannelSettings channel_settings(const Config& config) {
 
 namespace {
 
+// For who only asks what a channel or provider is called, or may do.
+struct NoHttp final : HttpClient {
+    Task<boost::system::result<HttpResponse, HttpFault>> send(HttpCall, BodySink) override {
+        co_return HttpFault{Reached::no, "not connected"};
+    }
+};
+
 ChannelLimitsByName channel_limits() {
-    struct NoHttp final : HttpClient {
-        Task<boost::system::result<HttpResponse, HttpFault>> send(HttpCall, BodySink) override {
-            co_return HttpFault{Reached::no, "not connected"};
-        }
-    } none;
+    NoHttp none;
     ChannelLimitsByName limits;
     for (const auto& channel : make_channels({}, none))
         limits[std::string(channel->name())] = channel->limits();
@@ -34,6 +37,12 @@ ChannelLimitsByName channel_limits() {
 }
 
 }  // namespace
+
+std::vector<std::string> model_provider_names() {
+    NoHttp none;
+    SystemClock clock;
+    return make_model_providers({}, none, clock).names();
+}
 
 DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer) {
     DatabaseConfig config;

@@ -32,6 +32,7 @@ T await(Task<T> task) {
 
 KafkaSettings kafka_settings(const Config& config);
 ModelSettings model_settings(const Config& config);
+std::vector<std::string> model_provider_names();
 ChannelSettings channel_settings(const Config& config);
 DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer = nullptr);
 

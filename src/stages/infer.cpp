@@ -1,11 +1,56 @@
 #include "stages/infer.hpp"
 
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <variant>
+
 #include "core/bubbles.hpp"
+#include "core/log.hpp"
 #include "domain/draft.hpp"
 #include "domain/prompt.hpp"
-#include "domain/records.hpp"
 
 namespace relevo {
+namespace {
+
+// All calls of one attempt; with what comes before and after them below the pipeline's stuck_after of 110 s.
+constexpr Millis longest_asking{100'000};
+constexpr Millis longest_call{90'000};
+// One behind whom another stands gets less: to begin, and to end.
+constexpr Millis begins_within{15'000};
+constexpr Millis ends_within{40'000};
+constexpr Millis shortest_call{5'000};  // less is not worth its money
+// A fault that shows at once and passes at once is not worth a change of model.
+constexpr Millis blip{2'000};
+constexpr Millis ask_again{1'000};
+// From when the answer was asked for: then the customer is told that there is none.
+constexpr Millis longest_silence{120'000};
+
+// One server's key is not told to another: a category that no shop can have.
+constexpr auto no_credentials = "-";
+
+// The provider's policy refused what was said: another one is not asked to say it nevertheless.
+bool speaks_for_all(const Error& error) {
+    return error.code == "model.refused";
+}
+
+bool passes_soon(const Error& error, Millis took) {
+    return error.fault == Fault::transient && took <= blip &&
+           error.retry_after.value_or(ask_again) <= ask_again;
+}
+
+Inference with_model(const Inference& inference, const FallbackModel& model) {
+    Inference out = inference;
+    out.agent.provider = model.provider;
+    out.agent.base_url = model.base_url;
+    out.agent.model = model.model;
+    return out;
+}
+
+Error empty_answer() {
+    return {Fault::permanent, "model.empty", "the model ended its answer without a text"};
+}
+
+}  // namespace
 
 Task<Outcome> Infer::handle(std::span<const Envelope> records) {
     const TurnStep step = decode_turn_step(records.front().value).value();
@@ -37,15 +82,20 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
                                             std::string(channel->sending_secret()));
         co_await channel->typing(inference.account, inference.to, inference.last_message, std::move(token));
     }
-    Completion completion =
-        co_await call_model(step.tenant, step.conversation, step.turn, std::move(inference));
-    std::vector<std::string> bubbles = split_bubbles(completion.text, limit);
-    if (bubbles.empty()) {
-        live_.publish(conversation_channel(step.tenant, step.conversation), live_withdrawn(step.turn));
-        throw Failure({Fault::permanent, "model.empty", "the model ended its answer without a text"});
+    Result<Completion> completion = co_await ask_models(step, std::move(inference));
+    if (!completion) {
+        Error error = completion.error();
+        const HeaderViews& headers = records.front().headers;
+        const SysTime patient_until = headers.time.value_or(records.front().appended) + longest_silence;
+        if (error.fault == Fault::permanent) throw Failure(error);
+        if (clock_.now() >= patient_until) co_return co_await fail(step, error);
+        // A provider may ask for more than a customer waits.
+        if (error.retry_after) error.retry_after = std::min(*error.retry_after, patient_until - clock_.now());
+        throw Failure(error);
     }
+    std::vector<std::string> bubbles = split_bubbles(completion->text, limit);
     const auto replies = co_await store_.commit_answer(
-        step.tenant, step.turn, step.step, std::move(completion), std::move(bubbles), clock_.now());
+        step.tenant, step.turn, step.step, std::move(*completion), std::move(bubbles), clock_.now());
     if (replies.empty()) {
         live_.publish(conversation_channel(step.tenant, step.conversation), live_withdrawn(step.turn));
         co_return Drop{"turn ended before its answer"};
@@ -53,39 +103,111 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
     co_return Emit{to_records(step.tenant, step.conversation, step.turn, replies)};
 }
 
-Task<Completion> Infer::call_model(TenantId tenant, ConversationId conversation, TurnId turn,
-                                   Inference inference) {
+// The agent's own model, then its fallbacks, in their order. Where all fail one error stands for all: a
+// transient one where there is one, as that model may come back.
+Task<Result<Completion>> Infer::ask_models(const TurnStep& step, Inference inference) {
+    const SysTime until = clock_.now() + longest_asking;
+    std::vector<FallbackModel> models{
+        {inference.agent.provider, inference.agent.base_url, inference.agent.model, {}}};
+    for (const auto& fallback : inference.agent.fallbacks) {
+        models.push_back(fallback);
+        if (fallback.credentials.empty() && !fallback.base_url.empty())
+            models.back().credentials = no_credentials;
+    }
+    std::vector<ModelFailure> in_vain;
+    std::optional<Error> worst;
+    for (std::size_t i = 0; i < models.size() && clock_.now() + shortest_call <= until; ++i) {
+        const bool last = i + 1 == models.size();
+        const Inference asked = with_model(inference, models[i]);
+        std::string code;
+        for (int attempt = 1;; ++attempt) {
+            const SysTime began = clock_.now();
+            const Millis within = std::min(until - began, last ? longest_call : ends_within);
+            Result<Completion> result =
+                co_await ask_model(step, asked, models[i].credentials, within, last ? within : begins_within);
+            if (result) {
+                result->provider = models[i].provider;
+                result->in_vain = std::move(in_vain);
+                co_return result;
+            }
+            const Error error = result.error();
+            code = error.code;
+            log_warn("model.failed", {{"tenant", step.tenant.value},
+                                      {"turn", step.turn.to_string()},
+                                      {"provider", models[i].provider},
+                                      {"model", models[i].model},
+                                      {"code", error.code},
+                                      {"text", error.text}});
+            if (!worst || (worst->fault == Fault::permanent && error.fault == Fault::transient))
+                worst = error;
+            if (speaks_for_all(error)) co_return error;
+            if (last || attempt > 1 || !passes_soon(error, clock_.now() - began)) break;
+            co_await clock_.sleep_until(clock_.now() + ask_again);
+        }
+        in_vain.push_back({models[i].provider, models[i].model, std::move(code)});
+    }
+    co_return *worst;
+}
+
+// One call. An answer without a text is a failure too.
+Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference& inference,
+                                          const std::string& credentials, Millis within, Millis begins) {
+    using namespace boost::asio::experimental::awaitable_operators;
     ModelProvider* provider = providers_.find(inference.agent.provider);
     if (!provider) {
-        throw Failure({Fault::permanent, "model.unknown_provider",
-                       "agent '" + inference.agent.name + "' names provider '" + inference.agent.provider +
-                           "', which this installation does not have"});
+        co_return Error{Fault::permanent, "model.unknown_provider",
+                        "agent '" + inference.agent.name + "' names provider '" + inference.agent.provider +
+                            "', which this installation does not have"};
     }
+    const std::string category = credentials.empty() ? std::string(provider->credentials()) : credentials;
     Secret key;
-    if (!provider->credentials().empty()) {
-        key = co_await vault_.find(tenant, std::string(provider->credentials()), "API_KEY");
+    if (!provider->credentials().empty() && category != no_credentials) {
+        key = co_await vault_.find(step.tenant, category, "API_KEY");
     }
     Prompt prompt = build_prompt(inference, std::move(key));
-    const std::string channel = conversation_channel(tenant, conversation);
+    prompt.deadline = within;
+    const std::string channel = conversation_channel(step.tenant, step.conversation);
     DraftBubbles draft;
+    bool begun = false;
     DeltaSink sink = [&](std::string_view text) {
+        begun = true;
         for (const auto& part : draft.add(text)) {
-            live_.publish(channel, live_delta(turn, part.index, part.text, inference.epoch));
+            live_.publish(channel, live_delta(step.turn, part.index, part.text, inference.epoch));
         }
     };
-    Result<Completion> result = co_await provider->complete(std::move(prompt), std::move(sink));
-    if (!result) {
-        live_.publish(channel, live_withdrawn(turn));
-        throw Failure(result.error());
-    }
-    co_return std::move(*result);
+    const SysTime now = clock_.now();
+    Task<Result<Completion>> call = provider->complete(std::move(prompt), std::move(sink));
+    Task<void> patience = out_of_patience(begun, now + begins, now + within);
+    auto first = co_await (std::move(call) || std::move(patience));
+    Result<Completion> result =
+        Error{Fault::transient, "model.timeout",
+              inference.agent.provider +
+                  (begun ? " took too long to end its answer" : " did not begin its answer in time")};
+    if (first.index() == 0) result = std::move(std::get<0>(first));
+    if (result && split_bubbles(result->text, TextLimit{}).empty()) result = empty_answer();
+    if (!result) live_.publish(channel, live_withdrawn(step.turn));
+    co_return result;
+}
+
+// Ends when the model has not begun by then, or not ended by then.
+Task<void> Infer::out_of_patience(const bool& begun, SysTime begins_by, SysTime ends_by) {
+    constexpr Millis slack{1'000};  // its own deadline says more of what went wrong
+    co_await clock_.sleep_until(std::min(begins_by, ends_by) + slack);
+    if (begun && clock_.now() < ends_by + slack) co_await clock_.sleep_until(ends_by + slack);
+}
+
+Task<Outcome> Infer::fail(const TurnStep& step, const Error& error) {
+    const auto replies = co_await store_.fail_turn(step.tenant, step.turn, error.code, clock_.now());
+    // A human may have the conversation now.
+    live_.publish(conversation_channel(step.tenant, step.conversation), live_changed());
+    if (replies.empty()) co_return Drop{"turn ended before its answer"};
+    co_return Emit{to_records(step.tenant, step.conversation, step.turn, replies)};
 }
 
 Task<Outcome> Infer::give_up(std::span<const Envelope> records, Error error) {
     const auto step = decode_turn_step(records.front().value);
     if (!step) co_return Drop{"unreadable"};
-    const auto replies = co_await store_.fail_turn(step->tenant, step->turn, error.code, clock_.now());
-    co_return Emit{to_records(step->tenant, step->conversation, step->turn, replies)};
+    co_return co_await fail(*step, error);
 }
 
 }  // namespace relevo

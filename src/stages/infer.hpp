@@ -4,13 +4,16 @@
 #include "domain/channel.hpp"
 #include "domain/live.hpp"
 #include "domain/model.hpp"
+#include "domain/records.hpp"
 #include "domain/stage.hpp"
 #include "domain/stores.hpp"
 
 namespace relevo {
 
 /// inferences.requested → replies.ready: the model call of one step, and the answer as bubbles. Meanwhile the
-/// draft is shown live where the channel can, and as typing elsewhere.
+/// draft is shown live where the channel can, and as typing elsewhere. Where the agent's model is away or too
+/// slow its fallbacks are asked, and where all are, for two minutes, the turn ends as failed: with the shop's
+/// sentence, or with a human.
 class Infer final : public Stage {
   public:
     Infer(InferStore& store, ModelProviders& providers, Channels& channels, Vault& vault, Live& live,
@@ -26,8 +29,11 @@ class Infer final : public Stage {
     Task<Outcome> give_up(std::span<const Envelope> records, Error error) override;
 
   private:
-    Task<Completion> call_model(TenantId tenant, ConversationId conversation, TurnId turn,
-                                Inference inference);
+    Task<Result<Completion>> ask_models(const TurnStep& step, Inference inference);
+    Task<Result<Completion>> ask_model(const TurnStep& step, const Inference& inference,
+                                       const std::string& credentials, Millis within, Millis begins_within);
+    Task<void> out_of_patience(const bool& begun, SysTime begins_by, SysTime ends_by);
+    Task<Outcome> fail(const TurnStep& step, const Error& error);
 
     InferStore& store_;
     ModelProviders& providers_;

@@ -13,7 +13,7 @@ Result<ShopSpec> load_text(const std::string& whatsapp) {
     const auto file =
         std::filesystem::temp_directory_path() / ("relevo_shop_" + std::to_string(::getpid()) + ".yaml");
     std::ofstream(file) << "slug: pointe\nname: Pointe\nwhatsapp:\n" << whatsapp;
-    auto shop = load_shop(file);
+    auto shop = load_shop(file, {"offline", "openai"});
     std::filesystem::remove(file);
     return shop;
 }
@@ -56,5 +56,28 @@ TEST_CASE("a shop under another's app states no secret of that app") {
     REQUIRE(guest.has_value());
     CHECK(guest->whatsapp->app_of == "tueste");
     CHECK(refusal("  phone_number_id: \"1\"\n  app_of: tueste\n  app_secret: s\n").find("app_of") !=
+          std::string::npos);
+}
+
+TEST_CASE("an agent has fallback models in their order, and says what follows when none answers") {
+    const auto shop = load_text(
+        "  phone_number_id: \"1001\"\nagent:\n  provider: openai\n  on_failure: handoff\n  fallbacks:\n"
+        "    - {provider: openai, base_url: \"https://b\", model: small, credentials: other}\n"
+        "    - {provider: offline}\n");
+    REQUIRE(shop.has_value());
+    REQUIRE(shop->agent.fallbacks.size() == 2);
+    CHECK(shop->agent.fallbacks[0].credentials == "other");
+    CHECK(shop->agent.fallbacks[1].provider == "offline");
+    CHECK(shop->agent.hands_off);
+}
+
+TEST_CASE("a provider that nobody knows is refused with its place and the ones that are known") {
+    const std::string whatsapp = "  phone_number_id: \"1001\"\n";
+    for (const auto* agent : {"agent: {provider: opnai}\n", "agent: {fallbacks: [{provider: opnai}]}\n"}) {
+        const auto text = refusal(whatsapp + agent);
+        CHECK(text.find(".yaml:5:") != std::string::npos);
+        CHECK(text.find("'opnai' is no provider; known: offline, openai") != std::string::npos);
+    }
+    CHECK(refusal(whatsapp + "agent: {on_failure: silence}\n").find("sentence, handoff") !=
           std::string::npos);
 }

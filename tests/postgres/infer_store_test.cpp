@@ -44,3 +44,65 @@ TEST_CASE("a turn keeps the agent that it began with") {
     CHECK(run(fixture.infer->load(fixture.ballet, turn, 0)).agent.prompt ==
           "Sos la vendedora de {STORE_NAME}.");
 }
+
+TEST_CASE("a turn keeps the fallback models that its agent had, and its step says who answered") {
+    Fixture fixture;
+    ShopSpec shop = ballet_spec();
+    shop.agent.fallbacks = {{"openai", "https://b", "small", "other"}, {"offline", "", "", ""}};
+    run(apply_shop(fixture.database, fixture.key, shop, fixture.random));
+    const TurnId turn = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
+    run(fixture.retrieve->freeze_step(fixture.ballet, turn, {}, at(17)));
+    run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random));
+    const auto agent = run(fixture.infer->load(fixture.ballet, turn, 0)).agent;
+    REQUIRE(agent.fallbacks.size() == 2);
+    CHECK(agent.fallbacks[0].base_url == "https://b");
+    CHECK(agent.fallbacks[0].model == "small");
+    CHECK(agent.fallbacks[0].credentials == "other");
+    CHECK(agent.fallbacks[1].provider == "offline");
+    Completion completion;
+    completion.provider = "offline";
+    completion.in_vain = {{"openai", "small", "model.timeout"}};
+    run(fixture.infer->commit_answer(fixture.ballet, turn, 0, completion, {"hola"}, at(18)));
+    CHECK(fixture.test.query("SELECT response ->> 'provider', response #>> '{in_vain,0,code}' FROM steps") ==
+          "offline|model.timeout");
+}
+
+TEST_CASE(
+    "where the agent hands off a failed turn gives the conversation to a human, who is announced once") {
+    Fixture fixture;
+    ShopSpec shop = ballet_spec();
+    shop.agent.hands_off = true;
+    run(apply_shop(fixture.database, fixture.key, shop, fixture.random));
+    const auto stored = fixture.store("1", "hola", at(0));
+    const TurnId turn = fixture.claim(stored, at(16));
+    run(fixture.retrieve->freeze_step(fixture.ballet, turn, {}, at(17)));
+    // what the owner decides meanwhile is for later turns
+    run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random));
+    std::vector<Task<std::vector<ReplyId>>> tasks;
+    for (int i = 0; i < 5; ++i)
+        tasks.push_back(fixture.infer->fail_turn(fixture.ballet, turn, "model.timeout", at(18)));
+    const auto told = run_all(std::move(tasks));
+    for (const auto& replies : told) CHECK(replies == told[0]);
+    REQUIRE(told[0].size() == 1);
+    CHECK(fixture.test.query("SELECT status, reason FROM turns") == "failed|model.timeout");
+    CHECK(fixture.test.query("SELECT mode, epoch, handled_seq FROM conversations") == "human|1|1");
+    CHECK(run(fixture.infer->load(fixture.ballet, turn, 0)).state == Inference::State::over);
+    CHECK(fixture.store("2", "¿hola?", at(19)).human);
+    const auto sentence = fixture.ask(told[0][0], at(20));
+    REQUIRE(sentence.state == ReplyClaim::State::send);
+    CHECK(sentence.text.substr(0, 9) == "Disculpá");
+    fixture.accept(sentence, "p1", at(20));
+    CHECK(fixture.reply_status(told[0][0]) == "sent");
+}
+
+TEST_CASE("what announces a human is not said once one has written") {
+    Fixture fixture;
+    ShopSpec shop = ballet_spec();
+    shop.agent.hands_off = true;
+    run(apply_shop(fixture.database, fixture.key, shop, fixture.random));
+    const auto stored = fixture.store("1", "hola", at(0));
+    const TurnId turn = fixture.claim(stored, at(16));
+    const auto replies = run(fixture.infer->fail_turn(fixture.ballet, turn, "model.timeout", at(18)));
+    run(fixture.handoff->give_back(fixture.ballet, stored.conversation, at(19)));
+    CHECK(fixture.ask(replies[0], at(20)).reason == "human");
+}

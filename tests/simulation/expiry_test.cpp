@@ -61,21 +61,24 @@ TEST_CASE("what a provider refused until it expired is dropped, and the next ans
     CHECK(it.texts() == second_answer);
 }
 
-TEST_CASE("a model that fails until the turn expires is given up, and the next message is answered") {
+TEST_CASE(
+    "a model that fails for two minutes is given up: the customer is told, and the next message is "
+    "answered") {
     SimSettings settings;
     settings.rates.model_fails = 1;
     Shop it(settings);
     it.world.write(it.shop, "ana", "hola");
     it.check_well();
-    CHECK(it.texts().empty());
+    CHECK(it.texts() == std::vector<std::string>{"fallback"});
     REQUIRE(it.turns().size() == 1);
-    CHECK(it.turns().front().status == SimTurn::Status::dropped);
-    CHECK(it.turns().front().reason == "expired");
-    CHECK(it.world.clock.now() - it.began < lifetime + Millis{180'000});
+    CHECK(it.turns().front().status == SimTurn::Status::failed);
+    CHECK(it.turns().front().reason == "model.unavailable");
+    CHECK(it.world.clock.now() - it.began < Millis{240'000});
+    CHECK(it.world.database.dead_letters.empty());
     it.world.settings.rates.model_fails = 0;
     it.world.write(it.shop, "ana", "sigue ahí");
     it.check_well();
-    CHECK(it.texts() == second_answer);
+    CHECK(it.texts() == std::vector<std::string>{"fallback", "hello", "re sigue ahí", "bye"});
 }
 
 TEST_CASE("a message that waited for a free turn until it expired ends as dropped, and holds nothing") {

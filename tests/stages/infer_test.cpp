@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <deque>
+
 #include "domain/records.hpp"
 #include "tests/stages/fakes.hpp"
 
@@ -10,9 +13,10 @@ namespace {
 
 struct ScriptedStore final : InferStore {
     Task<Inference> load(TenantId, TurnId, int) override { co_return inference; }
-    Task<std::vector<ReplyId>> commit_answer(TenantId, TurnId turn, int, Completion,
+    Task<std::vector<ReplyId>> commit_answer(TenantId, TurnId turn, int, Completion completion,
                                              std::vector<std::string> its_bubbles, SysTime) override {
         bubbles = its_bubbles;
+        committed = std::move(completion);
         std::vector<ReplyId> ids;
         for (std::size_t n = 0; wins && n < bubbles.size(); ++n)
             ids.push_back(agent_reply_id(turn, static_cast<int>(n)));
@@ -28,6 +32,7 @@ struct ScriptedStore final : InferStore {
     }
     Inference inference;
     std::vector<std::string> bubbles;
+    Completion committed;
     std::vector<ReplyId> failed;
     std::string code;
     std::string dropped;
@@ -53,6 +58,42 @@ struct FakeModel final : ModelProvider {
     std::string& text;
     int& calls;
 };
+
+// Answers as it was told to, one call after the other; then it answers well.
+struct OtherModel final : ModelProvider {
+    struct Turn {
+        std::optional<Error> error{};
+        Millis begins{0};
+        Millis ends{0};
+    };
+    OtherModel(std::string its_name, std::deque<Turn>& its_turns, std::vector<std::string>& its_calls,
+               SimClock& its_clock)
+        : own_name(std::move(its_name)), turns(its_turns), calls(its_calls), clock(its_clock) {}
+    std::string_view name() const override { return own_name; }
+    std::string_view credentials() const override { return own_name; }
+    Task<Result<Completion>> complete(Prompt prompt, DeltaSink delta) override {
+        calls.push_back(prompt.model + " with " + prompt.key.reveal());
+        Turn turn;
+        if (!turns.empty()) {
+            turn = turns.front();
+            turns.pop_front();
+        }
+        co_await clock.sleep_until(clock.now() + turn.begins);
+        delta("Hola. ");
+        co_await clock.sleep_until(clock.now() + turn.ends);
+        if (turn.error) co_return *turn.error;
+        Completion completion;
+        completion.text = "Hola de " + prompt.model + ".";
+        co_return completion;
+    }
+    std::string own_name;
+    std::deque<Turn>& turns;
+    std::vector<std::string>& calls;
+    SimClock& clock;
+};
+
+const Error away{Fault::transient, "model.unavailable", "away"};
+const Error bad_key{Fault::permanent, "model.bad_key", "renew it"};
 
 struct Fixture {
     Fixture() {
@@ -86,7 +127,148 @@ struct Fixture {
     Infer infer{store, models, channels, vault, live, clock};
 };
 
+// An agent of model "first" with the fallback "second"; both are the other models'.
+struct Fallback {
+    Fallback() {
+        auto& agent = it.store.inference.agent;
+        agent.provider = "first";
+        agent.model = "uno";
+        agent.fallbacks = {{"second", "", "dos", ""}};
+        it.store.failed = {agent_reply_id({}, 0)};
+    }
+    static std::vector<std::unique_ptr<ModelProvider>> list(Fallback& self) {
+        std::vector<std::unique_ptr<ModelProvider>> out;
+        out.push_back(std::make_unique<OtherModel>("first", self.first, self.calls, self.it.clock));
+        out.push_back(std::make_unique<OtherModel>("second", self.second, self.calls, self.it.clock));
+        return out;
+    }
+    Outcome run() { return run_stage(infer, {it.request()}, it.clock); }
+    std::string failure() {
+        try {
+            run();
+            return "none";
+        } catch (const Failure& problem) {
+            return problem.error().code;
+        }
+    }
+    Fixture it;
+    std::deque<OtherModel::Turn> first;
+    std::deque<OtherModel::Turn> second;
+    std::vector<std::string> calls;
+    ModelProviders models{list(*this)};
+    Infer infer{it.store, models, it.channels, it.vault, it.live, it.clock};
+};
+
 }  // namespace
+
+TEST_CASE("where an agent's model fails for good its fallback answers, and the step says who did") {
+    Fallback agent;
+    agent.first = {{bad_key}};
+    CHECK(std::holds_alternative<Emit>(agent.run()));
+    CHECK(agent.calls == std::vector<std::string>{"uno with first/API_KEY", "dos with second/API_KEY"});
+    CHECK(agent.it.store.bubbles == std::vector<std::string>{"Hola de dos."});
+    const Completion& step = agent.it.store.committed;
+    CHECK(step.provider == "second");
+    REQUIRE(step.in_vain.size() == 1);
+    CHECK(step.in_vain[0].provider == "first");
+    CHECK(step.in_vain[0].model == "uno");
+    CHECK(step.in_vain[0].code == "model.bad_key");
+}
+
+TEST_CASE("a blip is no reason to change the model, an outage is") {
+    Fallback blip;
+    blip.first = {{away}};
+    blip.run();
+    CHECK(blip.it.store.committed.provider == "first");
+    CHECK(blip.it.store.committed.in_vain.empty());
+    Fallback outage;
+    outage.first = {{away}, {away}};
+    outage.run();
+    CHECK(outage.calls.size() == 3);
+    CHECK(outage.it.store.committed.provider == "second");
+    Fallback busy;
+    busy.first = {{Error{Fault::transient, "model.rate_limited", "later", Millis{20'000}}}};
+    busy.run();
+    CHECK(busy.calls.size() == 2);
+}
+
+TEST_CASE(
+    "a model that does not begin in time, or not end, gives way to the next, and its draft is withdrawn") {
+    Fallback mute;
+    mute.first = {{.begins = Millis{80'000}}};
+    const SysTime began = mute.it.clock.now();
+    mute.run();
+    CHECK(mute.it.store.committed.provider == "second");
+    CHECK(mute.it.clock.now() - began <= Millis{20'000});
+    CHECK(mute.it.store.committed.in_vain.front().code == "model.timeout");
+    Fallback slow;
+    slow.first = {{.begins = Millis{1'000}, .ends = Millis{80'000}}};
+    slow.run();
+    CHECK(slow.it.store.committed.provider == "second");
+    const auto& told = slow.it.live.told;
+    CHECK(std::any_of(told.begin(), told.end(),
+                      [](const auto& event) { return event.find("withdrawn") != std::string::npos; }));
+}
+
+TEST_CASE("the last model may take its time, and all calls together stay below the pipeline's limit") {
+    Fallback agent;
+    agent.first = {{.begins = Millis{80'000}}};
+    agent.second = {{.begins = Millis{60'000}}};
+    agent.run();
+    CHECK(agent.it.store.committed.provider == "second");
+    Fallback endless;
+    endless.it.store.inference.agent.fallbacks = {{"second", "", "dos", ""}, {"second", "", "tres", ""}};
+    endless.first = endless.second = {{.ends = Millis{500'000}}, {.ends = Millis{500'000}}};
+    const SysTime began = endless.it.clock.now();
+    CHECK(endless.failure() == "model.timeout");
+    CHECK(endless.it.clock.now() - began < Millis{110'000});
+}
+
+TEST_CASE("what a provider's policy refuses is not asked of the next one") {
+    Fallback agent;
+    agent.first = {{Error{Fault::permanent, "model.refused", "policy"}}};
+    CHECK(agent.failure() == "model.refused");
+    CHECK(agent.calls.size() == 1);
+}
+
+TEST_CASE("one server's key is not told to another") {
+    Fallback agent;
+    agent.it.store.inference.agent.fallbacks = {{"second", "https://elsewhere", "dos", ""},
+                                                {"second", "https://elsewhere", "tres", "own"}};
+    agent.first = agent.second = {{bad_key}};
+    agent.run();
+    CHECK(agent.calls ==
+          std::vector<std::string>{"uno with first/API_KEY", "dos with ", "tres with own/API_KEY"});
+}
+
+TEST_CASE(
+    "an outage of all models is tried again, for two minutes: then the turn ends, and never in silence") {
+    Fallback agent;
+    agent.first = agent.second = {{bad_key}};
+    agent.second = {{away}};
+    CHECK(agent.failure() == "model.unavailable");  // tried again
+    CHECK(agent.it.store.code.empty());
+    agent.it.clock.set(agent.it.clock.now() + Millis{120'000});
+    agent.first = {{away}, {away}};
+    agent.second = {{away}};
+    const Outcome outcome = agent.run();
+    CHECK(std::get<Emit>(outcome).records.size() == 1);
+    CHECK(agent.it.store.code == "model.unavailable");
+    CHECK(agent.it.live.told.back().find("changed") != std::string::npos);
+}
+
+TEST_CASE("a provider that asks for a longer pause than a customer waits is not given it") {
+    Fallback agent;
+    const Error hour{Fault::transient, "model.rate_limited", "later", Millis{3'600'000}};
+    agent.first = {{hour}};
+    agent.second = {{hour}};
+    try {
+        agent.run();
+        FAIL("nothing was thrown");
+    } catch (const Failure& problem) {
+        CHECK(problem.error().retry_after <= Millis{120'000});
+    }
+}
 
 TEST_CASE("an answer is committed as bubbles, and each becomes a record in its order") {
     Fixture it;

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # relevo itself: its configuration, the database's schema, the topics, the demo shops, the process.
-# What follows `run` comes in ${relevo_options[@]}, options of `up` in $quiet_ms, $providers, $model_url, $model, $model_key.
+# What follows `run` comes in ${relevo_options[@]}, options of `up` in $quiet_ms, $providers, $model_url, $model,
+# $model_key, $retries.
 
 relevo_binary() { echo "$repo/build/$preset/relevo"; }
 
@@ -25,6 +26,7 @@ migrations: $repo/migrations
 console: $repo/src/console
 socketio_js: $(third_party socketio_client)/socket.io.min.js
 providers: {openai: "${providers:+$providers/openai/v1}", whatsapp: "${providers:+$providers/whatsapp}", telegram: "${providers:+$providers/telegram}"}
+${retries:+delivery: {retries: [$retries]\}}
 EOF
   if cmp -s "$new" "$profile/relevo.yaml"; then rm "$new"; else mv "$new" "$profile/relevo.yaml"; fi
 }

@@ -56,12 +56,14 @@ async function dev(...args) {
 
 /**
  * Brings the system up with fake providers on a port of their own. `quietMs`: the agents' window. `model`: whether the
- * fake OpenAI server answers for the agents, rather than the offline provider. `fakes`: options of startFakes.
+ * fake OpenAI server answers for the agents, rather than the offline provider. `retries`: when a bubble is tried again
+ * whose provider is away. `fakes`: options of startFakes.
  */
-export async function up({ quietMs = 800, model = true, fakes: fakeOptions = {} } = {}) {
+export async function up({ quietMs = 800, model = true, retries, fakes: fakeOptions = {} } = {}) {
   const fakes = await startFakes(fakeOptions);
   const options = ['--quiet-ms', String(quietMs), '--providers', fakes.url];
   if (model) options.push('--model-url', `${fakes.url}/openai/v1`, '--model', 'fake-model', '--model-key', 'fake-key');
+  if (retries) options.push('--retries', retries);
   try {
     const lines = (await dev('up', '--json', ...options)).trim().split('\n');
     return new System(JSON.parse(lines.at(-1)), fakes);
@@ -86,6 +88,11 @@ class System {
       maxBuffer: 64 << 20,
     });
     return JSON.parse(stdout);
+  }
+
+  /** Changes rows, with the superuser's rights. */
+  async execute(statement) {
+    await run('psql', [this.postgres, '-XAtqc', statement], { env: { ...process.env, PGCONNECT_TIMEOUT: '3' } });
   }
 
   async metrics(http = this.http) {

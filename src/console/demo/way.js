@@ -128,10 +128,10 @@ function reply_card({ key, at, reply }) {
     h("header", {}, h("span", { class: "badge", "data-tone": "human" }, "Human"), h("span", { class: "gist" }, "the shop answered"), time(at)), bubble(reply));
 }
 
-function bubble({ id, text, status, deliveries }) {
+function bubble({ id, text, status, reason, deliveries }) {
   const last = deliveries.at(-1);
   const fate = last && ["pending", "failed"].includes(status) ? null // the ledger says more
-    : { pending: "waiting to be sent", held: "held: a newer message came", dropped: "dropped unsent", failed: "failed" }[status];
+    : { pending: "waiting to be sent", held: "held: a newer message came", dropped: reason ? `not sent: ${reason}` : "dropped unsent", failed: "failed" }[status];
   return h("div", { class: "sent", key: id, "data-testid": "bubble", "data-status": status },
     h("p", {}, linkify(text)),
     h("div", { class: "ledger" }, fate && h("span", { class: "delivery", "data-status": status }, fate), deliveries.map((one) => delivery(one, one === last))));

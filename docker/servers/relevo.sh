@@ -27,12 +27,23 @@ console: $repo/src/console
 socketio_js: $(third_party socketio_client)/socket.io.min.js
 providers: {openai: "${providers:+$providers/openai/v1}", whatsapp: "${providers:+$providers/whatsapp}", telegram: "${providers:+$providers/telegram}"}
 ${retries:+delivery: {retries: [$retries]\}}
+trusted_addresses: [${model_url:+\"$(url_address "$model_url")\"}]
 EOF
   if cmp -s "$new" "$profile/relevo.yaml"; then rm "$new"; else mv "$new" "$profile/relevo.yaml"; fi
 }
 
 relevo_secret() { # FILE: 32 random bytes as hexadecimal digits, drawn once
   [[ -f $profile/$1 ]] || (umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$profile/$1")
+}
+
+# host:port of a URL: the operator's own choice, wherever it is.
+url_address() {
+  local authority=${1#*://}
+  authority=${authority%%[/?#]*}
+  if [[ ! $authority =~ :[0-9]+$ ]]; then
+    if [[ $1 == https:* ]]; then authority+=:443; else authority+=:80; fi
+  fi
+  echo "$authority"
 }
 
 relevo_do() { "$(relevo_binary)" --config "$profile/relevo.yaml" "$@"; }

@@ -71,6 +71,7 @@ HttpCall Telegram::call(std::string_view method, const Secret& token, std::strin
     call.url = base_url_ + "/bot" + path_segment(token.reveal()) + "/" + std::string(method);
     call.headers = {{"Content-Type", "application/json"}};
     call.body = std::move(body);
+    call.chosen_by = ChosenBy::installation;
     return call;
 }
 

@@ -100,6 +100,7 @@ HttpCall WhatsApp::call(const std::string& account, const Secret& token, std::st
     call.url = base_url_ + "/" + std::string(api_version) + "/" + path_segment(account) + "/messages";
     call.headers = {{"Authorization", "Bearer " + token.reveal()}, {"Content-Type", "application/json"}};
     call.body = std::move(body);
+    call.chosen_by = ChosenBy::installation;
     return call;
 }
 

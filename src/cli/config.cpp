@@ -65,6 +65,11 @@ Config read_config(const YAML::Node& root) {
           {"delivery",
            [&](const auto& n) {
                read(n, {{"retries", [&](const auto& list) { config.retries = read_schedule(list); }}});
+           }},
+          {"trusted_addresses",
+           [&](const auto& n) {
+               if (!n.IsSequence()) refuse(n, "expected a list of host:port");
+               for (const auto& address : n) config.trusted_addresses.push_back(text(address));
            }}},
          {"kafka", "postgres", "redis", "master_key_file", "pipelines", "migrations", "console"});
     if (config.public_url.empty()) {

@@ -40,6 +40,8 @@ struct Config {
     /// When a bubble is tried again whose provider is away, instead of each channel's own schedule; the last
     /// one for all later times.
     std::vector<Millis> retries;
+    /// host:port of the operator's own network that an agent's base_url may name; all others must be public.
+    std::vector<std::string> trusted_addresses;
 };
 
 /// Refuses unknown keys and missing files: "config.invalid", with file, line and column.

@@ -38,6 +38,9 @@ struct HttpResponse {
 /// {"error":{"code":…,"text":…}}: what went wrong and what to do, for the caller.
 HttpResponse error_response(int status, std::string_view code, std::string_view text);
 
+/// Who chose a call's address: the operator or we, or a tenant, whom we must not follow into the operator's network.
+enum class ChosenBy { tenant, installation };
+
 /// A request of ours to a provider.
 struct HttpCall {
     std::string method = "POST";
@@ -47,6 +50,7 @@ struct HttpCall {
     Millis deadline{10'000};  ///< for the whole exchange
     std::size_t max_response_bytes = 1 << 20;
     bool reuse_connection = true;
+    ChosenBy chosen_by = ChosenBy::tenant;
 };
 
 /// What came back. Receives the body's parts as they arrive where a sink was given.
@@ -57,6 +61,7 @@ enum class Reached { no, maybe };
 struct HttpFault {
     Reached reached;
     std::string text;  ///< names host and reason; never a header or a body
+    bool refused = false;  ///< by us, and always will be: repeating it is useless
 };
 
 class HttpClient {
@@ -68,7 +73,7 @@ class HttpClient {
 };
 
 [[noreturn]] inline void throw_exception_from_error(const HttpFault& fault, const boost::source_location&) {
-    throw Failure({Fault::transient, "http.fault", fault.text});
+    throw Failure({fault.refused ? Fault::permanent : Fault::transient, "http.fault", fault.text});
 }
 
 }  // namespace relevo

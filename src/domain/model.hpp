@@ -73,7 +73,7 @@ class ModelProvider {
     /// The category of the tenant's credentials with the key ("openai"); empty where none is needed.
     virtual std::string_view credentials() const = 0;
     /// Errors: model.rate_limited, model.unavailable, model.timeout, model.broken_stream (transient);
-    /// model.bad_key, model.refused, model.bad_request, model.quota (permanent).
+    /// model.bad_key, model.bad_address, model.refused, model.bad_request, model.quota (permanent).
     virtual Task<Result<Completion>> complete(Prompt prompt, DeltaSink delta) = 0;
 };
 

@@ -5,10 +5,9 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 #include <list>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "http/link.hpp"
@@ -19,28 +18,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto quiet_awaitable = asio::as_tuple(asio::use_awaitable);
-
-struct Address {
-    Origin origin;
-    std::string target;
-};
-
-std::optional<Address> parse_url(const std::string& text) {
-    const auto parsed = boost::urls::parse_uri(text);
-    if (!parsed || parsed->host().empty() || parsed->has_userinfo()) return std::nullopt;
-    Address address;
-    address.origin.tls = parsed->scheme() == "https";
-    if (!address.origin.tls && parsed->scheme() != "http") return std::nullopt;
-    if (parsed->has_port() && parsed->port_number() == 0) return std::nullopt;
-    address.origin.host = parsed->host_address();
-    address.origin.port = parsed->has_port()   ? std::to_string(parsed->port_number())
-                          : address.origin.tls ? "443"
-                                               : "80";
-    address.target = std::string(parsed->encoded_resource().substr(0));
-    if (const auto hash = address.target.find('#'); hash != std::string::npos) address.target.resize(hash);
-    if (!address.target.starts_with('/')) address.target.insert(0, "/");
-    return address;
-}
 
 bool token(std::string_view name) {
     return !name.empty() && std::ranges::all_of(name, [](char c) {
@@ -55,6 +32,14 @@ bool well_formed(const HttpCall& call) {
                return token(header.first) &&
                       header.second.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
            });
+}
+
+// As a URL's origin says it.
+std::string trusted_origin(const std::string& address) {
+    const auto url = parse_url("http://" + address);
+    if (url && url->target == "/") return url->origin.to_string();
+    throw Failure({Fault::permanent, "http.trusted_address",
+                   "trusted_addresses: '" + address + "' is not host:port, such as models.internal:8000"});
 }
 
 }  // namespace
@@ -95,8 +80,12 @@ struct PooledHttpClient::Pool : std::enable_shared_from_this<PooledHttpClient::P
         bool held_ = false;
     };
 
-    Pool(asio::io_context& context, ClientLimits its_limits)
-        : io(context), limits(std::move(its_limits)), tls(asio::ssl::context::tls_client) {
+    Pool(asio::io_context& context, ClientLimits its_limits, std::unique_ptr<Network> its_network)
+        : io(context),
+          limits(std::move(its_limits)),
+          network(its_network ? std::move(its_network) : make_network(context)),
+          tls(asio::ssl::context::tls_client) {
+        for (const auto& address : limits.trusted_addresses) trusted.insert(trusted_origin(address));
         tls.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
         tls.set_verify_mode(asio::ssl::verify_peer);
         if (limits.ca_file.empty()) {
@@ -114,7 +103,9 @@ struct PooledHttpClient::Pool : std::enable_shared_from_this<PooledHttpClient::P
 
     asio::io_context& io;
     ClientLimits limits;
+    std::unique_ptr<Network> network;
     asio::ssl::context tls;
+    std::set<std::string> trusted;
     std::map<Origin, Host> hosts;
     SteadyTime swept{};
 };
@@ -183,11 +174,13 @@ Task<boost::system::result<HttpResponse, HttpFault>> PooledHttpClient::Pool::sen
                                                                                   HttpCall call,
                                                                                   BodySink sink) {
     const auto until = std::chrono::steady_clock::now() + call.deadline;
-    auto address = parse_url(call.url);
-    if (!address) co_return HttpFault{Reached::no, "not an http or https address"};
-    const Origin origin = address->origin;
+    auto url = parse_url(call.url);
+    if (!url) co_return HttpFault{Reached::no, "not an http or https address", true};
+    url->origin.guarded =
+        call.chosen_by == ChosenBy::tenant && !pool->trusted.contains(url->origin.to_string());
+    const Origin origin = url->origin;
     if (!well_formed(call)) {
-        co_return HttpFault{Reached::no, origin.to_string() + ": a header or the method is malformed"};
+        co_return HttpFault{Reached::no, origin.to_string() + ": a header or the method is malformed", true};
     }
     Slot slot(pool, origin);
     const bool taken = co_await slot.take(until);
@@ -197,12 +190,15 @@ Task<boost::system::result<HttpResponse, HttpFault>> PooledHttpClient::Pool::sen
     while (true) {
         const bool reused = link != nullptr;
         if (!reused) {
-            auto opened =
-                co_await open_link(pool->io, origin, pool->tls, pool->limits.max_response_head_bytes, until);
-            if (!opened) co_return HttpFault{Reached::no, origin.to_string() + ": " + opened.error().reason};
+            auto opened = co_await open_link(*pool->network, origin, pool->tls,
+                                             pool->limits.max_response_head_bytes, until);
+            if (!opened) {
+                co_return HttpFault{Reached::no, origin.to_string() + ": " + opened.error().reason,
+                                    opened.error().refused};
+            }
             link = std::move(*opened);
         }
-        auto exchanged = co_await link->exchange(call, address->target, sink, until);
+        auto exchanged = co_await link->exchange(call, url->target, sink, until);
         if (exchanged) {
             if (exchanged->reusable) slot.keep(std::move(link));
             co_return std::move(exchanged->response);
@@ -217,8 +213,9 @@ Task<boost::system::result<HttpResponse, HttpFault>> PooledHttpClient::Pool::sen
     }
 }
 
-PooledHttpClient::PooledHttpClient(asio::io_context& io, ClientLimits limits)
-    : pool_(std::make_shared<Pool>(io, std::move(limits))) {}
+PooledHttpClient::PooledHttpClient(asio::io_context& io, ClientLimits limits,
+                                   std::unique_ptr<Network> network)
+    : pool_(std::make_shared<Pool>(io, std::move(limits), std::move(network))) {}
 
 PooledHttpClient::~PooledHttpClient() = default;
 

@@ -6,13 +6,14 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <cerrno>
+
+#include "http/address_guard.hpp"
 
 namespace relevo {
 namespace asio = boost::asio;
@@ -25,6 +26,9 @@ namespace {
 
 constexpr auto quiet_awaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t part_bytes = 16 << 10;
+// Above what Beast reads at once, and a bound on the line that announces a chunk: the other side may never
+// end it.
+constexpr std::size_t max_read_ahead = 64 << 10;
 // 100 Continue and 103 Early Hints come before the response; more than these few is no server.
 constexpr int max_informational = 8;
 
@@ -63,7 +67,8 @@ class StreamLink final : public Link {
     StreamLink(Origin origin, std::size_t max_head_bytes, auto&&... arguments)
         : stream(std::forward<decltype(arguments)>(arguments)...),
           origin_(std::move(origin)),
-          max_head_bytes_(max_head_bytes) {}
+          max_head_bytes_(max_head_bytes),
+          buffer_(max_head_bytes + max_read_ahead) {}
 
     Task<LinkResult<Exchanged>> exchange(const HttpCall& call, std::string target, const BodySink& sink,
                                          SteadyTime until) override {
@@ -152,58 +157,48 @@ class StreamLink final : public Link {
     beast::flat_buffer buffer_;
 };
 
+LinkFault refusal(std::string_view reason) {
+    return {"the address of a tenant " + std::string(reason), true, false, true};
+}
+
 using PlainLink = StreamLink<beast::tcp_stream>;
 using TlsLink = StreamLink<beast::ssl_stream<beast::tcp_stream>>;
 
-struct Resolution {
-    explicit Resolution(asio::io_context& io) : resolver(io), done(io) {}
-    tcp::resolver resolver;
-    asio::steady_timer done;
-    bool finished = false;
-    error_code error;
-    std::vector<tcp::endpoint> endpoints;
-};
-
-// getaddrinfo cannot be interrupted, so it is left behind, not waited for, when the deadline comes first.
-Task<LinkResult<std::vector<tcp::endpoint>>> resolve(asio::io_context& io, Origin origin, SteadyTime until) {
-    error_code not_an_address;
-    const auto address = asio::ip::make_address(origin.host, not_an_address);
-    if (!not_an_address) {
-        co_return std::vector<tcp::endpoint>{{address, static_cast<std::uint16_t>(std::stoi(origin.port))}};
+// The addresses to connect to, or why a guarded origin may have none of them.
+Task<LinkResult<std::vector<tcp::endpoint>>> find(Network& network, Origin origin, SteadyTime until) {
+    if (origin.guarded) {
+        if (const auto reason = forbidden_origin(origin)) co_return refusal(*reason);
     }
-    auto state = std::make_shared<Resolution>(io);
-    state->resolver.async_resolve(origin.host, origin.port,
-                                  [state](error_code error, tcp::resolver::results_type results) {
-                                      state->finished = true;
-                                      state->error = error;
-                                      for (const auto& entry : results)
-                                          state->endpoints.push_back(entry.endpoint());
-                                      state->done.cancel();
-                                  });
-    state->done.expires_at(until);
-    co_await state->done.async_wait(quiet_awaitable);
-    if (!state->finished) co_return LinkFault{"resolving: the deadline passed", true, true};
-    if (state->error) co_return fault_of("resolving", state->error, true);
-    co_return std::move(state->endpoints);
+    std::vector<asio::ip::address> addresses;
+    error_code not_an_address;
+    const auto literal = asio::ip::make_address(origin.host, not_an_address);
+    if (!not_an_address) {
+        addresses.push_back(literal);
+    } else {
+        auto resolved = co_await network.resolve(origin.host, until);
+        if (!resolved) co_return resolved.error();
+        addresses = std::move(*resolved);
+    }
+    std::vector<tcp::endpoint> endpoints;
+    for (const auto& address : addresses) {
+        const auto reason = origin.guarded ? forbidden_address(address) : std::nullopt;
+        if (reason) co_return refusal(*reason);
+        endpoints.emplace_back(address, static_cast<std::uint16_t>(std::stoi(origin.port)));
+    }
+    co_return std::move(endpoints);
 }
 
 }  // namespace
 
-Task<LinkResult<std::unique_ptr<Link>>> open_link(asio::io_context& io, Origin origin,
-                                                  asio::ssl::context& tls, std::size_t max_head_bytes,
-                                                  SteadyTime until) {
-    auto resolved = co_await resolve(io, origin, until);
-    if (!resolved) co_return resolved.error();
-    const std::vector<tcp::endpoint> endpoints = std::move(*resolved);
-    beast::tcp_stream stream(io);
-    stream.expires_at(until);
-    const auto [connect_error, endpoint] = co_await stream.async_connect(endpoints, quiet_awaitable);
-    if (connect_error) co_return fault_of("connecting", connect_error, true);
-    error_code ignored;
-    stream.socket().set_option(tcp::no_delay(true), ignored);
-    if (!origin.tls) co_return std::make_unique<PlainLink>(origin, max_head_bytes, std::move(stream));
+Task<LinkResult<std::unique_ptr<Link>>> open_link(Network& network, Origin origin, asio::ssl::context& tls,
+                                                  std::size_t max_head_bytes, SteadyTime until) {
+    auto found = co_await find(network, origin, until);
+    if (!found) co_return found.error();
+    auto connected = co_await network.connect(std::move(*found), until);
+    if (!connected) co_return connected.error();
+    if (!origin.tls) co_return std::make_unique<PlainLink>(origin, max_head_bytes, std::move(*connected));
 
-    auto link = std::make_unique<TlsLink>(origin, max_head_bytes, std::move(stream), tls);
+    auto link = std::make_unique<TlsLink>(origin, max_head_bytes, std::move(*connected), tls);
     link->lowest().expires_at(until);
     error_code not_an_address;
     asio::ip::make_address(origin.host, not_an_address);

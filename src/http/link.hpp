@@ -1,44 +1,20 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <chrono>
 #include <memory>
 #include <string>
 
 #include "domain/http.hpp"
+#include "http/network.hpp"
+#include "http/url.hpp"
 
 namespace relevo {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
-
-/// Where a call goes.
-struct Origin {
-    bool tls = false;
-    std::string host;
-    std::string port;
-    auto operator<=>(const Origin&) const = default;
-    std::string to_string() const { return host + ":" + port; }
-};
 
 /// A whole response, and whether the link can carry another exchange.
 struct Exchanged {
     HttpResponse response;
     bool reusable = false;
 };
-
-struct LinkFault {
-    std::string reason;
-    bool nothing_sent = false;  ///< no byte of a request left: the other side cannot have acted on it
-    bool timed_out = false;
-};
-
-[[noreturn]] inline void throw_exception_from_error(const LinkFault& fault, const boost::source_location&) {
-    throw Failure({Fault::transient, "http.fault", fault.reason});
-}
-
-template <class T>
-using LinkResult = boost::system::result<T, LinkFault>;
 
 /// One connection to an origin. Its exchanges come one after the other.
 class Link {
@@ -52,8 +28,10 @@ class Link {
     virtual bool quiet() = 0;
 };
 
-/// Resolves, connects and, for https, shakes hands, all before `until`. `tls` outlives the link.
-Task<LinkResult<std::unique_ptr<Link>>> open_link(boost::asio::io_context& io, Origin origin,
+/// Resolves once, connects to what was found and, for https, shakes hands, all before `until`. Of a guarded
+/// origin each address must be allowed, or none is used. `network` lives until the task ends, `tls` outlives
+/// the link.
+Task<LinkResult<std::unique_ptr<Link>>> open_link(Network& network, Origin origin,
                                                   boost::asio::ssl::context& tls, std::size_t max_head_bytes,
                                                   SteadyTime until);
 

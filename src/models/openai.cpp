@@ -85,6 +85,13 @@ Usage estimate(const Prompt& prompt, const Completion& completion) {
 }
 
 Error network_error(std::string_view host, const HttpFault& fault, bool late, bool started) {
+    if (fault.refused) {
+        return {Fault::permanent, "model.bad_address",
+                fmt::format(
+                    "{}; check the agent's base_url; the operator may list a host of the own network under "
+                    "trusted_addresses",
+                    fault.text)};
+    }
     if (late)
         return {Fault::transient, "model.timeout", fmt::format("{} took too long: {}", host, fault.text)};
     if (started) {
@@ -120,6 +127,7 @@ Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta
         call.body = request_body(prompt, dialect);
         call.deadline = until - clock_.now();
         call.max_response_bytes = max_response_bytes;
+        call.chosen_by = prompt.base_url.empty() ? ChosenBy::installation : ChosenBy::tenant;
         if (call.deadline <= Millis{0}) {
             co_return Error{Fault::transient, "model.timeout", fmt::format("{} took too long", host)};
         }

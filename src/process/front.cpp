@@ -27,7 +27,7 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       web_store_(make_web_store(shared.database)),
       handoff_(make_handoff_store(shared.database)),
       demo_store_(make_demo_store(shared.database)),
-      http_(io),
+      http_(io, client_limits(shared.config)),
       channels_(make_channels(channel_settings(shared.config), http_)),
       endpoints_(*endpoints_store_, *shared.vault, channels_, shared.clock),
       sink_(io.get_executor(), kafka_settings(shared.config), {ingress_delivery_timeout, Millis{2}, 100'000}),

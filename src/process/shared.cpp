@@ -6,6 +6,12 @@ KafkaSettings kafka_settings(const Config& config) {
     return {config.kafka_brokers, config.kafka_prefix};
 }
 
+ClientLimits client_limits(const Config& config) {
+    ClientLimits limits;
+    limits.trusted_addresses = config.trusted_addresses;
+    return limits;
+}
+
 ModelSettings model_settings(const Config& config) {
     ModelSettings settings;
     if (!config.providers.openai.empty()) settings.openai_base_url = config.providers.openai;

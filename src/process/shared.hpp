@@ -11,6 +11,7 @@
 #include "cli/config.hpp"
 #include "core/clock.hpp"
 #include "core/random.hpp"
+#include "http/client.hpp"
 #include "kafka/settings.hpp"
 #include "models/list.hpp"
 #include "postgres/stores.hpp"
@@ -31,6 +32,7 @@ T await(Task<T> task) {
 }
 
 KafkaSettings kafka_settings(const Config& config);
+ClientLimits client_limits(const Config& config);
 ModelSettings model_settings(const Config& config);
 std::vector<std::string> model_provider_names();
 ChannelSettings channel_settings(const Config& config);

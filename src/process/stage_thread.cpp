@@ -25,10 +25,9 @@ namespace {
 // A campaign's answers of one shop at the same time; the others' come in between.
 constexpr int max_open_turns = 500;
 
-std::unique_ptr<HttpClient> make_http(const std::string& stage, asio::io_context& io,
-                                      const Surroundings& surroundings) {
-    std::unique_ptr<HttpClient> http = std::make_unique<PooledHttpClient>(io);
-    return surroundings.http ? surroundings.http(stage, std::move(http)) : std::move(http);
+std::unique_ptr<HttpClient> make_http(const std::string& stage, asio::io_context& io, const Shared& shared) {
+    std::unique_ptr<HttpClient> http = std::make_unique<PooledHttpClient>(io, client_limits(shared.config));
+    return shared.surroundings.http ? shared.surroundings.http(stage, std::move(http)) : std::move(http);
 }
 
 SetAside set_aside(DeadLetters& letters, const std::string& stage) {
@@ -42,7 +41,7 @@ SetAside set_aside(DeadLetters& letters, const std::string& stage) {
 StageThread::StageThread(const PipelineSpec& pipeline, const StageSpec& spec, int number, Shared& shared,
                          StageMetrics& metrics)
     : spec_(spec),
-      http_(make_http(spec.name, io_, shared.surroundings)),
+      http_(make_http(spec.name, io_, shared)),
       channels_(make_channels(channel_settings(shared.config), *http_)),
       models_(make_model_providers(model_settings(shared.config), *http_, shared.clock)),
       random_(std::stoull(SystemRandom().hex(8), nullptr, 16)),

@@ -88,6 +88,7 @@ HttpCall sign(const Shop& shop, std::string body, std::uint16_t port) {
     std::string hex;
     for (const auto byte : mac) hex += fmt::format("{:02x}", byte);
     HttpCall call;
+    call.chosen_by = ChosenBy::installation;  // to this machine
     call.url = fmt::format("http://127.0.0.1:{}/webhooks/whatsapp/{}", port, shop.key);
     call.headers = {{"Content-Type", "application/json"}, {"X-Hub-Signature-256", "sha256=" + hex}};
     call.body = std::move(body);

@@ -14,6 +14,7 @@ HttpCall call_to(std::string url) {
     HttpCall call;
     call.url = std::move(url);
     call.body = "{}";
+    call.chosen_by = ChosenBy::installation;  // to this machine: see address_guard_test.cpp for the others
     return call;
 }
 
@@ -208,6 +209,28 @@ TEST_CASE("a response larger than allowed is a fault, announced or not") {
     CHECK(run(io, client.send(std::move(enough)))->body.size() == 5000);
 }
 
+TEST_CASE("a chunk's announcement or trailers without an end are a fault long before the deadline") {
+    for (const std::string endless : {"1;", "0\r\nX-Trailer: "}) {
+        CAPTURE(endless);
+        asio::io_context io{1};
+        ScriptedServer server(io, [endless](tcp::socket socket, int) -> Task<void> {
+            co_await read_to(socket, "\r\n\r\n{}");
+            std::string text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + endless;
+            while (true) {
+                const auto [error, size] = co_await asio::async_write(socket, asio::buffer(text), quiet);
+                if (error) co_return;
+                text.assign(1 << 16, 'x');
+            }
+        });
+        PooledHttpClient client(io);
+        const auto started = std::chrono::steady_clock::now();
+        const auto reply = run(io, client.send(call_to(server.url("/"))));
+        REQUIRE_FALSE(reply.has_value());
+        CHECK(reply.error().reached == Reached::maybe);
+        CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(5));
+    }
+}
+
 TEST_CASE("a response that ends halfway is a fault") {
     asio::io_context io{1};
     ScriptedServer server(io, answers_once("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"));
@@ -234,7 +257,7 @@ TEST_CASE("calls above the cap wait for a connection, within their deadline") {
             co_await asio::async_write(socket, asio::buffer(ok), quiet);
         }
     });
-    PooledHttpClient client(io, {.max_connections_per_host = 1, .ca_file = {}});
+    PooledHttpClient client(io, {.max_connections_per_host = 1, .ca_file = {}, .trusted_addresses = {}});
     std::vector<Reply> replies;
     auto ask = [&]() -> Task<void> {
         auto task = client.send(call_to(server.url("/")));

@@ -72,6 +72,7 @@ struct Fixture {
         HttpCall call;
         call.method = "GET";
         call.url = "https://" + host + ":" + std::to_string(server.port()) + "/";
+        call.chosen_by = ChosenBy::installation;
         return run(io, client.send(std::move(call)));
     }
 
@@ -115,6 +116,7 @@ TEST_CASE("a server that never shakes hands costs no more than the deadline") {
     PooledHttpClient client(io);
     HttpCall call;
     call.url = "https://127.0.0.1:" + std::to_string(server.port()) + "/";
+    call.chosen_by = ChosenBy::installation;
     call.deadline = Millis(50);
     const auto reply = run(io, client.send(std::move(call)));
     REQUIRE_FALSE(reply.has_value());

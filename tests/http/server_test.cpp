@@ -47,6 +47,7 @@ struct Fixture {
         call.method = body.empty() ? "GET" : "POST";
         call.url = "http://127.0.0.1:" + std::to_string(server.port()) + path;
         call.body = std::move(body);
+        call.chosen_by = ChosenBy::installation;
         return run(io, client.send(std::move(call)));
     }
     std::string say(std::string request) { return run(io, converse(io, server.port(), std::move(request))); }

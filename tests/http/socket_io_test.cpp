@@ -49,6 +49,7 @@ struct Fixture {
         HttpCall call;
         call.method = std::move(method);
         call.url = "http://127.0.0.1:" + std::to_string(server.port()) + target;
+        call.chosen_by = ChosenBy::installation;
         call.body = std::move(body);
         call.headers = {{"Origin", "https://shop.example"}};
         return run(io, client.send(std::move(call))).value();
@@ -159,6 +160,7 @@ TEST_CASE("a polling session is upgraded to a WebSocket and loses nothing") {
         HttpCall call;
         call.method = "GET";
         call.url = "http://127.0.0.1:" + std::to_string(at.server.port()) + session;
+        call.chosen_by = ChosenBy::installation;
         auto task = at.client.send(std::move(call));
         const auto reply = co_await std::move(task);
         polled = reply->body;

@@ -285,4 +285,21 @@ TEST_CASE("a provider that is not there is unavailable, one that is late timed o
     CHECK(late.fault == Fault::transient);
 }
 
+TEST_CASE("the shop's own address is the tenant's choice, and one that is refused is not tried again") {
+    Server server;
+    server.ask({.parts = {chunk(R"({"content":"a"})", "\"stop\""), done}}).value();
+    CHECK(server.http.calls.at(0).chosen_by == ChosenBy::installation);
+    server.http.script.push_back(
+        {.fault =
+             HttpFault{Reached::no, "10.0.0.7:11434: the address of a tenant is a private address", true}});
+    auto prompt = Server::prompt();
+    prompt.base_url = "http://10.0.0.7:11434/v1";
+    const auto refused = server.ask(prompt);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(server.http.calls.at(1).chosen_by == ChosenBy::tenant);
+    CHECK(refused.error().code == "model.bad_address");
+    CHECK(refused.error().fault == Fault::permanent);
+    CHECK(refused.error().text.find("trusted_addresses") != std::string::npos);
+}
+
 }  // namespace relevo

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/log.hpp"
+#include "http/strict_head.hpp"
 
 namespace relevo {
 namespace asio = boost::asio;
@@ -23,6 +24,11 @@ constexpr auto quiet_awaitable = asio::as_tuple(asio::use_awaitable);
 // A client that is still sending its body reads our answer only if we keep reading: else it sees a reset.
 constexpr std::size_t max_discarded_bytes = 16 << 20;
 constexpr Millis discard_deadline{5'000};
+// Of a connection between two requests.
+constexpr std::size_t idle_bytes = 4096;
+// Of a body, before the parser takes it: above what Beast reads at once, and a bound on the line that
+// announces a chunk.
+constexpr std::size_t max_read_ahead = 64 << 10;
 
 using Parser = http::request_parser<http::buffer_body>;
 
@@ -94,11 +100,33 @@ bool malformed(boost::system::error_code error) {
            error != http::error::need_buffer;
 }
 
+// Among the connections that may be closed to make room, while it lives.
+class Idling {
+  public:
+    Idling(Serving& serving, OpenConnection& open) : serving_(serving), open_(open) {
+        open_.place = serving_.idle.insert(serving_.idle.end(), &open_);
+        open_.idle = true;
+    }
+    Idling(const Idling&) = delete;
+    Idling& operator=(const Idling&) = delete;
+    ~Idling() {
+        if (open_.idle) serving_.idle.erase(open_.place);
+        open_.idle = false;
+    }
+
+  private:
+    Serving& serving_;
+    OpenConnection& open_;
+};
+
 class ServerConnection {
   public:
     ServerConnection(tcp::socket socket, std::shared_ptr<Serving> serving,
                      std::shared_ptr<OpenConnection> open)
-        : stream_(std::move(socket)), serving_(std::move(serving)), open_(std::move(open)) {
+        : stream_(std::move(socket)),
+          buffer_(serving->limits.max_head_bytes + max_read_ahead),
+          serving_(std::move(serving)),
+          open_(std::move(open)) {
         boost::system::error_code error;
         const auto peer = stream_.socket().remote_endpoint(error);
         if (!error) peer_ = peer.address().to_string();
@@ -113,12 +141,44 @@ class ServerConnection {
   private:
     Task<bool> wait_for_request() {
         if (buffer_.size() > 0) co_return true;
-        open_->idle = true;
+        // What a large request needed is not kept for the next one, which may never come.
+        if (buffer_.capacity() > idle_bytes) buffer_.shrink_to_fit();
+        const Idling idling(*serving_, *open_);
         stream_.expires_after(limits().idle);
-        const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(4096), quiet_awaitable);
-        open_->idle = false;
+        const auto [error, size] =
+            co_await stream_.async_read_some(buffer_.prepare(idle_bytes), quiet_awaitable);
         buffer_.commit(size);
         co_return !error;
+    }
+
+    /// Reads until the head is whole and plain; else what to answer, status 0: the client is gone, or too
+    /// slow.
+    Task<std::optional<HttpResponse>> read_head(Parser& parser) {
+        stream_.expires_after(limits().head_deadline);
+        const auto most = limits().max_head_bytes;
+        for (std::size_t searched = 0;;) {
+            const std::string_view bytes = received();
+            const auto end = end_of_head(bytes.substr(0, most), searched);
+            const auto head = bytes.substr(0, end.value_or(most));
+            if (const auto fault = end ? head_fault(head) : line_fault(head)) {
+                co_return error_response(400, "http.bad_request", *fault);
+            }
+            if (end) break;
+            if (bytes.size() >= most) {
+                co_return error_response(
+                    431, "http.head_too_large",
+                    "request line and headers may have " + std::to_string(most) + " bytes");
+            }
+            searched = bytes.size();
+            const auto [error, size] =
+                co_await stream_.async_read_some(buffer_.prepare(idle_bytes), quiet_awaitable);
+            if (error) co_return HttpResponse{.status = 0, .headers = {}};
+            buffer_.commit(size);
+        }
+        boost::system::error_code error;
+        buffer_.consume(parser.put(buffer_.data(), error));
+        if (error) co_return error_response(400, "http.bad_request", error.message());
+        co_return std::nullopt;
     }
 
     /// One request and its response; whether another may follow.
@@ -126,11 +186,9 @@ class ServerConnection {
         Parser parser;
         parser.header_limit(static_cast<std::uint32_t>(limits().max_head_bytes));
         parser.body_limit(boost::none);  // counted by us: the head is judged before the body's size
-        stream_.expires_after(limits().head_deadline);
-        const auto [error, size] =
-            co_await http::async_read_header(stream_, buffer_, parser, quiet_awaitable);
-        if (error) {
-            co_await refuse_head(error);
+        auto refusal = co_await read_head(parser);
+        if (refusal) {
+            if (refusal->status != 0 && co_await write(std::move(*refusal), false, false)) co_await discard();
             co_return false;
         }
         HttpRequest request = from_beast(parser.get().base());
@@ -243,21 +301,6 @@ class ServerConnection {
         return error_response(500, "http.internal", "the server failed to answer: its log says why");
     }
 
-    Task<void> refuse_head(boost::system::error_code error) {
-        HttpResponse response;
-        if (error == http::error::header_limit) {
-            response = error_response(
-                431, "http.head_too_large",
-                "request line and headers may have " + std::to_string(limits().max_head_bytes) + " bytes");
-        } else if (malformed(error)) {
-            response = error_response(400, "http.bad_request", error.message());
-        } else {
-            co_return;
-        }
-        co_await write(std::move(response), false, false);
-        co_await discard();
-    }
-
     /// Writes the response; with `body_follows` the connection cannot go on.
     Task<bool> finish(HttpResponse response, Parser& parser, bool head_only, bool body_follows) {
         const bool keep = parser.keep_alive() && !body_follows && !serving_->stopping;
@@ -300,6 +343,10 @@ class ServerConnection {
             if (mounted == path) return mount;
         }
         return nullptr;
+    }
+
+    std::string_view received() const {
+        return {static_cast<const char*>(buffer_.data().data()), buffer_.size()};
     }
 
     const ServerLimits& limits() const { return serving_->limits; }

@@ -4,7 +4,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -25,10 +24,6 @@ namespace {
 constexpr auto quiet_awaitable = asio::as_tuple(asio::use_awaitable);
 // Out of descriptors: somebody has to close one first.
 constexpr Millis accept_pause{100};
-
-struct Connection : OpenConnection {
-    asio::cancellation_signal cancel;
-};
 
 std::string normal_path(std::string path) {
     if (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -53,11 +48,12 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
     asio::io_context& io;
     tcp::acceptor acceptor;
     std::shared_ptr<Serving> serving = std::make_shared<Serving>();
-    std::list<std::shared_ptr<Connection>> connections;
+    std::list<std::shared_ptr<OpenConnection>> connections;
     asio::steady_timer changed;  // cancelled whenever a connection is gone
 
     Task<void> accept(std::shared_ptr<State> self);
     void start(tcp::socket socket);
+    bool make_room();
     Task<void> wait_empty(std::chrono::steady_clock::time_point until);
     void cancel(bool idle_only);
 };
@@ -81,11 +77,11 @@ Task<void> HttpServer::State::accept(std::shared_ptr<State> self) {
 void HttpServer::State::start(tcp::socket socket) {
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    if (connections.size() >= serving->limits.max_connections) {
+    if (connections.size() >= serving->limits.max_connections && !make_room()) {
         asio::co_spawn(io, refuse(std::move(socket)), asio::detached);
         return;
     }
-    auto connection = std::make_shared<Connection>();
+    auto connection = std::make_shared<OpenConnection>();
     const auto place = connections.insert(connections.end(), connection);
     auto ended = [self = shared_from_this(), connection, place](std::exception_ptr) {
         self->connections.erase(place);
@@ -93,6 +89,16 @@ void HttpServer::State::start(tcp::socket socket) {
     };
     asio::co_spawn(io, serve_connection(std::move(socket), serving, connection),
                    asio::bind_cancellation_slot(connection->cancel.slot(), std::move(ended)));
+}
+
+// Connections that only wait must not keep others out: whoever has waited longest goes.
+bool HttpServer::State::make_room() {
+    if (serving->idle.empty()) return false;
+    OpenConnection* const longest = serving->idle.front();
+    serving->idle.pop_front();
+    longest->idle = false;
+    longest->cancel.emit(asio::cancellation_type::terminal);
+    return true;
 }
 
 Task<void> HttpServer::State::wait_empty(std::chrono::steady_clock::time_point until) {

@@ -18,7 +18,8 @@ struct ServerLimits {
     std::size_t max_head_bytes = 16 << 10;     ///< 431 above; cookies of an embedding page fit easily
     std::size_t max_body_bytes = 3 << 20;      ///< 413 above; Meta's webhooks have up to 3 MiB
     std::size_t max_bodies_bytes = 256 << 20;  ///< of all requests being read or handled: 503 beyond
-    std::size_t max_connections = 16'384;      ///< 503 beyond
+    /// Beyond, the one that has been idle longest makes room, and where none is idle the new one is 503.
+    std::size_t max_connections = 16'384;
     Millis idle{75'000};            ///< between two requests; above the 60 s of common load balancers
     Millis head_deadline{10'000};   ///< from a request's first byte to the end of its head
     Millis body_deadline{20'000};   ///< for the body; 3 MiB on a slow line

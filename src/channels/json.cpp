@@ -130,7 +130,9 @@ Result<JsonDocument> JsonDocument::parse(std::string_view bytes) {
                              tree->json.GetAllocator());
         return JsonDocument(std::move(tree));
     }
-    tree->json.Parse<rapidjson::kParseFullPrecisionFlag>(clean.data(), clean.size());
+    // RapidJSON's full precision counts the leading zeros of 0 where it reads 0e9, which is undefined. Without it,
+    // numbers of up to 15 digits are exact all the same.
+    tree->json.Parse<rapidjson::kParseIterativeFlag>(clean.data(), clean.size());
     if (tree->json.HasParseError()) return bad_json(tree->json.GetParseError(), tree->json.GetErrorOffset());
     return JsonDocument(std::move(tree));
 }

@@ -1,5 +1,6 @@
 #include "channels/provider_call.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/utf8.hpp"
@@ -10,6 +11,8 @@ namespace {
 // A gateway's page instead of the provider's answer passes in minutes, if at all.
 constexpr Millis unreadable_pause{60'000};
 constexpr std::size_t longest_text = 300;
+// Who asks for more has a fault of its own; it also keeps the arithmetic in range.
+constexpr std::chrono::seconds longest_pause{86'400};
 
 std::string without_token(std::string text, const Secret& token) {
     if (token.empty()) return text;
@@ -50,16 +53,19 @@ std::string path_segment(std::string_view text) {
     return out;
 }
 
+std::optional<Millis> asked_pause(std::optional<std::int64_t> seconds) {
+    if (!seconds || *seconds <= 0) return std::nullopt;
+    return std::chrono::seconds(std::min(*seconds, longest_pause.count()));
+}
+
 std::optional<Millis> retry_after(const HttpResponse& response) {
     HttpRequest headers;  // looks names up in any case
     headers.headers = response.headers;
     const std::string_view value = headers.header("Retry-After");
-    int seconds = 0;
+    std::int64_t seconds = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    if (value.empty() || error != std::errc() || end != value.data() + value.size() || seconds < 0) {
-        return std::nullopt;
-    }
-    return Millis{seconds * 1'000LL};
+    if (value.empty() || error != std::errc() || end != value.data() + value.size()) return std::nullopt;
+    return asked_pause(seconds);
 }
 
 std::string provider_text(std::string_view code, std::string_view message, const Secret& token) {

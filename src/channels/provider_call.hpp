@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +15,8 @@ namespace relevo {
 std::string without_trailing_slash(std::string url);
 /// One segment of a path: anything that could leave it is percent-encoded.
 std::string path_segment(std::string_view text);
+/// A pause that a provider asks for, as long as we are ready to wait: a day. Nothing for less than a second.
+std::optional<Millis> asked_pause(std::optional<std::int64_t> seconds);
 /// The seconds of the header Retry-After, if it has that form.
 std::optional<Millis> retry_after(const HttpResponse& response);
 

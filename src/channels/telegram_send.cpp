@@ -35,9 +35,8 @@ Sent refusal(JsonNode answer, const HttpResponse& response, const Secret& token)
     const std::string text = provider_text(std::to_string(code), answer["description"].text(), token);
     if (code == 429) {
         // It does not tell the chat's limit from the bot's; our own pace keeps the bot below its own.
-        const auto seconds = parameters["retry_after"].whole();
-        const auto pause =
-            seconds && *seconds > 0 ? Millis{*seconds * 1'000} : retry_after(response).value_or(flood_pause);
+        const auto pause = asked_pause(parameters["retry_after"].whole())
+                               .value_or(retry_after(response).value_or(flood_pause));
         return refused(Fault::transient, "telegram.flood", "too many messages; " + text, pause);
     }
     if (code == 401 || code == 404) {

@@ -55,7 +55,7 @@ std::optional<SysTime> from_iso8601(std::string_view text) {
     const std::chrono::year_month_day date(std::chrono::year(parts[0]),
                                            std::chrono::month(static_cast<unsigned>(parts[1])),
                                            std::chrono::day(static_cast<unsigned>(parts[2])));
-    if (!date.ok() || parts[3] > 23 || parts[4] > 59 || parts[5] > 60) return std::nullopt;
+    if (!date.ok() || parts[3] > 23 || parts[4] > 59 || parts[5] > 59) return std::nullopt;
     return std::chrono::sys_days(date) + std::chrono::hours(parts[3]) + std::chrono::minutes(parts[4]) +
            std::chrono::seconds(parts[5]) + Millis(parts[6]);
 }

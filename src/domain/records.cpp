@@ -106,7 +106,7 @@ class Object {
 template <class Record, class Read>
 Result<Record> decode(std::string_view value, std::string_view what, Read read) {
     rapidjson::Document document;
-    document.Parse(value.data(), value.size());
+    document.Parse<rapidjson::kParseIterativeFlag>(value.data(), value.size());
     if (document.HasParseError()) {
         return Error{Fault::permanent, "record.malformed",
                      std::string(what) + " is not JSON at byte " + std::to_string(document.GetErrorOffset()) +

@@ -47,7 +47,7 @@ std::string encode_timer(const Record& record) {
 
 Record decode_timer(std::string_view value) {
     rapidjson::Document json;
-    json.Parse(value.data(), value.size());
+    json.Parse<rapidjson::kParseIterativeFlag>(value.data(), value.size());
     if (json.HasParseError() || !json.IsObject()) malformed("not a JSON object");
     Record record{text(json, "topic"), text(json, "key"), text(json, "value"), {}};
     const auto headers = json.FindMember("headers");

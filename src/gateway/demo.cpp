@@ -125,7 +125,7 @@ Task<HttpResponse> Demo::reply(HttpRequest request, PathParams params) {
     const auto place = parse_place(params);
     if (!place) co_return not_found();
     rapidjson::Document body;
-    body.Parse(clean_json_escapes(request.body).c_str());
+    body.Parse<rapidjson::kParseIterativeFlag>(clean_json_escapes(request.body).c_str());
     const std::string client_id = text_of(body, "client_id");
     const std::string text = text_of(body, "text");
     if (client_id.empty() || text.empty() || count_code_points(text) > max_reply) {
@@ -163,7 +163,7 @@ void Demo::tell(std::string_view payload) {
     if (recent_.size() > max_recent) recent_.pop_front();
     for (const auto& socket : std::set(sockets_)) socket->emit("stage", payload);
     rapidjson::Document event;
-    event.Parse(payload.data(), payload.size());
+    event.Parse<rapidjson::kParseIterativeFlag>(payload.data(), payload.size());
     const std::string conversation = text_of(event, "conversation");
     if (!conversation.empty() && event["tenant"].IsInt64()) changed(event["tenant"].GetInt64(), conversation);
 }

@@ -22,7 +22,7 @@ std::string id_json(const rapidjson::Document& document, const char* name) {
 void add_ids(JsonObject& event, const std::vector<std::string_view>& values) {
     static constexpr std::array names{"tenant", "conversation", "message", "turn", "reply"};
     std::vector<rapidjson::Document> documents(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) documents[i].Parse(values[i].data(), values[i].size());
+    for (std::size_t i = 0; i < values.size(); ++i) documents[i].Parse<rapidjson::kParseIterativeFlag>(values[i].data(), values[i].size());
     for (const char* name : names) {
         std::string id;
         for (const auto& document : documents) {

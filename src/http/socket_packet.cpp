@@ -13,8 +13,7 @@ namespace relevo {
 namespace {
 
 // Iterative: the client chooses how deep it nests.
-constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                                 rapidjson::kParseFullPrecisionFlag;
+constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
 
 bool well_formed(std::string_view json) {
     rapidjson::MemoryStream stream(json.data(), json.size());

@@ -57,7 +57,7 @@ void OpenAiAnswer::feed(std::string_view bytes) {
 void OpenAiAnswer::take(std::string_view json, const char* message_field) {
     rapidjson::Document chunk;
     const auto clean = clean_json_escapes(json);
-    chunk.Parse(clean.data(), clean.size());
+    chunk.Parse<rapidjson::kParseIterativeFlag>(clean.data(), clean.size());
     if (chunk.HasParseError() || !chunk.IsObject()) {
         fault_ = chunk.HasParseError() ? fault_ : read_openai_fault(clean);
         if (!fault_) malformed_ = "sent a part that is not a JSON object";

@@ -123,7 +123,7 @@ std::optional<Millis> millis_of(std::string_view text, double unit_ms) {
 std::optional<OpenAiFault> read_openai_fault(std::string_view json) {
     rapidjson::Document document;
     const auto clean = clean_json_escapes(json);
-    document.Parse(clean.data(), clean.size());
+    document.Parse<rapidjson::kParseIterativeFlag>(clean.data(), clean.size());
     if (document.HasParseError()) return std::nullopt;
     const rapidjson::Value* value = &document;
     if (value->IsArray() && !value->Empty()) value = &(*value)[0];

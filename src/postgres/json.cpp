@@ -19,7 +19,7 @@ const Value* value_of(const void* value) {
 
 bool is_json_object(std::string_view json) {
     rapidjson::Document document;
-    document.Parse(json.data(), json.size());
+    document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
     return !document.HasParseError() && document.IsObject();
 }
 

@@ -259,3 +259,13 @@ TEST_CASE("every channel and provider is in its folder's list") {
         }
     }
 }
+
+TEST_CASE("JSON is read without recursion, since whoever wrote it chooses how deep it nests") {
+    auto files = read_tree("src");
+    std::erase_if(files, [](const SourceFile& file) {
+        return std::ranges::all_of(
+            file.lines, [](const auto& line) { return line.find("rapidjson/") == std::string::npos; });
+    });
+    CHECK(find_lines(files,
+                     "[.]Parse(Insitu|Stream)?(\\(|<(?!rapidjson::kParseIterativeFlag|parse_flags))") == "");
+}

@@ -62,3 +62,12 @@ TEST_CASE("nesting deeper than any webhook's is kept as text and overflows no st
     CHECK(document->root().text() == deep);
     CHECK(JsonDocument::parse(std::string(depth, '[')).has_error());
 }
+
+TEST_CASE("a zero with an exponent is a number, and long ones keep fifteen digits") {
+    const auto document =
+        JsonDocument::parse(R"({"a":0e+99,"b":[0e40],"c":-34.6037220012345,"d":0.000012345678901234})");
+    REQUIRE(document.has_value());
+    CHECK(document->root()["a"].text() == "0.0");
+    CHECK(document->root()["c"].text() == "-34.6037220012345");
+    CHECK(document->root()["d"].text() == "0.000012345678901234");
+}

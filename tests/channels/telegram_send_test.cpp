@@ -145,3 +145,14 @@ TEST_CASE("what the bot meets is told from what the chat meets") {
     for (const int code : {429, 403, 400}) CHECK_FALSE(answered(code, refusal(code, "no")).away);
     CHECK(answered(502, "<html>").away);
 }
+
+TEST_CASE("a pause of ages is cut to a day, and one of less than nothing is none") {
+    const auto pause = [](const std::string& seconds) {
+        return answered(429, refusal(429, "flood", R"({"retry_after":)" + seconds + "}")).error.retry_after;
+    };
+    CHECK(pause("9223372036854775807") == std::chrono::hours(24));
+    CHECK(pause("86401") == std::chrono::hours(24));
+    CHECK(pause("86399") == std::chrono::seconds(86'399));
+    CHECK(pause("-9223372036854775808") == pause("0"));
+    CHECK(pause("0").value() > Millis{0});
+}

@@ -138,6 +138,8 @@ TEST_CASE("Retry-After is honoured where it asks for more") {
     CHECK(answered(429, graph_error(130429), {{"retry-after", "1"}}).error.retry_after == Millis{30'000});
     CHECK(answered(429, graph_error(130429), {{"retry-after", "soon"}}).error.retry_after == Millis{30'000});
     CHECK(answered(429, "<html>", {{"Retry-After", "7"}}).error.retry_after == Millis{7'000});
+    CHECK(answered(429, "<html>", {{"Retry-After", "304444444"}}).error.retry_after ==
+          std::chrono::hours(24));
 }
 
 TEST_CASE("what was not certainly refused is unknown") {

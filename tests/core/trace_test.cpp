@@ -16,7 +16,8 @@ TEST_CASE("a child is part of its parent's trace, under a span of its own") {
 
 TEST_CASE("a parent that is none begins a new trace") {
     SeededRandom random(1);
-    for (const auto* parent : {"", "00-abc", "nonsense"}) {
+    for (const auto* parent :
+         {"", "00-abc", "nonsense", "00-0af7651916cd43dd8448eb211c8031\"c-b7ad6b7169203331-01"}) {
         CHECK(trace_id(parent).empty());
         CHECK(trace_id(child_traceparent(parent, random)).size() == 32);
     }

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "domain/timer_codec.hpp"
+
 namespace relevo {
 namespace {
 
@@ -224,6 +226,14 @@ TEST_CASE("a step beyond its range is refused and not cut") {
 TEST_CASE("a conversation's key begins with its tenant") {
     CHECK(conversation_key(tenant, conversation) == "17:" + conversation.to_string());
     CHECK(fairness_key(conversation_key(tenant, conversation)) == "17");
+}
+
+TEST_CASE("a record that nests a million deep overflows no stack") {
+    const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+    CHECK(decode_message_received(deep).error().code == "record.malformed");
+    const std::string value = encode(TurnStep{tenant, conversation, turn, 3});
+    CHECK(decode_turn_step(value.substr(0, value.size() - 1) + R"(,"newer":)" + deep + "}")->step == 3);
+    CHECK_THROWS_AS(decode_timer(deep), Failure);
 }
 
 }  // namespace relevo

@@ -73,3 +73,11 @@ TEST_CASE("a live event of another shape is nothing") {
     CHECK(draft->index == 1);
     CHECK(draft->epoch == 3);
 }
+
+TEST_CASE("a visitor who nests a million deep is refused, and overflows no stack") {
+    const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+    CHECK(parse_web_input("[" + deep + "]").error().code == "web.bad_message");
+    CHECK(parse_web_input(R"([{"client_id":"1","text":"hola","more":)" + deep + "}]")->text == "hola");
+    CHECK(parse_web_auth(R"({"more":)" + deep + "}").error().code == "web.bad_auth");
+    CHECK_FALSE(parse_live(deep).has_value());
+}

@@ -73,4 +73,10 @@ TEST_CASE("an event's data is made of its name and its arguments' JSON") {
           R"({"message":"no \"entry\"","data":{"code":"web.unknown_key"}})");
 }
 
+TEST_CASE("a zero with an exponent is a number in an event, too") {
+    CHECK(decode_socket_packet(R"(2["e",0e+99])") ==
+          SocketPacket{Type::event, "/", std::nullopt, R"(["e",0e+99])"});
+    CHECK_FALSE(parse_socket_event(R"(["e",0e+99)").has_value());
+}
+
 }  // namespace relevo

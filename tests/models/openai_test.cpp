@@ -285,6 +285,15 @@ TEST_CASE("a provider that is not there is unavailable, one that is late timed o
     CHECK(late.fault == Fault::transient);
 }
 
+TEST_CASE("a server that nests a million deep sends a broken answer, and overflows no stack") {
+    const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
+    Server server;
+    CHECK(server.error({.parts = {deep}}).code == "model.broken_stream");
+    CHECK(server.error({.parts = {R"(data: {"choices":)" + deep.substr(250'000, 500'000) + "}\n\n"}}).code ==
+          "model.broken_stream");
+    CHECK(server.error({.status = 400, .parts = {R"({"error":)" + deep + "}"}}).code == "model.bad_request");
+}
+
 TEST_CASE("the shop's own address is the tenant's choice, and one that is refused is not tried again") {
     Server server;
     server.ask({.parts = {chunk(R"({"content":"a"})", "\"stop\""), done}}).value();

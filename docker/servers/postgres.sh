@@ -51,12 +51,12 @@ postgres_prepare() {
 # Passwords are drawn once. The superuser owns nothing of relevo's.
 postgres_secrets() {
   local file=$profile/secrets.env role
-  if [[ ! -f $file ]]; then
-    (umask 077 && for role in superuser owner app operator; do
-      echo "${role}_password=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')"
-    done >"$file.new")
+  for role in superuser owner app operator operator_text; do
+    if grep -q "^${role}_password=" "$file" 2>/dev/null; then continue; fi
+    (umask 077 && { cat "$file" 2>/dev/null || :; } >"$file.new" &&
+      echo "${role}_password=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')" >>"$file.new")
     mv "$file.new" "$file"
-  fi
+  done
   # shellcheck source=/dev/null
   source "$file"
 }
@@ -81,7 +81,7 @@ postgres_bootstrap() { postgres_sql -f "$repo/docker/postgres/bootstrap.sql"; }
 
 postgres_sql() {
   PGPASSWORD=$superuser_password RELEVO_OWNER_PASSWORD=$owner_password RELEVO_APP_PASSWORD=$app_password \
-    RELEVO_OPERATOR_PASSWORD=$operator_password \
+    RELEVO_OPERATOR_PASSWORD=$operator_password RELEVO_OPERATOR_TEXT_PASSWORD=$operator_text_password \
     psql -h "$postgres_host" -p "$postgres_port" -U postgres -d postgres -Xqw -v ON_ERROR_STOP=1 "$@"
 }
 

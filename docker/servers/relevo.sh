@@ -18,6 +18,7 @@ postgres:
   url: "$(postgres_url relevo_app "$app_password")"
   owner_url: "$(postgres_url relevo_owner "$owner_password")"
   operator_url: "$(postgres_url relevo_operator "$operator_password")"
+  operator_text_url: "$(postgres_url relevo_operator_text "$operator_text_password")"
 redis: {url: "redis://$redis_host:$redis_port/0"}
 master_key_file: $profile/master.key
 admin_token_file: $profile/admin.token

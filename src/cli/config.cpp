@@ -43,7 +43,8 @@ Config read_config(const YAML::Node& root) {
                read(n,
                     {{"url", secret(config.postgres_url)},
                      {"owner_url", secret(config.postgres_owner_url)},
-                     {"operator_url", secret(config.postgres_operator_url)}},
+                     {"operator_url", secret(config.postgres_operator_url)},
+                     {"operator_text_url", secret(config.postgres_operator_text_url)}},
                     {"url"});
            }},
           {"redis",

@@ -25,6 +25,7 @@ struct Config {
     Secret postgres_owner_url;  ///< as relevo_owner; only `relevo migrate` needs it
     Secret
         postgres_operator_url;  ///< as relevo_operator, who reads all tenants; what an operator asks needs it
+    Secret postgres_operator_text_url;  ///< as relevo_operator_text, who also reads what people wrote
     std::string redis_url;
     std::filesystem::path master_key_file;
     std::filesystem::path admin_token_file;

@@ -48,13 +48,14 @@ std::filesystem::path migrations() {
 }
 
 void ensure_roles(pqxx::nontransaction& work) {
-    for (const auto* role : {"relevo_owner", "relevo_app", "relevo_operator", "relevo_router"}) {
+    for (const auto* role : {"relevo_owner", "relevo_app", "relevo_operator", "relevo_operator_text", "relevo_router"}) {
         work.exec(
             fmt::format("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{0}')"
                         " THEN CREATE ROLE {0} NOLOGIN; END IF; END $$",
                         role));
     }
     work.exec("GRANT relevo_router TO relevo_owner");
+    work.exec("GRANT relevo_operator TO relevo_operator_text");
 }
 
 void create_database(pqxx::nontransaction& work, const std::string& name) {
@@ -124,6 +125,10 @@ std::string TestDatabase::owner_url() const {
 
 std::string TestDatabase::operator_url() const {
     return url_of(name_, "relevo_operator");
+}
+
+std::string TestDatabase::operator_text_url() const {
+    return url_of(name_, "relevo_operator_text");
 }
 
 std::string TestDatabase::query(std::string_view sql) const {

@@ -29,6 +29,7 @@ class TestDatabase {
     std::string app_url() const;
     std::string owner_url() const;
     std::string operator_url() const;
+    std::string operator_text_url() const;
     /// As superuser: the rows' plain values, joined by '|' and line ends.
     std::string query(std::string_view sql) const;
     const std::string& name() const { return name_; }

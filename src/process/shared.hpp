@@ -1,14 +1,13 @@
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "channels/list.hpp"
 #include "cli/config.hpp"
+#include "core/await.hpp"
 #include "core/clock.hpp"
 #include "core/random.hpp"
 #include "http/client.hpp"
@@ -21,15 +20,6 @@
 #include "runtime/metrics.hpp"
 
 namespace relevo {
-
-/// Runs a task to its end on a loop of its own; for start and command line.
-template <class T>
-T await(Task<T> task) {
-    boost::asio::io_context io;
-    auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-    io.run();
-    return result.get();
-}
 
 KafkaSettings kafka_settings(const Config& config);
 ClientLimits client_limits(const Config& config);

@@ -7,7 +7,6 @@
 #include "kafka/source.hpp"
 #include "postgres/timers_source.hpp"
 #include "redis/pace.hpp"
-#include "runtime/dead_letter.hpp"
 #include "stages/buffer.hpp"
 #include "stages/infer.hpp"
 #include "stages/relay.hpp"
@@ -28,12 +27,6 @@ constexpr int max_open_turns = 500;
 std::unique_ptr<HttpClient> make_http(const std::string& stage, asio::io_context& io, const Shared& shared) {
     std::unique_ptr<HttpClient> http = std::make_unique<PooledHttpClient>(io, client_limits(shared.config));
     return shared.surroundings.http ? shared.surroundings.http(stage, std::move(http)) : std::move(http);
-}
-
-SetAside set_aside(DeadLetters& letters, const std::string& stage) {
-    return [&letters, stage](const Envelope& record, const Error& error) {
-        return letters.bury({make_dead_letter(record, stage, error, 1)});
-    };
 }
 
 }  // namespace
@@ -82,8 +75,10 @@ const std::map<std::string, StageThread::Maker>& StageThread::makers() {
                        Shared& shared) { return std::make_unique<Resolve>(*shared.resolve, shared.live); }},
         {"buffer",
          [](StageThread& self, Shared& shared) {
-             return std::make_unique<Buffer>(*shared.buffer, set_aside(*shared.dead_letters, self.spec_.name),
-                                             shared.clock, max_open_turns);
+             const auto set_aside = [&self](const Envelope& record, const Error& error) {
+                 return self.worker_.set_aside(record, error);
+             };
+             return std::make_unique<Buffer>(*shared.buffer, set_aside, shared.clock, max_open_turns);
          }},
         {"retrieve",
          [](StageThread&, Shared& shared) {

@@ -12,6 +12,7 @@
 #include "core/trace.hpp"
 #include "runtime/current_error.hpp"
 #include "runtime/dead_letter.hpp"
+#include "runtime/record_log.hpp"
 
 namespace relevo {
 namespace {
@@ -52,6 +53,7 @@ struct Jobs::Job {
     StageMetrics::Outcome outcome = StageMetrics::Outcome::emit;
     std::string reason;
     std::vector<Record> emitted;  // kept for an observer
+    std::vector<Offset> aside;    // of its records, dead letters already
 
     bool over() const { return abandoned || Lanes::is_over(work); }
     const Envelope& first() const { return work.records.front(); }
@@ -117,6 +119,7 @@ void Jobs::finish(Place job) {
     job->outcome = StageMetrics::Outcome::emit;
     job->reason.clear();
     job->emitted.clear();
+    job->aside.clear();
     spare_.splice(spare_.begin(), jobs_, job);
     if (was_full && lanes_.has_room()) parts_.source.wake();
 }
@@ -248,11 +251,20 @@ Task<void> Jobs::surrender(Job& job, Error error, int attempts, bool ask_stage) 
     co_await parts_.dead_letters.bury(std::move(letters));
     job.outcome = StageMetrics::Outcome::dead;
     job.reason = error.code;
-    log_error("record.dead", {{"stage", spec_.name},
-                              {"code", error.code},
-                              {"text", error.text},
-                              {"partition", job.first().partition},
-                              {"offset", job.first().offset.value}});
+    log_dead(spec_.name, job.first(), error);
+}
+
+Task<void> Jobs::set_aside(const Envelope& record, Error error) {
+    const auto has_it = [&](const Job& job) {
+        const WorkRecords& records = job.work.records;
+        return !records.empty() && &record >= records.data() && &record < records.data() + records.size();
+    };
+    const auto job = std::ranges::find_if(jobs_, has_it);
+    if (std::ranges::find(job->aside, record.offset) != job->aside.end()) co_return;
+    std::vector<DeadLetter> letter{make_dead_letter(record, spec_.name, error, 1)};
+    co_await parts_.dead_letters.bury(std::move(letter));
+    job->aside.push_back(record.offset);
+    log_dead(spec_.name, record, error);
 }
 
 Task<void> Jobs::carry_out(Job& job, Outcome outcome) {
@@ -279,6 +291,7 @@ Task<void> Jobs::carry_out(Job& job, Outcome outcome) {
 // Every record of the job as it came, each a timer of its own.
 Task<void> Jobs::park(Job& job, SysTime due) {
     for (const auto& record : job.work.records) {
+        if (std::ranges::find(job.aside, record.offset) != job.aside.end()) continue;
         Timer timer{due, Record{std::string(record.topic), std::string(record.key), std::string(record.value),
                                 copy_of(record.headers)}};
         co_await parts_.timers.park(std::move(timer));
@@ -288,13 +301,7 @@ Task<void> Jobs::park(Job& job, SysTime due) {
 void Jobs::count_failure(const Job& job, const Error& error, int attempt) {
     parts_.metrics.failed(error.code);
     parts_.metrics.settled(StageMetrics::Outcome::retry, job.work.records.size());
-    log_warn("attempt.failed", {{"stage", spec_.name},
-                                {"code", error.code},
-                                {"text", error.text},
-                                {"attempt", attempt},
-                                {"partition", job.first().partition},
-                                {"offset", job.first().offset.value},
-                                {"trace", trace_id(job.first().headers.traceparent)}});
+    log_failed_attempt(spec_.name, job.first(), error, attempt);
 }
 
 void Jobs::stamp(const Job& job, Record& record, SysTime now) {
@@ -314,14 +321,11 @@ void Jobs::stamp(const Job& job, Record& record, SysTime now) {
 
 void Jobs::settle(Job& job) {
     lanes_.settled(job.work);
-    parts_.metrics.settled(job.outcome, job.work.records.size());
+    parts_.metrics.settled(job.outcome, job.work.records.size() - job.aside.size());
+    parts_.metrics.settled(StageMetrics::Outcome::dead, job.aside.size());
     if (job.outcome == StageMetrics::Outcome::drop) {
         parts_.metrics.dropped(job.reason);
-        log_info("record.dropped", {{"stage", spec_.name},
-                                    {"reason", job.reason},
-                                    {"partition", job.first().partition},
-                                    {"offset", job.first().offset.value},
-                                    {"trace", trace_id(job.first().headers.traceparent)}});
+        log_dropped(spec_.name, job.first(), job.reason);
     }
     if (parts_.observers.empty()) return;
     static constexpr std::string_view names[] = {"emit", "drop", "park", "retry", "dead"};

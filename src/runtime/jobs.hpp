@@ -40,6 +40,10 @@ class Jobs {
     /// Cancels the handlers that run past `stuck_after`; they are tried again.
     void cancel_stuck(SysTime now);
 
+    /// Keeps one record of a burst whose others go on as a dead letter. Asked again, in another attempt, it
+    /// does nothing.
+    Task<void> set_aside(const Envelope& record, Error error);
+
   private:
     struct Job;
     struct Signal;

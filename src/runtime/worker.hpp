@@ -29,6 +29,11 @@ class Worker {
     Task<void> run();
     /// Takes no more records; from the worker's thread.
     void stop();
+    /// For a stage that takes bursts: keeps one record as a dead letter while the others of its burst go on.
+    /// The record is one that it is handling.
+    Task<void> set_aside(const Envelope& record, Error error) {
+        return jobs_.set_aside(record, std::move(error));
+    }
     /// When the worker last went through its loop: it is stuck when that is long ago. Safe from any thread.
     SysTime last_turn() const { return last_turn_.load(std::memory_order_relaxed); }
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/log.hpp"
-#include "core/trace.hpp"
 #include "domain/records.hpp"
 
 namespace relevo {
@@ -45,15 +43,7 @@ Task<Outcome> Buffer::handle(std::span<const Envelope> records) {
     burst.headers.expires = expires;
     Outcome outcome = co_await decide(burst);
     // Last: until the others have what they are to become, they all may come again, here or from a timer.
-    for (const auto& [record, error] : burst.unreadable) {
-        co_await set_aside_(*record, error);
-        log_error("record.dead", {{"stage", name()},
-                                  {"code", error.code},
-                                  {"text", error.text},
-                                  {"partition", record->partition},
-                                  {"offset", record->offset.value},
-                                  {"trace", trace_id(record->headers.traceparent)}});
-    }
+    for (const auto& [record, error] : burst.unreadable) co_await set_aside_(*record, error);
     co_return outcome;
 }
 

@@ -8,7 +8,8 @@
 
 namespace relevo {
 
-/// Keeps a record as a dead letter; called for one of a burst whose others go on.
+/// Keeps a record as a dead letter, logged and counted; called for one of a burst whose others go on, again
+/// if the burst comes again.
 using SetAside = std::function<Task<void>(const Envelope& record, const Error& error)>;
 
 /// messages.resolved → turns.ready: one turn of the burst. Wants burst lanes.

@@ -130,6 +130,10 @@ class WorkerBench {
         clock.set(until);
     }
     void stop() { worker_.stop(); }
+    /// Of what is being handled, the record at `index`.
+    Task<void> set_aside(std::size_t index, Error error) {
+        return worker_.set_aside(handled_[index], std::move(error));
+    }
     bool has(const std::string& line) const { return place(line) < journal.size(); }
     std::size_t place(const std::string& line) const {
         return static_cast<std::size_t>(std::find(journal.begin(), journal.end(), line) - journal.begin());
@@ -170,6 +174,7 @@ class WorkerBench {
         Task<Outcome> handle(std::span<const Envelope> records) override {
             std::vector<std::string> values;
             for (const auto& record : records) values.emplace_back(record.value);
+            bench.handled_ = records;
             bench.journal.push_back("handle " + values.front());
             return what(std::move(values), ++bench.calls);
         }
@@ -254,6 +259,7 @@ class WorkerBench {
     TestDeadLetters dead_letters_{*this};
     Watcher watcher_{*this};
     StageMetrics stage_metrics_;
+    std::span<const Envelope> handled_;
     Worker worker_;
 };
 

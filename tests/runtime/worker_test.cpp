@@ -336,6 +336,31 @@ TEST_CASE("the next record of a key waits until what follows from the one before
     CHECK(it.has("commit 0:3"));
 }
 
+TEST_CASE(
+    "a record of a burst that is set aside is one dead letter and counted as one, however often the burst is "
+    "tried") {
+    StageSpec spec;
+    spec.lane = Lanes::Policy::burst;
+    WorkerBench* bench = nullptr;
+    WorkerBench it(
+        [&](std::vector<std::string> values, int call) -> Task<Outcome> {
+            co_await bench->set_aside(1, {Fault::permanent, "record.malformed", "no such field"});
+            if (call == 1) throw transient();
+            co_return echo({values.front(), values.back()});
+        },
+        spec);
+    bench = &it;
+    it.window = {Millis{100}, Millis{1'000}, 3};
+    it.fetch({{"1:a", "x"}, {"1:a", "poison"}, {"1:a", "y"}});
+    it.run_for(Millis{10'000});
+    CHECK(it.calls == 2);
+    CHECK(it.count("bury poison") == 1);
+    CHECK(it.has("commit 0:3"));
+    const std::string text = it.metrics.text();
+    CHECK(text.find(R"(relevo_records_total{outcome="emit",stage="test"} 2)") != std::string::npos);
+    CHECK(text.find(R"(relevo_records_total{outcome="dead",stage="test"} 1)") != std::string::npos);
+}
+
 TEST_CASE("a burst is handled as one and settled together") {
     StageSpec spec;
     spec.lane = Lanes::Policy::burst;

@@ -1,10 +1,13 @@
+#include <pwd.h>
 #include <sodium.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "cli/command_line.hpp"
 #include "kafka/admin.hpp"
 #include "postgres/migrations.hpp"
+#include "postgres/operator_books.hpp"
 #include "postgres/shops.hpp"
 #include "process/run.hpp"
 #include "process/shared.hpp"
@@ -52,6 +55,15 @@ class PostgresShops final : public ShopBook {
     SystemRandom random_;
 };
 
+OperatorUrls operator_urls(const Config& config) {
+    return {config.postgres_operator_url, config.postgres_operator_text_url};
+}
+
+std::string user_name() {
+    const passwd* user = ::getpwuid(::geteuid());
+    return user ? user->pw_name : std::to_string(::geteuid());
+}
+
 Backend make_backend() {
     Backend backend;
     backend.version = RELEVO_VERSION;
@@ -62,6 +74,15 @@ Backend make_backend() {
     };
     backend.schema = [](const Config& config) { return std::make_unique<PostgresSchema>(config); };
     backend.shops = [](const Config& config) { return std::make_unique<PostgresShops>(config); };
+    backend.letters = [](const Config& config) {
+        return make_letter_book(operator_urls(config), database_config(config.postgres_url));
+    };
+    backend.stories = [](const Config& config, bool with_text) {
+        return make_story_book(operator_urls(config), with_text);
+    };
+    backend.audits = [](const Config& config) { return make_audit_book(operator_urls(config)); };
+    backend.now = [] { return SystemClock().now(); };
+    backend.user = user_name();
     backend.run = [](const Config& config, const std::vector<PipelineSpec>& pipelines,
                      const RunOptions& options) { return run(config, pipelines, options); };
     return backend;

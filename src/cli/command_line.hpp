@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/config.hpp"
+#include "domain/operator.hpp"
 #include "domain/schema.hpp"
 #include "domain/shop.hpp"
 #include "runtime/cluster.hpp"
@@ -29,6 +30,11 @@ struct Backend {
     std::function<std::unique_ptr<Cluster>(const Config&)> cluster;
     std::function<std::unique_ptr<Schema>(const Config&)> schema;
     std::function<std::unique_ptr<ShopBook>(const Config&)> shops;
+    std::function<std::unique_ptr<LetterBook>(const Config&)> letters;
+    std::function<std::unique_ptr<StoryBook>(const Config&, bool with_text)> stories;
+    std::function<std::unique_ptr<AuditBook>(const Config&)> audits;
+    std::function<SysTime()> now;
+    std::string user;  ///< who types the command: noted where something is changed
     /// Blocks until a signal; the exit code.
     std::function<int(const Config&, const std::vector<PipelineSpec>&, const RunOptions&)> run;
 };

@@ -55,6 +55,10 @@ void add_migrate(Commands& commands);
 void add_shops(Commands& commands);
 void add_check(Commands& commands);
 void add_lag(Commands& commands);
+void add_why(Commands& commands);
+void add_trace(Commands& commands);
+void add_audit(Commands& commands);
+void add_dead(Commands& commands);
 void add_prove(Commands& commands);
 void add_version(Commands& commands);
 

@@ -51,6 +51,16 @@ std::vector<Json> Json::items() const {
     return items;
 }
 
+std::vector<std::pair<std::string, Json>> Json::members() const {
+    std::vector<std::pair<std::string, Json>> members;
+    if (!value_ || !value_of(value_)->IsObject()) return members;
+    for (const auto& member : value_of(value_)->GetObject()) {
+        members.emplace_back(std::string(member.name.GetString(), member.name.GetStringLength()),
+                             Json(owner_, &member.value));
+    }
+    return members;
+}
+
 std::string Json::text() const {
     if (!value_ || !value_of(value_)->IsString()) return {};
     return {value_of(value_)->GetString(), value_of(value_)->GetStringLength()};

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/clock.hpp"
@@ -23,6 +24,7 @@ class Json {
     bool null() const;
     Json operator[](std::string_view key) const;
     std::vector<Json> items() const;
+    std::vector<std::pair<std::string, Json>> members() const;
     std::string text() const;
     std::string text(std::string_view key) const { return (*this)[key].text(); }
     std::int64_t number() const;

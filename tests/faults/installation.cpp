@@ -30,7 +30,8 @@ void create_database(const Config& servers, const std::string& name) {
         pqxx::nontransaction work(connection);
         work.exec(fmt::format("CREATE DATABASE {} TEMPLATE {}", name, blank_database));
         work.exec(fmt::format("REVOKE ALL ON DATABASE {} FROM PUBLIC", name));
-        work.exec(fmt::format("GRANT CONNECT ON DATABASE {} TO relevo_app, relevo_operator", name));
+        work.exec(fmt::format("GRANT CONNECT ON DATABASE {} TO relevo_app, relevo_operator, relevo_operator_text",
+                              name));
     } catch (const pqxx::insufficient_privilege&) {
         throw Failure(
             {Fault::permanent, "prove.may_not_create",

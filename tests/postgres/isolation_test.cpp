@@ -140,8 +140,7 @@ TEST_CASE("the owner of the tables obeys the policies too") {
     CHECK(work.query_value<int>("SELECT count(*) FROM messages") == 0);
 }
 
-TEST_CASE(
-    "an operator reads every shop's dead letters, archive and timers, changes none and reads nothing else") {
+TEST_CASE("an operator reads what became of every shop's messages, changes nothing and reads no words") {
     Fixture fixture;
     fixture.store("1", "hola", at(0));
     const auto letters = make_dead_letters(fixture.database);
@@ -168,9 +167,37 @@ TEST_CASE(
     CHECK(work.query_value<int>("SELECT count(*) FROM archive") == 1);
     CHECK_THROWS_AS(work.exec("DELETE FROM dead_letters"), pqxx::insufficient_privilege);
     CHECK_THROWS_AS(work.exec("UPDATE timers SET due_at = now()"), pqxx::insufficient_privilege);
-    CHECK(fixture.test.query("SELECT string_agg(DISTINCT table_name, ' ' ORDER BY table_name) FROM "
-                             "information_schema.role_table_grants WHERE grantee = 'relevo_operator'") ==
-          "archive dead_letters installation schema_migrations timers");
+    CHECK(work.query_value<int>("SELECT count(*) FROM messages") == 1);
+    // what people wrote, what the model was asked and said, and records that may hold either
+    const std::vector<std::string> words{
+        "text FROM messages",  "metadata FROM messages",    "text FROM replies",         "request FROM steps",
+        "response FROM steps", "arguments FROM tool_calls", "result FROM tool_calls",    "raw FROM archive",
+        "value FROM timers",   "value FROM dead_letters",   "original FROM dead_letters"};
+    pqxx::connection text_connection(fixture.test.operator_text_url());
+    pqxx::nontransaction text_work(text_connection);
+    for (const auto& column : words) {
+        CAPTURE(column);
+        CHECK_THROWS_AS(work.exec("SELECT " + column), pqxx::insufficient_privilege);
+        CHECK_NOTHROW(text_work.exec("SELECT " + column));
+    }
+    for (const auto* secret : {"sealed FROM credentials", "key FROM endpoints", "prompt FROM agents",
+                               "text FROM chunks", "snapshot FROM agent_versions", "name FROM contacts"}) {
+        CAPTURE(secret);
+        CHECK_THROWS_AS(work.exec(std::string("SELECT ") + secret), pqxx::insufficient_privilege);
+        CHECK_THROWS_AS(text_work.exec(std::string("SELECT ") + secret), pqxx::insufficient_privilege);
+    }
+    CHECK_THROWS_AS(text_work.exec("UPDATE timers SET due_at = now()"), pqxx::insufficient_privilege);
+    // every column of the tables that it reads is one that it was given or one of those words
+    CHECK(fixture.test.query(
+              "SELECT string_agg(c.table_name || '.' || c.column_name, ' ' ORDER BY c.table_name || '.' || c.column_name) "
+              "FROM information_schema.columns AS c "
+              "WHERE c.table_schema = 'public' AND c.table_name IN ('messages', 'replies', 'steps', "
+              "'tool_calls', 'archive', 'timers', 'dead_letters') "
+              "AND NOT has_column_privilege('relevo_operator', c.table_name::text, c.column_name::text, 'SELECT')") ==
+          "archive.raw dead_letters.original dead_letters.value messages.metadata messages.text replies.text "
+          "steps.request steps.response timers.value tool_calls.arguments tool_calls.result");
+    CHECK(fixture.test.query("SELECT DISTINCT privilege_type FROM information_schema.column_privileges "
+                             "WHERE grantee IN ('relevo_operator', 'relevo_operator_text')") == "SELECT");
 }
 
 TEST_CASE("every table with a tenant has forced row-level security with a policy for reads and writes") {

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "domain/secret.hpp"
+#include "postgres/json.hpp"
+
+namespace relevo {
+
+/// A connection of the operator's role, for reads only: one snapshot from the first question on. It blocks.
+class OperatorSession {
+  public:
+    /// `setting` names where the configuration has the URL, for the error where it has none
+    /// ("config.missing").
+    OperatorSession(const Secret& url, std::string_view setting);
+    ~OperatorSession();
+
+    /// The result of op_`op`. Throws Failure "operator.refused" (permanent) where the role may not,
+    /// "postgres.unavailable" (transient), "postgres.rejected" (permanent).
+    Json ask(const std::string& op, const std::string& request);
+
+  private:
+    struct Connection;
+    std::unique_ptr<Connection> connection_;
+    std::string setting_;
+};
+
+}  // namespace relevo

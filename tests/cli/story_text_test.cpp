@@ -1,0 +1,86 @@
+#include "cli/story_text.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace relevo;
+
+namespace {
+
+const SysTime now = *from_iso8601("2026-11-21T12:00:00.000Z");
+
+Story stuck(std::string ended, std::string reason = "", std::string code = "", std::string text = "") {
+    Story story;
+    story.channel = "whatsapp";
+    story.account = "1001";
+    story.standing.ended = std::move(ended);
+    story.standing.reason = std::move(reason);
+    story.standing.waits_at = "infer";
+    story.standing.since = now - Millis{180'000};
+    story.standing.letter = 12;
+    story.standing.code = std::move(code);
+    story.standing.text = std::move(text);
+    return story;
+}
+
+bool says(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("what to do next follows from what holds the message") {
+    const std::vector<StageLag> lags{{"infer", 1'240, 3}};
+    CHECK(says(next_step(stuck("open", "in the log"), lags, now),
+               "infer is 1,240 behind and holds 3: see relevo lag"));
+    CHECK(says(next_step(stuck("dead", "", "resolve.unknown_account"), {}, now),
+               "no shop has whatsapp account 1001"));
+    CHECK(says(next_step(stuck("dead", "", "record.malformed"), {}, now), "relevo dead edit 12"));
+    CHECK(says(next_step(stuck("dead", "", "model.bad_key", "renew it"), {}, now), "renew it"));
+    CHECK(says(next_step(stuck("dead", "", "model.bad_key"), {}, now), "relevo dead retry 12 --yes"));
+    Story parked = stuck("open", "parked", "whatsapp.bad_token", "renew the token");
+    parked.standing.until = now + Millis{240'000};
+    CHECK(says(next_step(parked, {}, now), "the token was refused: whatsapp.bad_token (renew the token)"));
+    CHECK(says(next_step(parked, {}, now), "it goes on by itself in 4 min"));
+    CHECK(says(next_step(stuck("unexplained"), {}, now), "no record, timer or dead letter"));
+    CHECK(next_step(stuck("answered"), {}, now).empty());
+}
+
+TEST_CASE("a verdict says where it stands and for how long") {
+    CHECK(verdict(stuck("unexplained"), now) == "stands still at infer for 3 min, and nothing holds it");
+    CHECK(verdict(stuck("dropped", "expired"), now) == "dropped (expired)");
+    CHECK(verdict(stuck("dead", "record.malformed"), now) == "dead (record.malformed): dead letter 12");
+}
+
+TEST_CASE("a story is told line by line, with words only where there are some") {
+    Story story = stuck("answered");
+    story.events = {
+        {now, "ingress", "message.received", {{"message", "m"}, {"kind", "message"}, {"type", "text"}}},
+        {std::nullopt, "resolve", "message.stored", {{"message", "m"}, {"seq", "4"}}},
+        {now + Millis{16'000},
+         "buffer",
+         "turn.opened",
+         {{"turn", "t"}, {"messages", "1"}, {"first_seq", "4"}, {"last_seq", "4"}}}};
+    const std::string page = story_page(story, {}, now);
+    CHECK(says(page, "2026-11-21T12:00:00.000Z"));
+    CHECK(says(page, "message of type text is in the log"));
+    CHECK(says(page, "(no row has its time)"));
+    CHECK(says(page, "+16.0 s  buffer    turn t opened of 1 message, numbers 4 to 4"));
+    CHECK_FALSE(says(page, "canary"));
+    story.texts = {{"m", "canary"}};
+    CHECK(says(story_page(story, {}, now), "\"canary\""));
+    CHECK(says(story_json(story, {}, now), "\"said\":\"canary\""));
+}
+
+TEST_CASE("spans are drawn as a tree over one time") {
+    Story story = stuck("open");
+    story.trace = "0af7";
+    story.spans = {{"window", "w", "", now, now + Millis{5'000}, ""},
+                   {"turn", "t", "", now + Millis{5'000}, std::nullopt, "open"},
+                   {"retrieve", "r", "t", now + Millis{5'000}, now + Millis{6'000}, ""}};
+    const std::string tree = span_tree(story, now + Millis{10'000}, 10);
+    CHECK(says(tree, "trace 0af7\n"));
+    CHECK(says(tree, "  window               |=====     |       5.0 s"));
+    CHECK(says(tree, "  turn                 |     ~~~~~|"));
+    CHECK(says(tree, "    retrieve           |     =    |       1.0 s"));
+    CHECK(says(spans_json(story), "\"parent\":\"t\""));
+}

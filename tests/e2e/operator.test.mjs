@@ -1,0 +1,233 @@
+// A broken installation in an operator's hands: an account that nobody has, a poison record, a token that was refused. What
+// became of each message is asked, mended and sent again with the commands alone, and no command tells what people wrote.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+
+import { messagesChange, postWhatsApp, whatsappMessage } from './fakes/webhooks.mjs';
+import { newNumber, until, up } from './harness.mjs';
+import { Customer } from './whatsapp.mjs';
+
+const run = promisify(execFile);
+const canary = `canario${randomInt(1e9)}`;
+const answer = ({ messages }) => `Recibido: ${messages.at(-1).content}`;
+const demoToken = 'demo-access-token';
+
+let system;
+let folder;
+let told = ''; // by every command that was not asked for words
+
+before(async () => {
+  system = await up({ quietMs: 300, fakes: { openai: { answer }, whatsapp: { tokens: [demoToken] } } });
+  folder = await mkdtemp(join(tmpdir(), 'relevo-operator-'));
+});
+after(async () => {
+  await rm(folder, { recursive: true });
+  await system?.leave();
+});
+
+/** A command as it is typed: {code, stdout, stderr, json}. */
+async function relevo(args, config = system.config) {
+  const done = await run(system.relevo, ['--config', config, ...args], { maxBuffer: 64 << 20 }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  );
+  if (!args.includes('--show-text')) told += done.stdout + done.stderr;
+  if (args.includes('--json') && done.stdout) done.json = JSON.parse(done.stdout);
+  return done;
+}
+
+/** What only a fault does, as the superuser. */
+const psql = (statement) => run('psql', [system.postgres, '-XAtqc', statement]);
+
+const shopYaml = (slug, account, token, appOf) => `slug: ${slug}
+name: ${slug}
+agent: {provider: openai, base_url: "${system.fakes.url}/openai/v1", model: fake-model, quiet_ms: 300}
+credentials: {openai: {API_KEY: fake-key}}
+whatsapp: {phone_number_id: "${account}", access_token: ${token}${appOf ? `, app_of: ${appOf}` : ''}}
+`;
+
+async function letterOf(id) {
+  return until(async () => {
+    const { json } = await relevo(['why', id, '--json']);
+    return json?.standing?.ended === 'dead' && json;
+  }, { what: `${id} is dead` });
+}
+
+describe('a message for an account that no shop has', () => {
+  const account = `39${randomInt(1e8, 1e9)}`;
+  const from = newNumber();
+  const message = whatsappMessage({ from, text: `hola ${canary}` });
+
+  it('is explained, listed by account, and answered once the account is there', async () => {
+    const { url, secret } = system.shops[0].webhooks.whatsapp;
+    const response = await postWhatsApp(url, secret, [messagesChange({ account, messages: [message] })]);
+    assert.equal(response.status, 200);
+
+    const story = await letterOf(message.id);
+    assert.equal(story.standing.code, 'resolve.unknown_account');
+    assert.match(story.next, /no shop has whatsapp account 39\d+: add it to the shop's file/);
+    const page = await relevo(['why', from]);
+    assert.equal(page.code, 1);
+    assert.match(page.stdout, /it is\s+dead \(resolve.unknown_account\)/);
+
+    const listed = async () => {
+      const { json } = await relevo(['dead', 'list', '--unknown-accounts', '--json']);
+      return json.find((row) => row.account === account);
+    };
+    const { letters, contacts } = await listed();
+    assert.deepEqual({ letters, contacts }, { letters: 1, contacts: 1 });
+    const books = await relevo(['audit', '--json', '--since', '10m']);
+    assert.ok(books.json.reasons.dead['resolve.unknown_account'] >= 1);
+
+    await system.applyShops(shopYaml(`late-${account}`, account, demoToken, system.shops[0].slug));
+    await until(() => system.fakes.whatsapp.attemptsTo(from).some(({ accepted }) => accepted), { what: 'it is answered' });
+    assert.equal(await listed(), undefined);
+    const answered = await until(async () => {
+      const { json } = await relevo(['why', message.id, '--json']);
+      return json.standing.ended === 'answered' && json;
+    });
+    const events = answered.events.map(({ event }) => event);
+    for (const event of ['record.dead', 'letter.redriven', 'turn.opened', 'delivery.confirmed']) assert.ok(events.includes(event), event);
+    const traced = await relevo(['trace', message.id, '--json']);
+    assert.equal(traced.json.trace, answered.trace);
+    const names = traced.json.spans.map(({ name }) => name);
+    for (const name of ['window', 'turn', 'retrieve', 'infer', 'reply 1', 'send 1']) assert.ok(names.includes(name), name);
+  });
+});
+
+describe('a poison record', () => {
+  it('is found, mended and sent again by hand', async () => {
+    const from = newNumber();
+    const event = `wamid.poison${randomInt(1e9)}`;
+    const { account } = system.shops[0].webhooks.whatsapp;
+    const [{ id: scope }] = await system.sql(`SELECT endpoint_id AS id FROM accounts WHERE external_id = '${account}'`);
+    const [{ id: installation }] = await system.sql('SELECT id FROM installation');
+    const value = {
+      channel: 'whatsapp', scope, kind: 'message', account, event_id: event, type: 'text', text: `poison ${canary}`,
+      aliases: 'nobody',
+    };
+    const key = `whatsapp/${account}:${from}`;
+    const expires = Date.now() + 3_600_000;
+    const headers = { id: randomUUID(), type: 't', source: 's', subject: 's', traceparent: '', installation, expires };
+    await psql(`INSERT INTO timers (id, due_at, topic, key, value, headers) VALUES ('${randomUUID()}', now(),
+      'messages.received', '${key}', '${JSON.stringify(value)}', '${JSON.stringify(headers)}')`);
+
+    const { standing } = await letterOf(event);
+    assert.equal(standing.code, 'record.malformed');
+    const id = String(standing.letter);
+    const shown = await relevo(['dead', 'show', id]);
+    assert.match(shown.stdout, /record.malformed/);
+    assert.match((await relevo(['dead', 'show', id, '--show-text'])).stdout, new RegExp(`poison ${canary}`));
+
+    const fixed = join(folder, 'fixed.json');
+    await writeFile(fixed, '{"channel": "whatsapp"}');
+    const refused = await relevo(['dead', 'edit', id, '--from', fixed]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /would be dead again/);
+    await writeFile(fixed, JSON.stringify({ ...value, text: 'hola', aliases: [{ kind: 'wa_id', value: from }] }));
+    assert.equal((await relevo(['dead', 'edit', id, '--from', fixed])).code, 0);
+
+    const dry = await relevo(['dead', 'retry', id]);
+    assert.match(dry.stdout, /would retry 1 dead letter\n[^]*nothing was done/);
+    assert.equal(system.fakes.whatsapp.attemptsTo(from).length, 0);
+    assert.equal((await relevo(['dead', 'retry', id, '--yes'])).code, 0);
+    await until(() => system.fakes.whatsapp.attemptsTo(from).some(({ accepted }) => accepted), { what: 'it is answered' });
+    const again = await relevo(['dead', 'retry', id, '--yes', '--json']);
+    assert.equal(again.json.selected, 0);
+  });
+
+  it('is given up for a reason that stands in the books', async () => {
+    const key = `whatsapp/0:${newNumber()}`;
+    await psql(`INSERT INTO timers (id, due_at, topic, key, value, headers)
+      VALUES ('${randomUUID()}', now(), 'messages.received', '${key}', 'no JSON', '{}')`);
+    const letters = await until(async () => {
+      const { json } = await relevo(['dead', 'list', '--key', key, '--json']);
+      return json.length > 0 && json;
+    });
+    assert.equal(letters.length, 1);
+    const reason = `spam ${randomInt(1e9)}`;
+    assert.equal((await relevo(['dead', 'drop', '--key', key, '--reason', reason, '--yes'])).code, 0);
+    const { json } = await relevo(['audit', '--json']);
+    assert.equal(json.reasons.dropped[reason], 1);
+  });
+});
+
+describe('a token that was refused', () => {
+  it('is named, with what to do', async () => {
+    const account = `38${randomInt(1e8, 1e9)}`;
+    const [shop] = await system.applyShops(shopYaml(`token-${account}`, account, 'wrong-token'));
+    system.shops.push(shop);
+    const customer = new Customer(system, { shop: system.shops.length - 1 });
+    const [{ id }] = await customer.writes(`hola ${canary}`);
+    const story = await until(async () => {
+      const { json } = await relevo(['why', id, '--json']);
+      return json?.standing?.code && json;
+    }, { what: 'the refusal is told' });
+    assert.equal(story.standing.code, 'whatsapp.bad_token');
+    assert.equal(story.standing.waits_at, 'relay');
+    assert.match(story.next, /the token was refused: whatsapp.bad_token .*relevo shops apply/);
+    assert.match((await relevo(['why', id])).stdout, /attempt 1 refused: whatsapp.bad_token/);
+    await psql(`UPDATE replies SET due_at = now() WHERE due_at > now();`);
+  });
+});
+
+describe('the books', () => {
+  it('balance, until a message stands still that nothing holds', async () => {
+    const customer = new Customer(system);
+    const [{ id }] = await customer.writes(`hola ${canary}`);
+    await customer.receives(1);
+    await system.untilIdle();
+    const planted = randomUUID();
+    const since = '2h';
+    const before = await relevo(['audit', '--json', '--since', since]);
+    assert.equal(before.code, 0, before.stdout);
+    await psql(`INSERT INTO messages (tenant_id, id, conversation_id, account_id, seq, direction, author, kind, text, event_id,
+        at, appended_at)
+      SELECT tenant_id, '${planted}', conversation_id, account_id, 1000, direction, author, kind, '${canary}', '${planted}',
+        now() - interval '1 h', now() - interval '1 h' FROM messages WHERE event_id = '${id}'`);
+    try {
+      const books = await relevo(['audit', '--json', '--since', since, '--tenant', system.shops[0].slug]);
+      assert.equal(books.code, 1);
+      assert.deepEqual(books.json.unexplained.map(({ message }) => message), [planted]);
+      const why = await relevo(['why', planted]);
+      assert.equal(why.code, 1);
+      assert.match(why.stdout, /stands still at buffer for 1 h, and nothing holds it/);
+    } finally {
+      await psql(`DELETE FROM messages WHERE id = '${planted}'`);
+    }
+  });
+});
+
+describe('what people wrote', () => {
+  it('is told by --show-text only, and only to the role that may read it', async () => {
+    const customer = new Customer(system);
+    const [{ id }] = await customer.writes(`hola ${canary}`);
+    await customer.receives(1);
+    await relevo(['why', id]);
+    await relevo(['trace', customer.address]);
+    await relevo(['dead', 'list', '--status', 'all']);
+    assert.match((await relevo(['why', id, '--show-text'])).stdout, new RegExp(canary));
+    assert.doesNotMatch(told, new RegExp(canary));
+
+    const settings = await readFile(system.config, 'utf8');
+    const poor = join(folder, 'poor.yaml');
+    const line = /^ *operator_text_url: .*$/m;
+    await writeFile(poor, settings.replace(line, ''));
+    const missing = await relevo(['why', id, '--show-text'], poor);
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /postgres.operator_text_url/);
+    const [, plain] = /operator_url: "(.*)"/.exec(settings);
+    await writeFile(poor, settings.replace(line, `  operator_text_url: "${plain}"`));
+    const refused = await relevo(['why', id, '--show-text'], poor);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /operator.refused/);
+    assert.doesNotMatch(missing.stdout + refused.stdout + missing.stderr + refused.stderr, new RegExp(canary));
+    assert.doesNotMatch(await system.log(), new RegExp(canary));
+  });
+});

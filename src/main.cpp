@@ -8,6 +8,7 @@
 #include "kafka/admin.hpp"
 #include "postgres/migrations.hpp"
 #include "postgres/operator_books.hpp"
+#include "postgres/pauses.hpp"
 #include "postgres/shops.hpp"
 #include "process/run.hpp"
 #include "process/shared.hpp"
@@ -64,6 +65,20 @@ std::string user_name() {
     return user ? user->pw_name : std::to_string(::geteuid());
 }
 
+class PostgresPauseBook final : public PauseBook {
+  public:
+    explicit PostgresPauseBook(const Config& config) : database_(database_config(config.postgres_url)) {}
+    std::vector<Pause> list() override { return await(list_pauses(database_)); }
+    void pause(const Pause& pause) override { await(relevo::pause(database_, pause)); }
+    bool resume(const std::string& stage, const std::string& topic, const std::string& shop) override {
+        return await(relevo::resume(database_, stage, topic, shop));
+    }
+    std::int64_t due_timers() override { return await(count_due_timers(database_, SystemClock().now())); }
+
+  private:
+    Database database_;
+};
+
 Backend make_backend() {
     Backend backend;
     backend.version = RELEVO_VERSION;
@@ -83,6 +98,7 @@ Backend make_backend() {
     backend.audits = [](const Config& config) { return make_audit_book(operator_urls(config)); };
     backend.now = [] { return SystemClock().now(); };
     backend.user = user_name();
+    backend.pauses = [](const Config& config) { return std::make_unique<PostgresPauseBook>(config); };
     backend.run = [](const Config& config, const std::vector<PipelineSpec>& pipelines,
                      const RunOptions& options) { return run(config, pipelines, options); };
     return backend;

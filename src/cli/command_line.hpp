@@ -8,6 +8,7 @@
 
 #include "cli/config.hpp"
 #include "domain/operator.hpp"
+#include "domain/pauses.hpp"
 #include "domain/schema.hpp"
 #include "domain/shop.hpp"
 #include "runtime/cluster.hpp"
@@ -35,6 +36,7 @@ struct Backend {
     std::function<std::unique_ptr<AuditBook>(const Config&)> audits;
     std::function<SysTime()> now;
     std::string user;  ///< who types the command: noted where something is changed
+    std::function<std::unique_ptr<PauseBook>(const Config&)> pauses;
     /// Blocks until a signal; the exit code.
     std::function<int(const Config&, const std::vector<PipelineSpec>&, const RunOptions&)> run;
 };

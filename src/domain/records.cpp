@@ -254,6 +254,12 @@ bool is_expired(const HeaderViews& headers, SysTime now) {
     return !headers.expires || *headers.expires < now;
 }
 
+bool names_tenant(std::string_view topic) {
+    return topic == topics::messages_resolved || topic == topics::turns_ready ||
+           topic == topics::inferences_requested || topic == topics::tools_requested ||
+           topic == topics::replies_ready;
+}
+
 std::string conversation_key(TenantId tenant, ConversationId conversation) {
     return tenant.to_string() + ":" + conversation.to_string();
 }

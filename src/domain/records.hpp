@@ -14,8 +14,8 @@
 namespace relevo {
 
 // What each topic's records say. Only messages.received and receipts.received carry content; later records
-// carry ids. Decoding fails with "record.malformed" (permanent) and names the field; fields that we do not know
-// are ignored, so that a producer may be newer.
+// carry ids. Decoding fails with "record.malformed" (permanent) and names the field; fields that we do not
+// know are ignored, so that a producer may be newer.
 
 namespace topics {
 inline constexpr std::string_view messages_received = "messages.received";
@@ -87,6 +87,9 @@ std::vector<Record> to_records(TenantId tenant, ConversationId conversation, Tur
 
 /// Whether it is too late for anything to be sent because of this record; always of one that has no expiry.
 bool is_expired(const HeaderViews& headers, SysTime now);
+
+/// Whether the keys of this topic's records begin with their tenant: from messages.resolved on.
+bool names_tenant(std::string_view topic);
 
 /// The key that keeps a conversation's records in order: "tenant:conversation".
 std::string conversation_key(TenantId tenant, ConversationId conversation);

@@ -2,10 +2,10 @@
 
 #include "core/ids.hpp"
 #include "core/json_object.hpp"
-#include "domain/timer_codec.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
 #include "postgres/stores.hpp"
+#include "postgres/timer_json.hpp"
 
 namespace relevo {
 namespace {
@@ -51,27 +51,8 @@ class PostgresTimers final : public Timers {
     explicit PostgresTimers(Database& database) : database_(database) {}
 
     Task<void> park(Timer timer) override {
-        const Record& record = timer.record;
-        const Headers& headers = record.headers;
-        const std::string carried = JsonObject()
-                                        .text("id", headers.id)
-                                        .text("type", headers.type)
-                                        .text("source", headers.source)
-                                        .text("subject", headers.subject)
-                                        .text("traceparent", headers.traceparent)
-                                        .text("installation", headers.installation)
-                                        .time("time", headers.time)
-                                        .time("expires", headers.expires)
-                                        .str();
-        std::string request = JsonObject()
-                                  .id("id", timer_id(record.topic, record.key, headers.id))
-                                  .time("due", timer.due)
-                                  .text("topic", record.topic)
-                                  .text("key", record.key)
-                                  .text("value", record.value)
-                                  .raw("headers", carried)
-                                  .str();
-        co_await database_.call("park", tenant_of_key(record.key), std::move(request));
+        std::string request = timer_json(timer).str();
+        co_await database_.call("park", tenant_of_key(timer.record.key), std::move(request));
     }
 
   private:

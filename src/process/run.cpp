@@ -28,6 +28,19 @@ void raise_open_files() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// A database that is away changes nothing: what was known stays.
+Task<void> watch_pauses(Shared& shared) {
+    constexpr Millis every{2'000};
+    for (;;) {
+        co_await shared.clock.sleep_until(shared.clock.now() + every);
+        try {
+            co_await shared.pauses.read();
+        } catch (const Failure& failure) {
+            log_warn("pauses.unknown", {{"code", failure.error().code}, {"text", failure.error().text}});
+        }
+    }
+}
+
 std::set<std::string> chosen_stages(const std::vector<PipelineSpec>& pipelines, const RunOptions& options) {
     std::set<std::string> known{"ingress"};
     for (const auto& pipeline : pipelines) {
@@ -86,6 +99,7 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
     asio::co_spawn(io, front.warm_up(), [](std::exception_ptr problem) {
         if (problem) log_warn("start.cold", {{"text", "the first webhooks will ask the database"}});
     });
+    asio::co_spawn(io, watch_pauses(shared), [](std::exception_ptr) {});
     for (const auto& thread : threads) {
         thread->start([&] {
             asio::post(io, [&] {

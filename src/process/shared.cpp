@@ -71,8 +71,10 @@ Shared::Shared(const Config& given, boost::asio::io_context& io, const Surroundi
       settle(make_settle_store(database)),
       timers(make_timers(database)),
       dead_letters(make_dead_letters(database)),
-      vault(make_vault(database, MasterKey::read(given.master_key_file))) {
+      vault(make_vault(database, MasterKey::read(given.master_key_file))),
+      pauses(database) {
     if (around.observer) observers.push_back(around.observer);
+    await(pauses.read());
 }
 
 }  // namespace relevo

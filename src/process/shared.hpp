@@ -13,6 +13,7 @@
 #include "http/client.hpp"
 #include "kafka/settings.hpp"
 #include "models/list.hpp"
+#include "postgres/pauses.hpp"
 #include "postgres/stores.hpp"
 #include "process/surroundings.hpp"
 #include "redis/live.hpp"
@@ -52,6 +53,7 @@ struct Shared {
     std::unique_ptr<Timers> timers;
     std::unique_ptr<DeadLetters> dead_letters;
     std::unique_ptr<Vault> vault;
+    PostgresPauses pauses;
 };
 
 }  // namespace relevo

@@ -43,7 +43,8 @@ StageThread::StageThread(const PipelineSpec& pipeline, const StageSpec& spec, in
       sink_(io_.get_executor(), kafka_settings(shared.config), {}),
       worker_(spec, number,
               WorkerParts{*stage_, *source_, sink_, *shared.timers, *shared.dead_letters, shared.clock,
-                          random_, metrics, shared.installation, pipeline.expires_after, shared.observers}) {}
+                          random_, metrics, shared.installation, pipeline.expires_after, shared.observers,
+                          &shared.pauses}) {}
 
 void StageThread::start(std::function<void()> failed) {
     thread_ = std::thread([this, failed = std::move(failed)] {

@@ -12,6 +12,7 @@
 #include "core/trace.hpp"
 #include "runtime/current_error.hpp"
 #include "runtime/dead_letter.hpp"
+#include "runtime/job.hpp"
 #include "runtime/record_log.hpp"
 
 namespace relevo {
@@ -38,27 +39,6 @@ Task<std::optional<Error>> guarded(Task<void> effect) {
 
 }  // namespace
 
-// Ends one coroutine's waiting.
-struct Jobs::Signal : asio::cancellation_signal {};
-
-struct Jobs::Job {
-    Work work;
-    SignalPtr signal;  // of the coroutine that serves it; none while its records are being written
-    SysTime started;
-    SysTime attempt_started{};
-    bool handling = false;   // in an attempt, rather than waiting for the next one
-    bool stuck = false;      // cancelled by the watchdog
-    bool abandoned = false;  // asked to end because its partition goes or the worker stops
-    bool cut = false;        // abandoned, and whatever it does is cancelled
-    StageMetrics::Outcome outcome = StageMetrics::Outcome::emit;
-    std::string reason;
-    std::vector<Record> emitted;  // kept for an observer
-    std::vector<Offset> aside;    // of its records, dead letters already
-
-    bool over() const { return abandoned || Lanes::is_over(work); }
-    const Envelope& first() const { return work.records.front(); }
-};
-
 Jobs::Jobs(const StageSpec& spec, WorkerParts& parts, Lanes& lanes)
     : spec_(spec), parts_(parts), lanes_(lanes) {}
 
@@ -82,12 +62,14 @@ void Jobs::start_ready(asio::any_io_executor executor) {
 // What is spawned runs until it waits for the first time, so that one coroutine serves all lanes whose
 // handlers do not.
 void Jobs::go_on() {
-    while (!stopping_) {
-        auto work = lanes_.take();
-        if (!work) break;
+    while (auto work = take()) {
         spawn([&](SignalPtr signal) { return serve(std::move(*work), std::move(signal)); });
     }
     ++turn_;
+}
+
+std::optional<Work> Jobs::take() {
+    return stopping_ || pause_->all ? std::nullopt : lanes_.take();
 }
 
 // Reports of the broker come by the hundred: the lanes that they free are served together.
@@ -112,10 +94,14 @@ Jobs::Place Jobs::begin(Work work, const SignalPtr& signal) {
 
 void Jobs::finish(Place job) {
     const bool was_full = !lanes_.has_room();
-    lanes_.done(job->work);
+    if (job->paused && !job->settled && !Lanes::is_over(job->work)) {
+        lanes_.put_back(std::move(job->work));
+    } else {
+        lanes_.done(job->work);
+    }
     job->work = {};
     job->signal.reset();
-    job->stuck = job->abandoned = job->cut = false;
+    job->stuck = job->abandoned = job->cut = job->paused = job->settled = false;
     job->outcome = StageMetrics::Outcome::emit;
     job->reason.clear();
     job->emitted.clear();
@@ -127,20 +113,24 @@ void Jobs::finish(Place job) {
 Task<void> Jobs::serve(Work first, SignalPtr signal) {
     const auto turn = turn_;
     std::optional<Work> work(std::move(first));
-    for (; work; work = stopping_ ? std::nullopt : lanes_.take()) {
+    for (; work; work = take()) {
         const Place job = begin(std::move(*work), signal);
         std::optional<Error> error;
         tell_observers(&Observer::taken, *job);
         try {
-            Outcome outcome = co_await parts_.stage.handle(job->work.records);
-            tell_observers(&Observer::handled, *job);
-            auto* emit = std::get_if<Emit>(&outcome);
-            if (emit && !emit->records.empty()) {
-                append(job, std::move(emit->records));
-                if (turn_ != turn) co_return;
-                continue;
+            if (pause_->has(job->first().key)) {
+                co_await keep(*job);
+            } else {
+                Outcome outcome = co_await parts_.stage.handle(job->work.records);
+                tell_observers(&Observer::handled, *job);
+                auto* emit = std::get_if<Emit>(&outcome);
+                if (emit && !emit->records.empty()) {
+                    append(job, std::move(emit->records));
+                    if (turn_ != turn) co_return;
+                    continue;
+                }
+                co_await carry_out(*job, std::move(outcome));
             }
-            co_await carry_out(*job, std::move(outcome));
         } catch (...) {
             error = current_error();
         }
@@ -234,6 +224,10 @@ Task<void> Jobs::see_through(Job& job, std::optional<Error> error) {
 }
 
 Task<void> Jobs::perform(Job& job) {
+    if (pause_->has(job.first().key)) {
+        co_await keep(job);
+        co_return;
+    }
     Outcome outcome = co_await parts_.stage.handle(job.work.records);
     tell_observers(&Observer::handled, job);
     co_await carry_out(job, std::move(outcome));
@@ -298,6 +292,16 @@ Task<void> Jobs::park(Job& job, SysTime due) {
     }
 }
 
+Task<void> Jobs::keep(Job& job) {
+    for (const auto& record : job.work.records) {
+        Record kept{std::string(record.topic), std::string(record.key), std::string(record.value),
+                    copy_of(record.headers)};
+        co_await parts_.pauses->keep(spec_.name, std::move(kept), parts_.clock.now());
+    }
+    job.outcome = StageMetrics::Outcome::park;
+    job.reason = "tenant paused";
+}
+
 void Jobs::count_failure(const Job& job, const Error& error, int attempt) {
     parts_.metrics.failed(error.code);
     parts_.metrics.settled(StageMetrics::Outcome::retry, job.work.records.size());
@@ -321,6 +325,7 @@ void Jobs::stamp(const Job& job, Record& record, SysTime now) {
 
 void Jobs::settle(Job& job) {
     lanes_.settled(job.work);
+    job.settled = true;
     parts_.metrics.settled(job.outcome, job.work.records.size() - job.aside.size());
     parts_.metrics.settled(StageMetrics::Outcome::dead, job.aside.size());
     if (job.outcome == StageMetrics::Outcome::drop) {
@@ -338,58 +343,6 @@ void Jobs::settle(Job& job) {
 void Jobs::tell_observers(void (Observer::*step)(const StageSpec&, const WorkRecords&),
                           const Job& job) const {
     for (Observer* observer : parts_.observers) (observer->*step)(spec_, job.work.records);
-}
-
-// Several jobs may have one signal; whoever hears it may end at once, so first all are found, then all are
-// told.
-void Jobs::tell(asio::cancellation_type type, const std::function<bool(Job&)>& which) {
-    std::vector<SignalPtr> signals;
-    for (Job& job : jobs_) {
-        if (which(job) && job.signal) signals.push_back(job.signal);
-    }
-    for (const auto& signal : signals) signal->emit(type);
-}
-
-Task<void> Jobs::end(Millis grace, Concerned concerned) {
-    constexpr Millis look_every{10};
-    constexpr Millis unwind{1'000};  // a cancelled handler needs a turn or two of the loop
-    const SysTime asked = parts_.clock.now();
-    bool late = false;  // from then on the broker is not waited for
-    const auto any = [&] {
-        return std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& job) {
-            return concerned(job.work.records) && (job.signal || !late);
-        });
-    };
-    while (any() && parts_.clock.now() < asked + grace + unwind) {
-        late = parts_.clock.now() >= asked + grace;
-        const auto is_waiting = [&](const Job& job) { return late || !job.handling; };
-        tell(asio::cancellation_type::terminal, [&](Job& job) {
-            if (job.cut || !is_waiting(job) || !concerned(job.work.records)) return false;
-            return job.abandoned = job.cut = true;
-        });
-        tell(asio::cancellation_type::partial, [&](Job& job) {
-            if (job.abandoned || !concerned(job.work.records)) return false;
-            return job.abandoned = true;
-        });
-        co_await parts_.clock.sleep_until(parts_.clock.now() + look_every);
-    }
-}
-
-void Jobs::cancel(const Concerned& concerned) {
-    tell(asio::cancellation_type::terminal, [&](Job& job) { return concerned(job.work.records); });
-}
-
-void Jobs::cancel_stuck(SysTime now) {
-    tell(asio::cancellation_type::terminal, [&](Job& job) {
-        if (!job.handling || !job.signal || job.stuck || now - job.attempt_started < spec_.stuck_after)
-            return false;
-        parts_.metrics.stuck();
-        log_error("handler.stuck", {{"stage", spec_.name},
-                                    {"seconds", (now - job.attempt_started).count() / 1'000},
-                                    {"partition", job.first().partition},
-                                    {"offset", job.first().offset.value}});
-        return job.stuck = true;
-    });
 }
 
 }  // namespace relevo

@@ -29,6 +29,9 @@ class Jobs {
     void start_ready(boost::asio::any_io_executor executor);
     /// From here on nothing begins.
     void stop() { stopping_ = true; }
+    /// What an operator has paused does not begin: a stage's work stays in its lanes, a tenant's is kept as
+    /// timers. Who only waits goes back to its lane; what is being done ends.
+    void obey(std::shared_ptr<const StagePause> pause);
 
     using Concerned = std::function<bool(const WorkRecords&)>;
     /// Lets what has begun end, until `grace` is over. Who only waits is cancelled at once: for the next
@@ -54,6 +57,7 @@ class Jobs {
     void spawn(Run run);
     Place begin(Work work, const SignalPtr& signal);
     void finish(Place job);
+    std::optional<Work> take();
     void go_on();
     void go_on_soon();
     Task<void> serve(Work work, SignalPtr signal);
@@ -62,6 +66,7 @@ class Jobs {
     Task<void> recover(Place job, Error error, SignalPtr signal);
     Task<void> see_through(Job& job, std::optional<Error> error);
     Task<void> perform(Job& job);
+    Task<void> keep(Job& job);
     Task<void> surrender(Job& job, Error error, int attempts, bool ask_stage);
     Task<void> carry_out(Job& job, Outcome outcome);
     Task<void> park(Job& job, SysTime due);
@@ -78,6 +83,7 @@ class Jobs {
     std::list<Job> jobs_;
     std::list<Job> spare_;    // ended ones, to be used again
     std::uint64_t turn_ = 0;  // counts `go_on`: whoever sees it change has waited
+    std::shared_ptr<const StagePause> pause_ = std::make_shared<const StagePause>();
     bool goes_on_soon_ = false;
     bool stopping_ = false;
 };

@@ -14,6 +14,13 @@ class WorkQueue {
     bool empty() const { return first_ == items_.size(); }
     WorkRecords& front() { return items_[first_]; }
     void push(WorkRecords records) { items_.push_back(std::move(records)); }
+    void push_front(WorkRecords records) {
+        if (first_ == 0) {
+            items_.insert(items_.begin(), std::move(records));
+        } else {
+            items_[--first_] = std::move(records);
+        }
+    }
     WorkRecords pop() {
         WorkRecords out = std::move(items_[first_++]);
         if (first_ == items_.size()) {
@@ -292,6 +299,15 @@ void Lanes::done(const Work& work) {
     } else if (lane.open.empty()) {
         remove(*work.assignment, lane.key);
     }
+}
+
+void Lanes::put_back(Work work) {
+    Lane& lane = *work.lane;
+    lane.running = false;
+    --running_;
+    --lane.tenant->running;
+    lane.waiting.push_front(std::move(work.records));
+    make_ready(lane);
 }
 
 void Lanes::remove(Assignment& assignment, std::string_view key) {

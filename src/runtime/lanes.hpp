@@ -70,6 +70,8 @@ class Lanes {
     void settled(const Work& work);
     /// The lane may go on with the next piece, whether this one was settled or abandoned.
     void done(const Work& work);
+    /// Not begun after all: it is its lane's next piece again. Instead of `done`; of work that is not over.
+    void put_back(Work work);
 
     /// Whether the work's partition was revoked meanwhile.
     static bool is_over(const Work& work);

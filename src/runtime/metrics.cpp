@@ -15,8 +15,8 @@ namespace {
 constexpr std::array outcome_names{"emit", "drop", "park", "retry", "dead"};
 
 // A store's round trip takes milliseconds, a model's answer up to 90 s.
-const prometheus::Histogram::BucketBoundaries duration_buckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-                                                               0.5,   1,      2.5,   5,    10,    30,   60,  120};
+const prometheus::Histogram::BucketBoundaries duration_buckets{
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120};
 
 }  // namespace
 
@@ -27,6 +27,8 @@ struct StageMetrics::Families {
     prometheus::Family<prometheus::Gauge>& behind;
     prometheus::Family<prometheus::Gauge>& held;
     prometheus::Family<prometheus::Gauge>& oldest;
+    prometheus::Gauge& paused;
+    prometheus::Gauge& paused_tenants;
     prometheus::Histogram& duration;
     prometheus::Counter& stuck;
     std::array<prometheus::Counter*, outcome_names.size()> records;
@@ -52,6 +54,8 @@ StageMetrics::StageMetrics(prometheus::Registry& registry, std::string stage) : 
         gauges("relevo_behind_records", "Records in the log that no lane has taken"),
         gauges("relevo_held_records", "Records taken and not settled: open windows, running calls"),
         gauges("relevo_oldest_undispatched_seconds", "How late the next record is"),
+        gauges("relevo_paused", "1 while an operator's pause holds the stage").Add({{"stage", stage_}}),
+        gauges("relevo_paused_tenants", "Tenants that a pause holds in the stage").Add({{"stage", stage_}}),
         duration.Add({{"stage", stage_}}, duration_buckets),
         stuck.Add({{"stage", stage_}}),
         {}});
@@ -80,6 +84,11 @@ void StageMetrics::took(Millis duration) {
 
 void StageMetrics::stuck() {
     families_->stuck.Increment();
+}
+
+void StageMetrics::paused(bool all, std::size_t tenants) {
+    families_->paused.Set(all ? 1 : 0);
+    families_->paused_tenants.Set(static_cast<double>(tenants));
 }
 
 void StageMetrics::gauges(int worker, std::size_t in_flight, std::int64_t behind, std::size_t held,

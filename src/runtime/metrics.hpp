@@ -21,6 +21,8 @@ namespace relevo {
 ///   relevo_behind_records{stage}              in the log, not taken
 ///   relevo_held_records{stage}                taken, not settled: open windows, running calls
 ///   relevo_oldest_undispatched_seconds{stage} how late the next record is
+///   relevo_paused{stage}                      1 while an operator's pause holds the whole stage
+///   relevo_paused_tenants{stage}              tenants that a pause holds in it
 ///   relevo_stuck_total{stage}                 handlers that the watchdog cancelled
 class StageMetrics {
   public:
@@ -35,8 +37,10 @@ class StageMetrics {
     void failed(std::string_view code);
     void took(Millis duration);
     void stuck();
+    void paused(bool all, std::size_t tenants);
     /// One worker's figures replace its earlier ones; a stage's are the sum over `worker`.
-    void gauges(int worker, std::size_t in_flight, std::int64_t behind, std::size_t held, double oldest_seconds);
+    void gauges(int worker, std::size_t in_flight, std::int64_t behind, std::size_t held,
+                double oldest_seconds);
 
   private:
     struct Families;
@@ -51,8 +55,8 @@ class Metrics {
     ~Metrics();
     prometheus::Registry& registry() { return *registry_; }
     /// Adds to relevo_<name>_total{label_name=label}.
-    void count(std::string_view name, std::string_view help, std::string_view label_name, std::string_view label,
-               double by = 1);
+    void count(std::string_view name, std::string_view help, std::string_view label_name,
+               std::string_view label, double by = 1);
     /// The text exposition format, version 0.0.4.
     std::string text() const;
 

@@ -45,13 +45,14 @@ Task<void> Worker::turn_until_stopped() {
     while (!stopping_) {
         SysTime now = parts_.clock.now();
         last_turn_.store(now, std::memory_order_relaxed);
+        obey_pauses();
         lanes_.close_due(now);
         // At the cap only a closed window makes room again.
-        if (!lanes_.has_room() && lanes_.running() == 0) lanes_.close_oldest();
+        if (!lanes_.has_room() && lanes_.running() == 0 && !pause_->all) lanes_.close_oldest();
         jobs_.start_ready(executor);
         Millis wait = commit_every;
         if (const auto next = lanes_.next_close()) wait = std::clamp(*next - now, Millis{0}, wait);
-        SourceEvent event = co_await parts_.source.next(lanes_.has_room(), wait);
+        SourceEvent event = co_await parts_.source.next(lanes_.has_room() && !pause_->all, wait);
         co_await serve(std::move(event));
         now = parts_.clock.now();
         commit(now);
@@ -63,6 +64,17 @@ void Worker::stop() {
     stopping_ = true;
     jobs_.stop();
     parts_.source.wake();
+}
+
+void Worker::obey_pauses() {
+    if (!parts_.pauses) return;
+    auto pause = parts_.pauses->of(spec_.name);
+    if (pause->all != pause_->all || pause->tenants != pause_->tenants) {
+        log_info("pauses.changed",
+                 {{"stage", spec_.name}, {"all", pause->all}, {"tenants", pause->tenants.size()}});
+    }
+    pause_ = std::move(pause);
+    jobs_.obey(pause_);
 }
 
 Task<void> Worker::serve(SourceEvent event) {
@@ -134,6 +146,7 @@ void Worker::report(SysTime now) {
     const auto behind = parts_.source.behind();
     const auto oldest = lanes_.oldest_time();
     const double late = behind > 0 && oldest ? std::chrono::duration<double>(now - *oldest).count() : 0;
+    parts_.metrics.paused(pause_->all, pause_->tenants.size());
     parts_.metrics.gauges(number_, lanes_.running(), behind, lanes_.records(), std::max(0.0, late));
 }
 

@@ -39,6 +39,7 @@ class Worker {
 
   private:
     Task<void> turn_until_stopped();
+    void obey_pauses();
     Task<void> serve(SourceEvent event);
     Task<void> revoke(Revoked revoked);
     void commit(SysTime now);
@@ -55,6 +56,7 @@ class Worker {
     SysTime committed_at_{};
     SysTime reported_at_{};
     std::atomic<SysTime> last_turn_{};
+    std::shared_ptr<const StagePause> pause_ = std::make_shared<const StagePause>();
     bool stopping_ = false;
 };
 

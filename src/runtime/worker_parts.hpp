@@ -6,6 +6,7 @@
 
 #include "core/clock.hpp"
 #include "core/random.hpp"
+#include "domain/pauses.hpp"
 #include "domain/stage.hpp"
 #include "domain/stores.hpp"
 #include "runtime/lanes.hpp"
@@ -61,6 +62,7 @@ struct WorkerParts {
     std::string installation;  ///< stamped on every record
     Millis expires_after{std::chrono::hours(24)};
     std::vector<Observer*> observers{};
+    Pauses* pauses = nullptr;  ///< none: nothing is ever paused
 };
 
 }  // namespace relevo

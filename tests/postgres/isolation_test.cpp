@@ -223,6 +223,7 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
           "find_endpoint|relevo_router|search_path=pg_catalog, public|f\n"
           "lease_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"
+          "list_pauses|relevo_router|search_path=pg_catalog, public|f\n"
           "list_tenants|relevo_router|search_path=pg_catalog, public|f\n"
           "register_tenant|relevo_router|search_path=pg_catalog, public|f\n"
           "resolve_account|relevo_router|search_path=pg_catalog, public|f\n"
@@ -231,7 +232,8 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
               "SELECT string_agg(DISTINCT table_name || ':' || privilege_type, ' ' ORDER BY table_name || "
               "':' || "
               "privilege_type) FROM information_schema.role_table_grants WHERE grantee = 'relevo_router'") ==
-          "accounts:SELECT endpoints:SELECT former_endpoints:SELECT tenants:INSERT tenants:SELECT "
+          "accounts:SELECT endpoints:SELECT former_endpoints:SELECT pauses:SELECT tenants:INSERT "
+          "tenants:SELECT "
           "timers:SELECT "
           "timers:UPDATE");
 }

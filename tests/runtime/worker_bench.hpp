@@ -83,7 +83,8 @@ class WorkerBench {
   public:
     using Handle = std::function<Task<Outcome>(std::vector<std::string> values, int call)>;
 
-    explicit WorkerBench(Handle handle, StageSpec its_spec = {}, Worker::Grace grace = {})
+    explicit WorkerBench(Handle handle, StageSpec its_spec = {}, Worker::Grace grace = {},
+                         Pauses* pauses = nullptr)
         : spec(std::move(its_spec)),
           source(clock, journal),
           stage_(*this, std::move(handle)),
@@ -99,7 +100,8 @@ class WorkerBench {
                               stage_metrics_,
                               "here",
                               Millis{3'600'000},
-                              {&watcher_}},
+                              {&watcher_},
+                              pauses},
                   grace) {
         set_log_level(LogLevel::error);
         spec.name = "test";

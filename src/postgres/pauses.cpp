@@ -1,0 +1,99 @@
+#include "postgres/pauses.hpp"
+
+#include "core/json_object.hpp"
+#include "domain/records.hpp"
+#include "postgres/codec.hpp"
+#include "postgres/json.hpp"
+#include "postgres/timer_json.hpp"
+
+namespace relevo {
+namespace {
+
+// A kept record asks again by itself after this long: should a resumption ever miss it, it is late, not lost.
+constexpr Millis keep_for{600'000};
+
+Task<TenantId> find_tenant(Database& database, std::string slug) {
+    if (slug.empty()) co_return TenantId{};
+    const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
+    for (const auto& shop : Json::parse(tenants).items()) {
+        if (shop.text("slug") == slug) co_return TenantId{shop.number("tenant")};
+    }
+    throw Failure({Fault::permanent, "pause.unknown_shop",
+                   "there is no shop '" + slug + "'; relevo shops list names them"});
+}
+
+}  // namespace
+
+Task<void> PostgresPauses::read() {
+    const std::string result = co_await database_.call("list_pauses", TenantId{}, "{}");
+    std::map<std::string, StagePause, std::less<>> found;
+    for (const auto& row : Json::parse(result).items()) {
+        StagePause& pause = found[row.text("stage")];
+        if (const TenantId tenant{row.number("tenant")}; tenant.value == 0) {
+            pause.all = true;
+        } else {
+            pause.tenants.insert(tenant.to_string());
+        }
+    }
+    ByStage known;
+    for (auto& [stage, pause] : found) known[stage] = std::make_shared<const StagePause>(std::move(pause));
+    const std::lock_guard lock(mutex_);
+    known_ = std::move(known);
+}
+
+std::shared_ptr<const StagePause> PostgresPauses::of(std::string_view stage) const {
+    static const auto nothing = std::make_shared<const StagePause>();
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(stage);
+    return found == known_.end() ? nothing : found->second;
+}
+
+Task<void> PostgresPauses::keep(std::string stage, Record record, SysTime now) {
+    const TenantId tenant = tenant_of_key(record.key);
+    const Timer timer{now + keep_for, std::move(record)};
+    std::string request = timer_json(timer).text("stage", stage).time("now", now).str();
+    co_await database_.call("keep_paused", tenant, std::move(request));
+}
+
+Task<std::vector<Pause>> list_pauses(Database& database) {
+    const std::string result = co_await database.call("list_pauses", TenantId{}, "{}");
+    std::vector<Pause> out;
+    for (const auto& row : Json::parse(result).items()) {
+        out.push_back(
+            {row.text("stage"), row.text("shop"), row.text("by"), row.text("reason"), row.time("since")});
+    }
+    co_return out;
+}
+
+Task<void> pause(Database& database, Pause pause) {
+    const TenantId tenant = co_await find_tenant(database, pause.shop);
+    std::string request =
+        JsonObject().text("stage", pause.stage).text("by", pause.by).text("reason", pause.reason).str();
+    co_await database.call("pause", tenant, std::move(request));
+}
+
+Task<bool> resume(Database& database, std::string stage, std::string topic, std::string shop) {
+    const TenantId tenant = co_await find_tenant(database, shop);
+    std::vector<std::pair<TenantId, std::string>> waiting;
+    if (tenant.value != 0) {
+        waiting.emplace_back(tenant, "{}");
+    } else {
+        const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
+        for (const auto& each : Json::parse(tenants).items()) {
+            waiting.emplace_back(TenantId{each.number("tenant")}, "{}");
+        }
+    }
+    if (topic == topics::replies_ready) co_await database.call_all("keep_places", std::move(waiting));
+    std::string request = JsonObject().text("stage", stage).text("topic", topic).str();
+    const std::string result = co_await database.call("resume", tenant, std::move(request));
+    co_return Json::parse(result).flag();
+}
+
+Task<std::int64_t> count_due_timers(Database& database, SysTime now) {
+    constexpr int most = 10'000;
+    std::string request = JsonObject().time("now", now).number("most", most).str();
+    const std::string count = co_await database.call("count_due_timers", TenantId{}, std::move(request));
+    co_return Json::parse(count).number();
+}
+
+}  // namespace relevo

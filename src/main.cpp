@@ -10,6 +10,8 @@
 #include "postgres/operator_books.hpp"
 #include "postgres/pauses.hpp"
 #include "postgres/shops.hpp"
+#include "process/replay_stage.hpp"
+#include "process/replay_turns.hpp"
 #include "process/run.hpp"
 #include "process/shared.hpp"
 #include "process/stage_thread.hpp"
@@ -79,6 +81,13 @@ class PostgresPauseBook final : public PauseBook {
     Database database_;
 };
 
+// What people wrote is read by whoever may read it.
+const Secret& text_url(const Config& config) {
+    if (!config.postgres_operator_text_url.empty()) return config.postgres_operator_text_url;
+    throw Failure({Fault::permanent, "operator.no_text_right",
+                   "it reads what people wrote: the configuration needs postgres.operator_text_url"});
+}
+
 Backend make_backend() {
     Backend backend;
     backend.version = RELEVO_VERSION;
@@ -99,6 +108,18 @@ Backend make_backend() {
     backend.now = [] { return SystemClock().now(); };
     backend.user = user_name();
     backend.pauses = [](const Config& config) { return std::make_unique<PostgresPauseBook>(config); };
+    backend.replay_stage = [](const Config& config, const StageReplay& request, const TellReplayed& tell) {
+        replay_stage(config, channel_limits(), request, tell);
+    };
+    backend.replay_turns = [](const Config& config, const TurnReplay& replay, const TellTurn& tell) {
+        ModelSettings models = model_settings(config);
+        models.offline_pause = Millis{0};  // nobody reads along
+        return replay_turns(text_url(config), MasterKey::read(config.master_key_file), models, replay, tell);
+    };
+    backend.check_text_right = [](const Config& config) {
+        Database database(database_config(text_url(config)));
+        await(database.ping());
+    };
     backend.run = [](const Config& config, const std::vector<PipelineSpec>& pipelines,
                      const RunOptions& options) { return run(config, pipelines, options); };
     return backend;

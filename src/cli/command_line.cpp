@@ -11,8 +11,8 @@ namespace {
 
 // In the order of --help.
 constexpr void (*all_commands[])(Commands&) = {
-    add_run,    add_lag,     add_pause, add_why,   add_trace, add_audit,   add_dead,
-    add_topics, add_migrate, add_shops, add_check, add_prove, add_version,
+    add_run,    add_lag,    add_pause,   add_why,   add_trace, add_audit, add_dead,
+    add_replay, add_topics, add_migrate, add_shops, add_check, add_prove, add_version,
 };
 
 }  // namespace

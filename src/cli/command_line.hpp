@@ -11,7 +11,9 @@
 #include "domain/pauses.hpp"
 #include "domain/schema.hpp"
 #include "domain/shop.hpp"
+#include "domain/turn_replay.hpp"
 #include "runtime/cluster.hpp"
+#include "runtime/replay.hpp"
 
 namespace relevo {
 
@@ -37,6 +39,11 @@ struct Backend {
     std::function<SysTime()> now;
     std::string user;  ///< who types the command: noted where something is changed
     std::function<std::unique_ptr<PauseBook>(const Config&)> pauses;
+    std::function<void(const Config&, const StageReplay&, const TellReplayed&)> replay_stage;
+    /// False where a signal ended it.
+    std::function<bool(const Config&, const TurnReplay&, const TellTurn&)> replay_turns;
+    /// Throws Failure "operator.no_text_right" where the configuration names nobody who may read messages.
+    std::function<void(const Config&)> check_text_right;
     /// Blocks until a signal; the exit code.
     std::function<int(const Config&, const std::vector<PipelineSpec>&, const RunOptions&)> run;
 };

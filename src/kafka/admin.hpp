@@ -7,6 +7,9 @@
 
 namespace relevo {
 
+class AdminRequests;
+class LogReader;
+
 /// The cluster through librdkafka's admin API; each call waits at most for `deadline` per request.
 class KafkaAdmin final : public Cluster {
   public:
@@ -17,12 +20,13 @@ class KafkaAdmin final : public Cluster {
     void apply(const PipelineSpec& pipeline, int replication,
                const std::function<void(std::string)>& progress) override;
     std::vector<PartitionLag> lag(const PipelineSpec& pipeline) override;
+    void find_oldest(std::vector<PartitionLag>& rows) override;
     /// Whether a broker answers.
     bool reachable();
 
   private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::unique_ptr<AdminRequests> requests_;
+    std::unique_ptr<LogReader> reader_;  // made when it is needed
 };
 
 }  // namespace relevo

@@ -11,10 +11,11 @@ namespace relevo {
 
 Database::Database(DatabaseConfig config) : pool_(std::make_unique<Pool>(std::move(config))) {}
 
+Database::Database() = default;
 Database::~Database() = default;
 
 std::size_t Database::waiting() const {
-    return pool_->waiting();
+    return pool_ ? pool_->waiting() : 0;
 }
 
 namespace {

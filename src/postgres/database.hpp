@@ -38,7 +38,7 @@ class Database {
   public:
     explicit Database(DatabaseConfig config);
     /// Calls that nobody waits for any more are dropped, running statements are cut.
-    ~Database();
+    virtual ~Database();
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
@@ -48,15 +48,19 @@ class Database {
     ///  postgres.unavailable (transient)  away, deadline, queue full
     ///  postgres.conflict (transient)     lost against a concurrent call more than once
     ///  postgres.rejected (permanent)     PostgreSQL refused it; names operation and SQLSTATE, never values
-    Task<std::string> call(std::string op, TenantId tenant, std::string request,
-                           std::optional<Millis> deadline = std::nullopt);
+    virtual Task<std::string> call(std::string op, TenantId tenant, std::string request,
+                                   std::optional<Millis> deadline = std::nullopt);
     /// The same operation for several requests at once; the first failure is thrown after all have ended.
-    Task<std::vector<std::string>> call_all(std::string op,
-                                            std::vector<std::pair<TenantId, std::string>> requests);
+    virtual Task<std::vector<std::string>> call_all(std::string op,
+                                                    std::vector<std::pair<TenantId, std::string>> requests);
     /// Whether PostgreSQL answers.
     Task<void> ping();
     /// Calls without a connection.
     std::size_t waiting() const;
+
+  protected:
+    /// For one that runs its calls by itself.
+    Database();
 
   private:
     class Pool;

@@ -34,6 +34,8 @@ struct NoHttp final : HttpClient {
     }
 };
 
+}  // namespace
+
 ChannelLimitsByName channel_limits() {
     NoHttp none;
     ChannelLimitsByName limits;
@@ -41,8 +43,6 @@ ChannelLimitsByName channel_limits() {
         limits[std::string(channel->name())] = channel->limits();
     return limits;
 }
-
-}  // namespace
 
 std::vector<std::string> model_provider_names() {
     NoHttp none;

@@ -27,6 +27,8 @@ ClientLimits client_limits(const Config& config);
 ModelSettings model_settings(const Config& config);
 std::vector<std::string> model_provider_names();
 ChannelSettings channel_settings(const Config& config);
+/// Of every channel there is.
+ChannelLimitsByName channel_limits();
 DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer = nullptr);
 
 /// What all threads of the process share.

@@ -2,15 +2,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/clock.hpp"
 #include "runtime/pipeline.hpp"
 
 namespace relevo {
 
-/// How far one group is on one partition. behind: in the log and in no lane; held: taken and not settled (open
-/// windows, running calls).
+/// How far one group is on one partition. behind: in the log and in no lane; held: taken and not settled
+/// (open windows, running calls).
 struct PartitionLag {
     std::string stage;
     std::string group;
@@ -20,6 +22,9 @@ struct PartitionLag {
     std::int64_t committed = -1;  ///< -1: the group has no offset yet
     std::int64_t behind = 0;
     std::int64_t held = 0;
+    /// When the oldest unsettled record was appended. Of find_oldest; none where all is settled or its record
+    /// could not be read in time.
+    std::optional<SysTime> oldest{};
 };
 
 struct TopicState {
@@ -34,12 +39,14 @@ class Cluster {
   public:
     virtual ~Cluster() = default;
     virtual std::vector<TopicState> topics(const PipelineSpec& pipeline) = 0;
-    /// Creates the topics that are missing, with `replication` copies, sets up the others as the file has it, and
-    /// gives each group that has none a first offset: the oldest record. Refuses ("kafka.refused") a topic whose
-    /// partitions differ from the file: keys would move. Tells `progress` each step.
+    /// Creates the topics that are missing, with `replication` copies, sets up the others as the file has it,
+    /// and gives each group that has none a first offset: the oldest record. Refuses ("kafka.refused") a
+    /// topic whose partitions differ from the file: keys would move. Tells `progress` each step.
     virtual void apply(const PipelineSpec& pipeline, int replication,
                        const std::function<void(std::string)>& progress) = 0;
     virtual std::vector<PartitionLag> lag(const PipelineSpec& pipeline) = 0;
+    /// Fills in `oldest`: reads the first unsettled record of each row.
+    virtual void find_oldest(std::vector<PartitionLag>& rows) = 0;
 };
 
 }  // namespace relevo

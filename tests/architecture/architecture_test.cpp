@@ -137,6 +137,46 @@ TEST_CASE("includes follow the arrows between the folders") {
     CHECK(wrong == "");
 }
 
+TEST_CASE("nothing that a replay is made of can reach a customer") {
+    // Whatever the composition includes, and what stands behind those headers, and so on: what is linked.
+    const auto reach = [](const std::string& start) {
+        Names reached;
+        std::vector<std::string> open{start};
+        while (!open.empty()) {
+            const std::string path = open.back();
+            open.pop_back();
+            if (!fs::exists(root / "src" / path) || !reached.insert(path).second) continue;
+            for (const auto& include : matches(read_text(root / "src" / path), "^#include \"([^\"]+)\"")) {
+                open.push_back(include);
+                if (include.ends_with(".hpp")) open.push_back(include.substr(0, include.size() - 3) + "cpp");
+            }
+        }
+        return reached;
+    };
+    const auto holds = [](const Names& reached, const std::string& start) {
+        std::string found;
+        for (const auto& path : reached) {
+            if (path.starts_with(start)) found += path + "\n";
+        }
+        return found;
+    };
+    const Names stage = reach("process/replay_stage.cpp");
+    CHECK(stage.contains("stages/relay.cpp"));
+    for (const auto* start :
+         {"channels/", "http/", "models/", "redis/", "gateway/", "kafka/sink", "kafka/source", "runtime/sink",
+          "runtime/worker", "process/shared", "process/stage_thread", "process/front"}) {
+        CAPTURE(start);
+        CHECK(holds(stage, start) == "");
+    }
+    const Names turns = reach("process/replay_turns.cpp");
+    CHECK(turns.contains("models/openai.cpp"));
+    for (const auto* start : {"channels/", "stages/", "redis/", "gateway/", "kafka/", "runtime/",
+                              "process/shared", "process/stage_thread", "process/front"}) {
+        CAPTURE(start);
+        CHECK(holds(turns, start) == "");
+    }
+}
+
 TEST_CASE("third parties stay in the .cpp files of the folder that adapts them") {
     const std::map<std::string, std::string> homes{
         {"boost/beast", "http"}, {"pqxx", "postgres"}, {"librdkafka", "kafka"}, {"hiredis", "redis"}};

@@ -95,6 +95,12 @@ class System {
     await run('psql', [this.postgres, '-XAtqc', statement], { env: { ...process.env, PGCONNECT_TIMEOUT: '3' } });
   }
 
+  /** What the command prints; throws where it fails. */
+  async command(...args) {
+    const { stdout } = await run(this.relevo, ['--config', this.config, ...args], { maxBuffer: 64 << 20 });
+    return stdout;
+  }
+
   async metrics(http = this.http) {
     return (await fetch(`${http}/metrics`)).text();
   }
@@ -113,8 +119,7 @@ class System {
 
   /** Whether all that was taken is settled and nothing waits in the log. */
   async idle() {
-    const { stdout } = await run(this.relevo, ['--config', this.config, 'lag', '--json'], { maxBuffer: 16 << 20 });
-    return JSON.parse(stdout).every(({ behind, held }) => behind === 0 && held === 0);
+    return JSON.parse(await this.command('lag', '--interval', '0', '--json')).every(({ behind, held }) => behind === 0 && held === 0);
   }
 
   /** Shops as `relevo shops apply` makes them of these YAML texts: what it prints of each. */

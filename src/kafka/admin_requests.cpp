@@ -1,0 +1,243 @@
+#include "kafka/admin_requests.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+#include "kafka/client.hpp"
+
+namespace relevo {
+namespace {
+
+using rdkafka::Destroy;
+using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_destroy>>;
+using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, Destroy<rd_kafka_AdminOptions_destroy>>;
+using AlterOffsets = std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t,
+                                     Destroy<rd_kafka_AlterConsumerGroupOffsets_destroy>>;
+using ListOffsetsOf =
+    std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, Destroy<rd_kafka_ListConsumerGroupOffsets_destroy>>;
+
+using ConfigResource = std::unique_ptr<rd_kafka_ConfigResource_t, Destroy<rd_kafka_ConfigResource_destroy>>;
+
+std::map<const char*, std::string> topic_settings(const TopicSpec& spec) {
+    return {{"message.timestamp.type", "LogAppendTime"},
+            {"retention.ms", std::to_string(spec.retention.count())},
+            {"segment.ms", "86400000"},  // whole segments are deleted: a day is how exact retention is
+            {"max.message.bytes", std::to_string(spec.max_message_bytes)}};
+}
+
+// What asking again cannot mend. Everything else passes: a broker that is away, a topic that was just made
+// and that not every broker has heard of, a coordinator that moves.
+bool is_final(rd_kafka_resp_err_t code) {
+    static const std::set<rd_kafka_resp_err_t> final_ones{RD_KAFKA_RESP_ERR__AUTHENTICATION,
+                                                          RD_KAFKA_RESP_ERR__INVALID_ARG,
+                                                          RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED,
+                                                          RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE,
+                                                          RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
+                                                          RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+                                                          RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+                                                          RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+                                                          RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
+                                                          RD_KAFKA_RESP_ERR_INVALID_PARTITIONS,
+                                                          RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
+                                                          RD_KAFKA_RESP_ERR_INVALID_CONFIG,
+                                                          RD_KAFKA_RESP_ERR_INVALID_REQUEST,
+                                                          RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION,
+                                                          RD_KAFKA_RESP_ERR_POLICY_VIOLATION};
+    return final_ones.contains(code);
+}
+
+void check(rd_kafka_resp_err_t code, const std::string& what) {
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    const bool refused = is_final(code);
+    throw Failure({refused ? Fault::permanent : Fault::transient,
+                   refused ? "kafka.refused" : "kafka.unavailable",
+                   fmt::format("{}: {}", what, rd_kafka_err2str(code))});
+}
+
+}  // namespace
+
+struct AdminRequests::Handles {
+    Handles(const KafkaSettings& settings, const Millis& given)
+        : deadline(given), client(rdkafka::make_client(RD_KAFKA_PRODUCER, rdkafka::make_conf(settings, {}))) {
+        queue.reset(rd_kafka_queue_new(client.get()));
+    }
+
+    int millis() const { return static_cast<int>(deadline.count()); }
+
+    AdminOptions options(rd_kafka_admin_op_t operation) const {
+        AdminOptions made(rd_kafka_AdminOptions_new(client.get(), operation));
+        rd_kafka_AdminOptions_set_request_timeout(made.get(), millis(), nullptr, 0);
+        return made;
+    }
+
+    rdkafka::Event answer(const std::string& what) {
+        // The library answers by itself when the time is over. Whoever went away before that would leave its
+        // answer to the next question.
+        constexpr int grace_ms = 5'000;
+        rdkafka::Event event(rd_kafka_queue_poll(queue.get(), millis() + grace_ms));
+        if (!event) check(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
+        check(rd_kafka_event_error(event.get()), what);
+        return event;
+    }
+
+    const Millis& deadline;
+    rdkafka::Client client;
+    rdkafka::Queue queue;
+};
+
+AdminRequests::AdminRequests(KafkaSettings given, Millis given_deadline)
+    : settings(std::move(given)), deadline(given_deadline) {
+    connect();
+}
+
+AdminRequests::~AdminRequests() = default;
+
+void AdminRequests::connect() {
+    handles_ = std::make_unique<Handles>(settings, deadline);
+}
+
+bool AdminRequests::reachable() {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    if (rd_kafka_metadata(handles_->client.get(), 0, nullptr, &metadata, handles_->millis()) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return false;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
+std::map<std::string, int> AdminRequests::partitions() {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    check(rd_kafka_metadata(handles_->client.get(), 1, nullptr, &metadata, handles_->millis()),
+          "asking " + settings.brokers + " for the cluster's topics");
+    std::map<std::string, int> out;
+    for (int i = 0; i < metadata->topic_cnt; ++i) {
+        const std::string_view name = metadata->topics[i].topic;
+        if (!name.starts_with(settings.prefix)) continue;
+        out[std::string(name.substr(settings.prefix.size()))] = metadata->topics[i].partition_cnt;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return out;
+}
+
+void AdminRequests::create(const TopicSpec& spec, int replication) {
+    char text[256];
+    NewTopic topic(rd_kafka_NewTopic_new(settings.in_cluster(spec.name).c_str(), spec.partitions, replication,
+                                         text, sizeof text));
+    if (!topic) throw Failure({Fault::permanent, "kafka.refused", text});
+    for (const auto& [name, value] : topic_settings(spec)) {
+        rd_kafka_NewTopic_set_config(topic.get(), name, value.c_str());
+    }
+    rd_kafka_NewTopic_t* list[] = {topic.get()};
+    const auto given = handles_->options(RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_set_operation_timeout(given.get(), handles_->millis(), nullptr, 0);
+    rd_kafka_CreateTopics(handles_->client.get(), list, 1, given.get(), handles_->queue.get());
+    const auto event = handles_->answer("creating topic " + spec.name);
+    std::size_t count = 0;
+    const auto* results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto code = rd_kafka_topic_result_error(results[i]);
+        if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) check(code, "creating topic " + spec.name);
+    }
+}
+
+void AdminRequests::configure(const TopicSpec& spec) {
+    ConfigResource topic(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, settings.in_cluster(spec.name).c_str()));
+    for (const auto& [name, value] : topic_settings(spec)) {
+        const rdkafka::KafkaError wrong(rd_kafka_ConfigResource_add_incremental_config(
+            topic.get(), name, RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, value.c_str()));
+    }
+    rd_kafka_ConfigResource_t* list[] = {topic.get()};
+    const auto given = handles_->options(RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS);
+    rd_kafka_IncrementalAlterConfigs(handles_->client.get(), list, 1, given.get(), handles_->queue.get());
+    const auto event = handles_->answer("setting up topic " + spec.name);
+    std::size_t count = 0;
+    const auto* results = rd_kafka_IncrementalAlterConfigs_result_resources(
+        rd_kafka_event_IncrementalAlterConfigs_result(event.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        check(rd_kafka_ConfigResource_error(results[i]), "setting up topic " + spec.name);
+    }
+}
+
+std::map<std::int32_t, std::int64_t> AdminRequests::log_offsets(const std::string& topic, int count,
+                                                                Edge edge) {
+    const std::int64_t spec =
+        edge == Edge::earliest ? RD_KAFKA_OFFSET_SPEC_EARLIEST : RD_KAFKA_OFFSET_SPEC_LATEST;
+    rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
+    for (int i = 0; i < count; ++i)
+        rd_kafka_topic_partition_list_add(list.get(), settings.in_cluster(topic).c_str(), i)->offset = spec;
+    const auto given = handles_->options(RD_KAFKA_ADMIN_OP_LISTOFFSETS);
+    rd_kafka_ListOffsets(handles_->client.get(), list.get(), given.get(), handles_->queue.get());
+    const auto event = handles_->answer("asking for the offsets of " + topic);
+    std::size_t results = 0;
+    const auto* infos =
+        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &results);
+    std::map<std::int32_t, std::int64_t> out;
+    for (std::size_t i = 0; i < results; ++i) {
+        const auto* partition = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+        check(partition->err, "asking for the offsets of " + topic);
+        out[partition->partition] = partition->offset;
+    }
+    return out;
+}
+
+std::map<std::int32_t, GroupOffset> AdminRequests::group_offsets(const std::string& group,
+                                                                 const std::string& topic, int count) {
+    rdkafka::Partitions list(rd_kafka_topic_partition_list_new(count));
+    rd_kafka_topic_partition_list_add_range(list.get(), settings.in_cluster(topic).c_str(), 0, count - 1);
+    ListOffsetsOf request(
+        rd_kafka_ListConsumerGroupOffsets_new(settings.in_cluster(group).c_str(), list.get()));
+    rd_kafka_ListConsumerGroupOffsets_t* requests[] = {request.get()};
+    const auto given = handles_->options(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_ListConsumerGroupOffsets(handles_->client.get(), requests, 1, given.get(),
+                                      handles_->queue.get());
+    const auto event = handles_->answer("asking for the offsets of group " + group);
+    std::size_t groups = 0;
+    const auto* results = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &groups);
+    std::map<std::int32_t, GroupOffset> out;
+    if (groups == 0) return out;
+    if (const auto* error = rd_kafka_group_result_error(results[0])) {
+        const auto code = rd_kafka_error_code(error);
+        if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return out;
+        check(code, "asking for the offsets of group " + group);
+    }
+    const auto* offsets = rd_kafka_group_result_partitions(results[0]);
+    for (int i = 0; offsets && i < offsets->cnt; ++i) {
+        const auto& entry = offsets->elems[i];
+        if (entry.offset < 0) continue;
+        out[entry.partition] = {entry.offset,
+                                std::string(static_cast<const char*>(entry.metadata), entry.metadata_size)};
+    }
+    return out;
+}
+
+void AdminRequests::set_group_offsets(const std::string& group, const std::string& topic,
+                                      const std::map<std::int32_t, std::int64_t>& offsets) {
+    rdkafka::Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+    for (const auto& [partition, offset] : offsets) {
+        rd_kafka_topic_partition_list_add(list.get(), settings.in_cluster(topic).c_str(), partition)->offset =
+            offset;
+    }
+    AlterOffsets request(
+        rd_kafka_AlterConsumerGroupOffsets_new(settings.in_cluster(group).c_str(), list.get()));
+    rd_kafka_AlterConsumerGroupOffsets_t* requests[] = {request.get()};
+    const auto given = handles_->options(RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS);
+    rd_kafka_AlterConsumerGroupOffsets(handles_->client.get(), requests, 1, given.get(),
+                                       handles_->queue.get());
+    const auto event = handles_->answer("setting the first offsets of group " + group);
+    std::size_t groups = 0;
+    const auto* results = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+        rd_kafka_event_AlterConsumerGroupOffsets_result(event.get()), &groups);
+    for (std::size_t i = 0; i < groups; ++i) {
+        if (const auto* error = rd_kafka_group_result_error(results[i])) {
+            check(rd_kafka_error_code(error), "setting the first offsets of group " + group);
+        }
+    }
+}
+
+}  // namespace relevo

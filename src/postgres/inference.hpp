@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "domain/stores.hpp"
+#include "postgres/json.hpp"
+
+namespace relevo {
+
+/// The result of op_load_inference.
+Inference parse_inference(const std::string& result);
+/// A step's response, as it is stored.
+Completion parse_completion(const Json& json);
+
+}  // namespace relevo

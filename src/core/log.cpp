@@ -27,6 +27,7 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
         case LogLevel::info: return spdlog::level::info;
         case LogLevel::warn: return spdlog::level::warn;
         case LogLevel::error: return spdlog::level::err;
+        case LogLevel::off: return spdlog::level::off;
     }
     return spdlog::level::err;
 }
@@ -37,6 +38,7 @@ std::string_view name(LogLevel level) {
         case LogLevel::info: return "info";
         case LogLevel::warn: return "warn";
         case LogLevel::error: return "error";
+        case LogLevel::off: return "off";
     }
     return "error";
 }

@@ -21,8 +21,8 @@ struct LogField {
     std::variant<std::string_view, std::int64_t, double, bool> value;
 };
 
-/// error: an operator must act; warn: something failed and was recovered from.
-enum class LogLevel { debug, info, warn, error };
+/// error: an operator must act; warn: something failed and was recovered from. off: nothing is written.
+enum class LogLevel { debug, info, warn, error, off };
 
 /// Writes one JSON object on one line to standard error: {"time":…,"level":…,"event":…, fields…}.
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});

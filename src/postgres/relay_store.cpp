@@ -43,12 +43,18 @@ std::string_view name_of(Sent::State state) {
     return "unknown";
 }
 
+constexpr Millis ask_again{1'000};  // when another handler of this process has its answer
+
 class PostgresRelayStore final : public RelayStore {
   public:
     PostgresRelayStore(Database& database, ChannelLimitsByName limits)
         : database_(database), traits_(traits_json(limits)), token_(SystemRandom().hex(16)) {}
 
     Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now, bool admitted) override {
+        // After a rebalance the handler of the old assignment may still ask while that of the new one does:
+        // the intent that the one's claim makes would look to the other like its own, with a lost answer.
+        const Asking asking(*this, reply);
+        if (!asking.alone()) co_return asked_already(now);
         // The answer to an earlier claim of ours may have been lost with its connection after the intent was
         // committed. Only we know that nobody sent because of it.
         std::string request = JsonObject()
@@ -114,6 +120,34 @@ class PostgresRelayStore final : public RelayStore {
     }
 
   private:
+    // One claim of this process under way.
+    class Asking {
+      public:
+        Asking(PostgresRelayStore& store, ReplyId reply) : store_(store), reply_(reply) {
+            const std::lock_guard lock(store_.mutex_);
+            alone_ = store_.asked_.insert(reply_).second;
+        }
+        ~Asking() {
+            if (!alone_) return;
+            const std::lock_guard lock(store_.mutex_);
+            store_.asked_.erase(reply_);
+        }
+        Asking(const Asking&) = delete;
+        Asking& operator=(const Asking&) = delete;
+        bool alone() const { return alone_; }
+
+      private:
+        PostgresRelayStore& store_;
+        const ReplyId reply_;
+        bool alone_ = false;
+    };
+    static ReplyClaim asked_already(SysTime now) {
+        ReplyClaim claim;
+        claim.state = ReplyClaim::State::wait;
+        claim.reason = "asked already";
+        claim.until = now + ask_again;
+        return claim;
+    }
     bool granted(ReplyId reply) {
         const std::lock_guard lock(mutex_);
         return granted_.contains(reply);
@@ -132,6 +166,7 @@ class PostgresRelayStore final : public RelayStore {
     const std::string token_;  // names this process in the intents that it makes
     std::mutex mutex_;
     std::set<ReplyId> granted_;  // permits given and not finished: one a bubble in flight
+    std::set<ReplyId> asked_;    // claims under way
 };
 
 }  // namespace

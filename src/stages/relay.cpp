@@ -1,7 +1,9 @@
 #include "stages/relay.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 
@@ -118,6 +120,10 @@ Task<void> Relay::wait_until(SysTime when) {
     namespace asio = boost::asio;
     co_await asio::this_coro::reset_cancellation_state(asio::enable_partial_cancellation());
     co_await clock_.sleep_until(when);
+    // Told to end in the very moment in which the wait was over: a reset would forget it.
+    const asio::cancellation_state told = co_await asio::this_coro::cancellation_state;
+    if (told.cancelled() != asio::cancellation_type::none)
+        throw boost::system::system_error(asio::error::operation_aborted);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
 }
 

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
 
 #include "tests/contract/stores.hpp"
 #include "tests/simulation/sim_stores.hpp"
@@ -139,18 +138,20 @@ void add_tenant(TenantId id, const SimTenant& it, Rows& rows) {
 }  // namespace
 
 struct SimulatedStores::Parts {
-    explicit Parts(SimClock& clock) : faults(clock, random, rates, io) {}
+    explicit Parts(SimClock& its_clock) : clock(its_clock), trace(clock, false) {}
+    std::shared_ptr<SimFaults> make_faults() {
+        return std::make_shared<SimFaults>(static_cast<int>(processes.size()), clock, trace, rates, 0);
+    }
     SimStores& add_process() {
-        processes.push_back(
-            std::make_unique<SimStores>(database, faults, static_cast<int>(processes.size())));
+        processes.push_back(std::make_unique<SimStores>(database, make_faults()));
         return *processes.back();
     }
-    boost::asio::io_context io;
+    SimClock& clock;
+    SimTrace trace;
     const SimRates rates = no_faults();
-    SeededRandom random{0};
     SimDatabase database;
-    SimFaults faults;
     std::vector<std::unique_ptr<SimStores>> processes;
+    SimLoop loop;
 };
 
 SimulatedStores::SimulatedStores() : SimulatedStores(two_shops()) {}
@@ -175,12 +176,13 @@ SimulatedStores::SimulatedStores(std::vector<Account> accounts) : parts_(std::ma
 SimulatedStores::~SimulatedStores() = default;
 
 boost::asio::any_io_executor SimulatedStores::executor() {
-    return parts_->io.get_executor();
+    return parts_->loop.executor();
 }
 
 void SimulatedStores::work() {
-    parts_->io.restart();
-    if (parts_->io.poll() == 0) clock.advance();
+    if (parts_->loop.is_ready()) return parts_->loop.run_one();
+    clock.set(clock.next().value());
+    clock.happen(0);
 }
 
 RelayStore& SimulatedStores::another_relay() {
@@ -188,7 +190,7 @@ RelayStore& SimulatedStores::another_relay() {
 }
 
 std::unique_ptr<Source> SimulatedStores::timers_source() {
-    return std::make_unique<SimTimersSource>(parts_->database, clock);
+    return std::make_unique<SimTimersSource>(parts_->database, parts_->make_faults(), clock);
 }
 
 std::string SimulatedStores::rows() {

@@ -63,6 +63,19 @@ TEST_CASE(
     CHECK(claim(1, 19, false).reason == "spacing");
 }
 
+TEST_CASE("of two handlers of one process that claim one bubble at once one is told to send") {
+    // a partition that was lost and came back: the old assignment's handler and the new one's
+    Fixture fixture(8);
+    const Answered answered(fixture);
+    std::vector<Task<ReplyClaim>> tasks;
+    for (int i = 0; i < 10; ++i)
+        tasks.push_back(fixture.relay->claim(fixture.ballet, answered.replies[0], at(18), true));
+    int sends = 0;
+    for (const auto& claim : run_all(std::move(tasks))) sends += claim.state == State::send ? 1 : 0;
+    CHECK(sends == 1);
+    CHECK(fixture.test.query("SELECT count(*) FROM deliveries") == "1");
+}
+
 TEST_CASE("an intent whose claim's answer was lost on the way is given to the process that made it") {
     Fixture fixture;
     const Answered answered(fixture);

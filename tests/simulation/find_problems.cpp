@@ -2,140 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "tests/simulation/books.hpp"
 #include "tests/simulation/world.hpp"
 
 namespace relevo {
 namespace {
 
-using Problems = std::vector<std::string>;
 using Status = SimReply::Status;
-
-// The lines of a bubble: several bubbles may have been joined.
-bool has_line(const std::string& text, const std::string& line) {
-    const std::string padded = "\n" + text + "\n";
-    return padded.find("\n" + line + "\n") != std::string::npos;
-}
-
-const SimReply* find_reply(const SimTenant& tenant, ReplyId id) {
-    const auto found = tenant.replies.find(id);
-    return found == tenant.replies.end() ? nullptr : &found->second;
-}
-
-// The turn that stands for this one in the end.
-const SimTurn& final_turn(const SimTenant& tenant, const SimTurn& turn) {
-    const SimTurn* at = &turn;
-    while (at->status == SimTurn::Status::superseded) {
-        const auto next = std::find_if(tenant.turns.begin(), tenant.turns.end(),
-                                       [&](const auto& other) { return other.second.supersedes == at->id; });
-        if (next == tenant.turns.end()) break;
-        at = &next->second;
-    }
-    return *at;
-}
-
-void check_messages(const SimWorld& world, const SimTenant& tenant, const SimConversation& conversation,
-                    Problems& out) {
-    for (const auto& message : conversation.messages) {
-        if (!message.opens_turn()) continue;
-        if (!message.turn) {
-            if (message.seq > conversation.handled_seq) out.push_back("never answered: " + message.text);
-            continue;
-        }
-        const auto turns = answered_turns(tenant, final_turn(tenant, tenant.turns.at(*message.turn)).id);
-        const SimTurn& last = final_turn(tenant, tenant.turns.at(*message.turn));
-        if (last.status == SimTurn::Status::open || last.status == SimTurn::Status::superseded) {
-            out.push_back("its turn never ended: " + message.text);
-        }
-        const auto& sent = world.provider.bubbles;
-        const auto answers = std::count_if(sent.begin(), sent.end(), [&](const SimBubble& bubble) {
-            const SimReply* reply = find_reply(tenant, bubble.reply);
-            return reply && reply->conversation == conversation.id &&
-                   has_line(bubble.text, "re " + message.text);
-        });
-        if (answers > static_cast<std::ptrdiff_t>(turns.size())) {
-            out.push_back(
-                fmt::format("answered {} times in {} turns: {}", answers, turns.size(), message.text));
-        }
-        if (last.status != SimTurn::Status::answered) continue;
-        const bool in_answer =
-            std::any_of(conversation.replies.begin(), conversation.replies.end(), [&](const auto& id) {
-                const SimReply& reply = tenant.replies.at(id);
-                return reply.turn == last.id && has_line(reply.text, "re " + message.text);
-            });
-        if (!in_answer) out.push_back("left out of its answer: " + message.text);
-    }
-}
-
-void check_replies(const SimWorld& world, const SimTenant& tenant, const SimConversation& conversation,
-                   Problems& out) {
-    const bool old =
-        world.clock.now() - conversation.messages.front().appended > world.pipeline.expires_after;
-    for (const auto& id : conversation.replies) {
-        const SimReply& reply = tenant.replies.at(id);
-        const auto count = world.provider.count(id);
-        const std::string what = fmt::format("'{}' of {}: ", reply.text, id.to_string());
-        if (count > 1) out.push_back(fmt::format("{}sent {} times", what, count));
-        if (reply.status == Status::pending) out.push_back(what + "still pending");
-        if (reply.status == Status::sent && count != 1) out.push_back(what + "noted as sent, and was not");
-        if (reply.status == Status::dropped && count != 0) out.push_back(what + "dropped, and was sent");
-        if (reply.status == Status::dropped && reply.reason != "human" && reply.reason != "superseded" &&
-            !(old && reply.reason == "expired")) {
-            out.push_back(what + "dropped for no good reason: " + reply.reason);
-        }
-        if (reply.status == Status::failed && !reply.was_unknown)
-            out.push_back(what + "failed: " + reply.reason);
-    }
-}
-
-void check_order(const SimWorld& world, const SimTenant& tenant, const SimConversation& conversation,
-                 Millis spacing, Problems& out) {
-    const SimBubble* before = nullptr;
-    const SimReply* reply_before = nullptr;
-    for (const auto& bubble : world.provider.bubbles) {
-        const SimReply* reply = find_reply(tenant, bubble.reply);
-        if (!reply || reply->conversation != conversation.id) continue;
-        if (before && bubble.at - before->at < spacing) {
-            out.push_back(fmt::format("only {} ms between '{}' and '{}'", (bubble.at - before->at).count(),
-                                      before->text, bubble.text));
-        }
-        if (reply_before && reply->order < reply_before->order) {
-            out.push_back("out of order: '" + bubble.text + "' after '" + before->text + "'");
-        }
-        before = &bubble;
-        reply_before = reply;
-    }
-    // a take-over ends an epoch: of what was said in it, one bubble may still land
-    for (const auto& [moment, epoch] : conversation.taken_over) {
-        std::size_t late = 0;
-        for (const auto& bubble : world.provider.bubbles) {
-            const SimReply* reply = find_reply(tenant, bubble.reply);
-            late += reply && reply->conversation == conversation.id && reply->turn && reply->epoch < epoch &&
-                    bubble.at > moment;
-        }
-        if (late > 1) out.push_back(fmt::format("{} bubbles of the agent after a human took over", late));
-    }
-}
-
-void check_tenants(const SimWorld& world, Problems& out) {
-    for (const auto& bubble : world.provider.bubbles) {
-        for (const auto& account : world.database.accounts) {
-            if (account.external_id != bubble.account) continue;
-            const SimTenant& tenant = world.database.tenants.at(account.tenant);
-            const SimReply* reply = find_reply(tenant, bubble.reply);
-            if (!reply || tenant.conversations.at(reply->conversation).account.id != account.id ||
-                bubble.token != "token of tenant " + account.tenant.to_string()) {
-                out.push_back("another shop's bubble: " + bubble.text);
-            }
-            // customers of these worlds say whose they are: "shop/name: …"
-            const auto said = bubble.text.rfind("re ", 0) == 0 ? bubble.text.substr(3) : std::string();
-            const auto colon = said.find(": ");
-            if (colon != std::string::npos && said.substr(0, colon) != bubble.account + "/" + bubble.to) {
-                out.push_back("somebody else's words: " + bubble.text + " to " + bubble.to + " of " +
-                              bubble.account);
-            }
-        }
-    }
-}
 
 std::string lines(const SimTenant& tenant, const SimConversation& conversation) {
     std::string out =
@@ -162,6 +35,124 @@ std::string lines(const SimTenant& tenant, const SimConversation& conversation) 
     return out;
 }
 
+// Those who may have left an intent that nobody can tell the end of.
+bool was_troubled(const SimWorld& world) {
+    return world.crashes() > 0 || world.disturbances > 0;
+}
+
+void check_unknown(const SimWorld& world, const SimReply& reply, SimProblems& out) {
+    if (reply.status != Status::unknown || was_troubled(world)) return;
+    const auto attempt = static_cast<int>(reply.deliveries.size());
+    if (world.provider.unclear.contains({reply.id, attempt})) return;
+    out.push_back(fmt::format("'{}' is unknown, and no fault explains it", reply.text));
+}
+
+void check_replies(const SimWorld& world, const SimTenant& tenant, const SimConversation& conversation,
+                   SimProblems& out) {
+    const bool old =
+        world.clock.now() - conversation.messages.front().appended > world.pipeline.expires_after;
+    for (const auto& id : conversation.replies) {
+        const SimReply& reply = tenant.replies.at(id);
+        const auto count = world.provider.count(id);
+        const std::string what = fmt::format("'{}' of {}: ", reply.text, id.to_string());
+        if (count > 1) out.push_back(fmt::format("{}sent {} times", what, count));
+        if (reply.status == Status::pending) out.push_back(what + "still pending");
+        if (reply.status == Status::sent && count != 1) out.push_back(what + "noted as sent, and was not");
+        if (reply.status == Status::dropped && count != 0) out.push_back(what + "dropped, and was sent");
+        if (reply.status == Status::dropped && reply.reason != "human" && reply.reason != "superseded" &&
+            !(old && reply.reason == "expired")) {
+            out.push_back(what + "dropped for no good reason: " + reply.reason);
+        }
+        const bool refused_for_good = world.faces_rejection && (reply.reason.ends_with(".undeliverable") ||
+                                                                reply.reason.ends_with(".blocked"));
+        if (reply.status == Status::failed && !reply.was_unknown && !reply.failed_later && !refused_for_good)
+            out.push_back(what + "failed: " + reply.reason);
+        check_unknown(world, reply, out);
+    }
+}
+
+void check_order(const SimWorld& world, const SimTenant& tenant, const SimConversation& conversation,
+                 SimProblems& out) {
+    // a receipt may confirm a bubble before its sender notes it: then only the time of the intent counts
+    const Millis tolerance = world.settings.rates.longest_send + world.settings.rates.longest_call * 3 +
+                             world.settings.largest_skew * 2 + Millis{1};
+    const Millis spacing = world.database.spacing_of(conversation) - tolerance;
+    const SimBubble* before = nullptr;
+    const SimReply* reply_before = nullptr;
+    for (const auto& bubble : world.provider.bubbles) {
+        const SimReply* reply = find_reply(tenant, bubble.reply());
+        if (!reply || reply->conversation != conversation.id) continue;
+        const auto* sent_before = reply_before ? find_delivery(*reply_before, before->tag.attempt) : nullptr;
+        // what its sender never heard of, or was kept from sending, may have landed long after its intent
+        const bool prompt =
+            sent_before && sent_before->taken && before->at - sent_before->claimed_at < tolerance;
+        if (prompt && bubble.at - before->at < spacing) {
+            out.push_back(fmt::format("only {} ms between '{}' and '{}'", (bubble.at - before->at).count(),
+                                      before->text, bubble.text));
+        }
+        // what was there before the other was claimed
+        if (sent_before && reply->order < reply_before->order && reply->made < sent_before->claimed) {
+            out.push_back("out of order: '" + bubble.text + "' after '" + before->text + "'");
+        }
+        before = &bubble;
+        reply_before = reply;
+    }
+    // a take-over ends an epoch: of what was said in it, one bubble may still land
+    for (const auto& handoff : conversation.handoffs) {
+        if (!handoff.to_human) continue;
+        const auto late = std::count_if(
+            world.provider.bubbles.begin(), world.provider.bubbles.end(), [&](const SimBubble& bubble) {
+                const SimReply* reply = find_reply(tenant, bubble.reply());
+                if (!reply || reply->conversation != conversation.id || !reply->turn) return false;
+                const SimDelivery* sent = find_delivery(*reply, bubble.tag.attempt);
+                return sent && sent->claimed < handoff.transaction && bubble.at > handoff.at;
+            });
+        if (late > 1) out.push_back(fmt::format("{} bubbles of the agent after a human took over", late));
+    }
+}
+
+void check_tenants(const SimWorld& world, SimProblems& out) {
+    for (const auto& bubble : world.provider.bubbles) {
+        for (const auto& account : world.database.accounts) {
+            if (account.external_id != bubble.account) continue;
+            const SimTenant& tenant = world.database.tenants.at(account.tenant);
+            const SimReply* reply = find_reply(tenant, bubble.reply());
+            if (!reply || tenant.conversations.at(reply->conversation).account.id != account.id ||
+                bubble.token != "token-of-tenant-" + account.tenant.to_string()) {
+                out.push_back("another shop's bubble: " + bubble.text);
+            }
+            // customers of these worlds say whose they are: "shop/name: …"
+            const std::string speaker = speaker_of(bubble.text);
+            if (!speaker.empty() && speaker != bubble.account + "/" + bubble.to) {
+                out.push_back("somebody else's words: " + bubble.text + " to " + bubble.to + " of " +
+                              bubble.account);
+            }
+        }
+    }
+    for (const auto& [id, tenant] : world.database.tenants) {
+        for (const auto& [conversation_id, conversation] : tenant.conversations) {
+            const std::string expected = conversation.account.external_id + "/" + conversation.to.value;
+            for (const auto& message : conversation.messages) {
+                const std::string speaker = speaker_of(message.text);
+                if (!speaker.empty() && speaker != expected)
+                    out.push_back(message.text + " lies in the conversation of " + expected);
+            }
+        }
+    }
+    out.insert(out.end(), world.provider.problems.begin(), world.provider.problems.end());
+}
+
+void check_dead_letters(const SimWorld& world, SimProblems& out) {
+    for (const auto& [place, letter] : world.database.dead_letters) {
+        const bool model = letter.code == "model.refused" && world.faces_refusal;
+        const bool poison = letter.code == "record.malformed" && world.poisoned;
+        const bool refused =
+            letter.code == "resolve.unknown_account" || letter.code == "resolve.foreign_account";
+        if (model || poison || (refused && !world.said.empty())) continue;
+        out.push_back("dead letter: " + letter.stage + " " + letter.code + " " + letter.text);
+    }
+}
+
 }  // namespace
 
 std::string tell_story(const SimWorld& world) {
@@ -180,33 +171,29 @@ std::string tell_story(const SimWorld& world) {
     }
     for (const auto& bubble : world.provider.bubbles) {
         out += fmt::format("sent {} to {} '{}' {}\n", to_iso8601(bubble.at), bubble.to, bubble.text,
-                           bubble.reply.to_string());
+                           bubble.reply().to_string());
     }
     return out;
 }
 
 std::vector<std::string> find_problems(SimWorld& world) {
-    Problems out = world.log.problems();
+    SimProblems out = world.log.problems();
+    out.insert(out.end(), world.problems.begin(), world.problems.end());
     if (!world.quiet()) out.push_back("work is left over");
     for (const auto& stage : world.late())
         out.push_back(stage + " left a record unsettled for more than two minutes");
-    // a process that died in the middle of a send leaves the time of its intent, not that of the bubble
-    const Millis spacing =
-        world.database.spacing - world.settings.rates.longest_send - world.settings.rates.longest_call;
     for (const auto& [id, tenant] : world.database.tenants) {
         if (!tenant.open.empty()) out.push_back("a turn is still open");
         for (const auto& [conversation_id, conversation] : tenant.conversations) {
-            check_messages(world, tenant, conversation, out);
+            if (conversation.messages.empty()) continue;
             check_replies(world, tenant, conversation, out);
-            check_order(world, tenant, conversation, spacing, out);
+            check_order(world, tenant, conversation, out);
         }
     }
+    check_books(world, out);
+    check_claims(world, out);
     check_tenants(world, out);
-    if (world.settings.rates.model_gives_up == 0) {
-        for (const auto& [place, letter] : world.database.dead_letters) {
-            out.push_back("dead letter: " + letter.stage + " " + letter.code + " " + letter.text);
-        }
-    }
+    check_dead_letters(world, out);
     return out;
 }
 

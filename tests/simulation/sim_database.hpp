@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "domain/gateway_stores.hpp"
 #include "domain/stores.hpp"
 #include "tests/simulation/sim_clock.hpp"
 
@@ -25,6 +27,8 @@ struct SimMessage {
     std::string text;
     std::string event_id;
     SysTime appended;
+    std::int64_t stored = 0;   ///< by this transaction
+    std::int64_t claimed = 0;  ///< its turn was made by this transaction
     std::optional<TurnId> turn;
     std::optional<ReplyId> reply;  ///< what we sent
     bool opens_turn() const { return inbound && kind == InboundKind::message; }
@@ -49,13 +53,18 @@ struct SimTurn {
     int supersedes_count = 0;
     std::int64_t epoch = 0;
     std::string reason;
-    bool wrote = false;  ///< a tool began to change something
+    std::int64_t closed = 0;  ///< by this transaction
+    bool wrote = false;       ///< a tool began to change something
     std::map<int, SimStep> steps;
 };
 
 struct SimDelivery {
     enum class Status { intent, confirmed, unknown, failed } status = Status::intent;
-    int claimed_by = 0;  ///< the process that holds the intent
+    int claimed_by = 0;        ///< the process that holds the intent
+    std::int64_t claimed = 0;  ///< by this transaction
+    SysTime claimed_at;        ///< by no process's clock
+    SysTime asked_at;          ///< by the clock of the process that claimed it
+    bool taken = false;        ///< the process that sent it was told that the provider has it
     SysTime at;
     std::string provider_id;
     std::optional<ReceiptStatus> receipt;
@@ -76,8 +85,10 @@ struct SimReply {
     std::optional<SysTime> due;
     SysTime asked{};  ///< when it will ask again whether an earlier one is closed
     SysTime created;
+    std::int64_t made = 0;  ///< by this transaction
     std::vector<SimDelivery> deliveries;
-    bool was_unknown = false;  ///< for a while nobody knew: what was refused then is not sent again
+    bool was_unknown = false;   ///< for a while nobody knew: what was refused then is not sent again
+    bool failed_later = false;  ///< a receipt said so
     bool in_flight() const {
         return !deliveries.empty() && deliveries.back().status == SimDelivery::Status::intent;
     }
@@ -95,7 +106,12 @@ struct SimConversation {
     std::vector<SimMessage> messages;  ///< by seq
     std::vector<TurnId> turns;
     std::vector<ReplyId> replies;
-    std::vector<std::pair<SysTime, std::int64_t>> taken_over;  ///< when, and the epoch that began
+    struct Handoff {
+        bool to_human;
+        std::int64_t transaction;
+        SysTime at;
+    };
+    std::vector<Handoff> handoffs;  ///< oldest first
 };
 
 struct SimTenant {
@@ -119,32 +135,40 @@ struct SimTimer {
 
 class SimDatabase {
   public:
+    virtual ~SimDatabase() = default;
+
+    std::int64_t transaction = 0;  ///< the number of the one that runs
+    SysTime moment{};              ///< when it does, by no process's clock
+    /// The customer of a channel that shows the rows sees this one now.
+    std::function<void(const SimConversation& conversation, const SimReply& reply)> shown;
     std::vector<Account> accounts;
+    std::map<std::string, Endpoint> endpoints;  ///< by key
     std::map<TenantId, SimTenant> tenants;
     std::map<TimerId, SimTimer> timers;
     std::int64_t last_timer_life = 0;
     std::map<std::tuple<std::string, std::string, std::int32_t, std::int64_t>, DeadLetter> dead_letters;
     Millis spacing{4'000};
     std::set<std::string> limited;    ///< channels whose bubbles must be admitted
+    std::map<std::string, Millis> spacings;  ///< of channels that have another one
     std::set<std::string> resending;  ///< channels on which a bubble of which nothing is known is sent again
 
     // resolve
-    std::optional<Account> find_account(const std::string& channel, const std::string& external_id,
-                                        EndpointId scope);
+    virtual std::optional<Account> find_account(const std::string& channel, const std::string& external_id,
+                                                EndpointId scope);
     std::optional<Account> find_owner(const std::string& channel, EndpointId scope);
-    StoredMessage store_message(const Account& account, const Inbound& inbound, SysTime appended);
-    StoredMessage store_echo(const Account& account, const Inbound& inbound, SysTime appended);
+    virtual StoredMessage store_message(const Account& account, const Inbound& inbound, SysTime appended);
+    virtual StoredMessage store_echo(const Account& account, const Inbound& inbound, SysTime appended);
     void rename_contact(const Account& account, const Alias& from, const Alias& to);
     // buffer
-    TurnClaim claim_turn(TenantId tenant, ConversationId conversation, const std::vector<MessageId>& wanted,
-                         SysTime now, int max_open_turns);
+    virtual TurnClaim claim_turn(TenantId tenant, ConversationId conversation,
+                                 const std::vector<MessageId>& wanted, SysTime now, int max_open_turns);
     void expire_messages(TenantId tenant, ConversationId conversation, const std::vector<MessageId>& wanted);
     // retrieve, infer
     TurnText turn_text(TenantId tenant, TurnId turn);
     void freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages);
-    Inference load(TenantId tenant, TurnId turn);
-    std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, int step,
-                                       const std::vector<std::string>& bubbles, SysTime now);
+    virtual Inference load(TenantId tenant, TurnId turn);
+    virtual std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, int step,
+                                               const std::vector<std::string>& bubbles, SysTime now);
     std::vector<ReplyId> fail_turn(TenantId tenant, TurnId turn, const std::string& code, SysTime now);
     void drop_turn(TenantId tenant, TurnId turn, const std::string& reason);
     // relay, settle. `granted`: this process was given the permit for the bubble before.
@@ -152,33 +176,37 @@ class SimDatabase {
         ReplyClaim claim;
         int attempt = 0;
     };
-    Claimed claim_reply(TenantId tenant, ReplyId reply, int process, bool granted, bool admitted,
-                        SysTime now);
+    virtual Claimed claim_reply(TenantId tenant, ReplyId reply, int process, bool granted, bool admitted,
+                                SysTime now);
     void postpone_reply(TenantId tenant, ReplyId reply, SysTime due);
     void finish_reply(TenantId tenant, ReplyId reply, int attempt, const Sent& sent,
                       std::optional<SysTime> due, SysTime now);
     ReplyClaim expire_reply(TenantId tenant, ReplyId reply, SysTime now);
-    Settled settle(const Account& account, const Receipt& receipt, SysTime now);
+    virtual Settled settle(const Account& account, const Receipt& receipt, SysTime now);
     // the shop's side
     bool take_over(TenantId tenant, ConversationId conversation, SysTime now);
-    bool give_back(TenantId tenant, ConversationId conversation);
+    virtual bool give_back(TenantId tenant, ConversationId conversation);
     std::optional<ReplyId> request_reply(TenantId tenant, ConversationId conversation,
                                          const std::string& client_id, const std::string& text, SysTime now);
+    // the gateway, wake
+    std::optional<Endpoint> find_endpoint(const std::string& channel, const std::string& key) const;
+    void park(const Timer& timer);
+    Millis spacing_of(const SimConversation& conversation) const;
 
-  private:
+  protected:
     std::optional<TenantId> sole_shop(EndpointId scope) const;
     SimConversation& ensure_conversation(const Account& account, const Inbound& inbound);
     bool is_our_own(const SimTenant& tenant, const SimConversation& conversation, const Inbound& echo) const;
-    void silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now);
+    virtual void silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now);
     void close_turn(SimTenant& tenant, SimTurn& turn, SimTurn::Status status, std::string reason);
-    void drop_unsent(SimTenant& tenant, const SimConversation& conversation, std::optional<TurnId> turn,
-                     const std::string& reason);
+    virtual void drop_unsent(SimTenant& tenant, const SimConversation& conversation,
+                             std::optional<TurnId> turn, const std::string& reason);
     std::vector<ReplyId> add_replies(SimTenant& tenant, const SimTurn& turn,
                                      const std::vector<std::string>& bubbles, SysTime now);
     bool may_speak(SimTenant& tenant, SimTurn& turn);
     std::pair<SimReply*, SimDelivery*> delivery_of(const Account& account, const Receipt& receipt);
     void confirm(SimTenant& tenant, SimReply& reply, SysTime now);
-    static bool is_held(const SimConversation& conversation, const SimTurn& turn, SysTime now);
+    virtual bool is_held(const SimConversation& conversation, const SimTurn& turn, SysTime now) const;
     std::optional<SysTime> earlier_open_until(const SimTenant& tenant, const SimReply& reply, SysTime now);
 };
 

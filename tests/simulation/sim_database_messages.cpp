@@ -46,6 +46,32 @@ std::optional<Account> SimDatabase::find_owner(const std::string& channel, Endpo
     return found;
 }
 
+std::optional<Endpoint> SimDatabase::find_endpoint(const std::string& channel, const std::string& key) const {
+    const auto found = endpoints.find(key);
+    if (found == endpoints.end() || found->second.channel != channel) return std::nullopt;
+    return found->second;
+}
+
+// Parked again, the later time counts, and whoever is waking it now must not delete it.
+void SimDatabase::park(const Timer& timer) {
+    const Record& record = timer.record;
+    const TimerId id = timer_id(record.topic, record.key, record.headers.id);
+    const auto [found, made] = timers.try_emplace(id, SimTimer{{}, timer, last_timer_life + 1, 1, {}});
+    SimTimer& it = found->second;
+    if (made) {
+        ++last_timer_life;
+        return;
+    }
+    it.timer = {std::max(it.timer.due, timer.due), record};
+    ++it.parks;
+    it.leased_until.reset();
+}
+
+Millis SimDatabase::spacing_of(const SimConversation& conversation) const {
+    const auto own = spacings.find(conversation.account.channel);
+    return own == spacings.end() ? spacing : own->second;
+}
+
 SimConversation& SimDatabase::ensure_conversation(const Account& account, const Inbound& inbound) {
     SimTenant& tenant = tenants[account.tenant];
     std::set<ContactId> known;
@@ -85,6 +111,7 @@ StoredMessage SimDatabase::store_message(const Account& account, const Inbound& 
     message.text = inbound.text;
     message.event_id = inbound.event_id;
     message.appended = appended;
+    message.stored = transaction;
     conversation.messages.push_back(message);
     conversation.to = inbound.aliases.front();
     if (conversation.human) conversation.handled_seq = message.seq;
@@ -111,6 +138,7 @@ StoredMessage SimDatabase::store_echo(const Account& account, const Inbound& inb
     message.text = inbound.text;
     message.event_id = inbound.event_id;
     message.appended = appended;
+    message.stored = transaction;
     conversation.messages.push_back(message);
     tenant.messages[id] = {conversation.id, message.seq};
     silence_agent(tenant, conversation, appended);
@@ -149,11 +177,11 @@ void SimDatabase::rename_contact(const Account& account, const Alias& from, cons
         conversation->second.to = to;
 }
 
-void SimDatabase::silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now) {
+void SimDatabase::silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime) {
     conversation.human = true;
     ++conversation.epoch;
     conversation.handled_seq = conversation.last_seq;
-    conversation.taken_over.emplace_back(now, conversation.epoch);
+    conversation.handoffs.push_back({true, transaction, moment});
     for (const auto& id : conversation.turns) {
         SimTurn& turn = tenant.turns.at(id);
         if (turn.status == SimTurn::Status::open) close_turn(tenant, turn, SimTurn::Status::dropped, "human");
@@ -164,6 +192,7 @@ void SimDatabase::silence_agent(SimTenant& tenant, SimConversation& conversation
 void SimDatabase::close_turn(SimTenant& tenant, SimTurn& turn, SimTurn::Status status, std::string reason) {
     turn.status = status;
     turn.reason = std::move(reason);
+    turn.closed = transaction;
     tenant.open.erase(turn.id);
 }
 
@@ -196,6 +225,7 @@ bool SimDatabase::give_back(TenantId tenant_id, ConversationId id) {
     conversation.human = false;
     ++conversation.epoch;
     conversation.handled_seq = conversation.last_seq;
+    conversation.handoffs.push_back({false, transaction, moment});
     return true;
 }
 
@@ -221,6 +251,7 @@ std::optional<ReplyId> SimDatabase::request_reply(TenantId tenant_id, Conversati
     reply.epoch = conversation.epoch;
     reply.order = {conversation.last_seq, place + 1};
     reply.created = now;
+    reply.made = transaction;
     tenant.replies[reply_id] = std::move(reply);
     conversation.replies.push_back(reply_id);
     return reply_id;

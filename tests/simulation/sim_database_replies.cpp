@@ -27,7 +27,7 @@ ReplyClaim answer(ReplyClaim::State state, std::string reason, SysTime until = {
 
 }  // namespace
 
-bool SimDatabase::is_held(const SimConversation& conversation, const SimTurn& turn, SysTime now) {
+bool SimDatabase::is_held(const SimConversation& conversation, const SimTurn& turn, SysTime now) const {
     return may_be_superseded(turn, now) &&
            std::any_of(conversation.messages.begin(), conversation.messages.end(),
                        [&](const SimMessage& message) {
@@ -122,11 +122,14 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
     SimDelivery intent;
     intent.claimed_by = process;
     intent.at = now;
+    intent.asked_at = now;
+    intent.claimed = transaction;
+    intent.claimed_at = moment;
     reply.deliveries.push_back(intent);
     reply.status = SimReply::Status::pending;
     reply.reason.clear();
     reply.due.reset();
-    conversation.next_send = now + spacing;
+    conversation.next_send = now + spacing_of(conversation);
     return send();
 }
 
@@ -154,6 +157,8 @@ void SimDatabase::confirm(SimTenant& tenant, SimReply& reply, SysTime now) {
     message.appended = now;
     message.turn = reply.turn;
     message.reply = reply.id;
+    message.stored = transaction;
+    if (shown) shown(conversation, reply);
     tenant.messages[message.id] = {conversation.id, message.seq};
     conversation.messages.push_back(std::move(message));
 }
@@ -167,17 +172,19 @@ void SimDatabase::finish_reply(TenantId tenant_id, ReplyId id, int attempt, cons
     if (attempt < 1 || static_cast<std::size_t>(attempt) > reply.deliveries.size()) return;
     SimDelivery& delivery = reply.deliveries.at(static_cast<std::size_t>(attempt - 1));
     SimConversation& conversation = tenant.conversations.at(reply.conversation);
+    const Millis distance = spacing_of(conversation);
     using Status = SimDelivery::Status;
     const bool accepted = sent.state == Sent::State::accepted;
     const bool refused = sent.state == Sent::State::refused;
     const bool was_unknown = delivery.status == Status::unknown;
+    delivery.taken = accepted;
     // confirmed or failed is final; a certain answer may still come after `unknown`
     if (delivery.status == Status::confirmed || delivery.status == Status::failed ||
         (was_unknown && sent.state == Sent::State::unknown)) {
         if (!accepted) return;
         if (delivery.provider_id.empty()) delivery.provider_id = sent.provider_id;
         // the receipt was quicker than we: the next bubble still keeps its distance from now
-        conversation.next_send = std::max(conversation.next_send, now + spacing);
+        conversation.next_send = std::max(conversation.next_send, now + distance);
         return;
     }
     if (!refused || sent.error.fault != Fault::transient) due.reset();
@@ -202,7 +209,7 @@ void SimDatabase::finish_reply(TenantId tenant_id, ReplyId id, int attempt, cons
         reply.due = due;
     }
     // what was certainly not sent needs no distance to the next one
-    conversation.next_send = refused ? now : now + spacing;
+    conversation.next_send = refused ? now : now + distance;
 }
 
 ReplyClaim SimDatabase::expire_reply(TenantId tenant_id, ReplyId id, SysTime now) {
@@ -278,6 +285,7 @@ Settled SimDatabase::settle(const Account& account, const Receipt& receipt, SysT
                })) {
         reply->status = SimReply::Status::failed;
         reply->reason = receipt.code;
+        reply->failed_later = true;
     }
     return {Settled::State::moved, reply->conversation};
 }

@@ -99,6 +99,7 @@ TurnClaim SimDatabase::claim_turn(TenantId tenant_id, ConversationId id, const s
         }
         made.last_seq = message.seq;
         message.turn = made.id;
+        message.claimed = transaction;
     }
     made.conversation = id;
     made.epoch = conversation.epoch;
@@ -296,6 +297,7 @@ std::vector<ReplyId> SimDatabase::add_replies(SimTenant& tenant, const SimTurn& 
         reply.epoch = turn.epoch;
         reply.order = {turn.last_seq, index};
         reply.created = now;
+        reply.made = transaction;
         out.push_back(reply.id);
         tenant.conversations.at(turn.conversation).replies.push_back(reply.id);
         tenant.replies[reply.id] = std::move(reply);

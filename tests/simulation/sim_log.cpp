@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace relevo {
 namespace {
@@ -16,7 +17,8 @@ std::uint64_t fnv1a(std::string_view text) {
 
 }  // namespace
 
-SimLog::SimLog(SimClock& clock, const std::vector<TopicSpec>& topics) : clock_(clock) {
+SimLog::SimLog(SimClock& clock, SimTrace& trace, const std::vector<TopicSpec>& topics)
+    : clock_(clock), trace_(trace) {
     for (const auto& topic : topics) topics_[topic.name].resize(static_cast<std::size_t>(topic.partitions));
 }
 
@@ -28,6 +30,8 @@ void SimLog::append(Record record) {
                         Offset{static_cast<std::int64_t>(partition.size())},
                         clock_.now() - (skew ? skew() : Millis{0})};
     const std::string topic = logged.record.topic;
+    trace_.tell(0, "logged {} {}:{} key {} id {}", topic, place, logged.offset.value, logged.record.key,
+                logged.record.headers.id);
     partition.push_back(std::make_shared<const LoggedRecord>(std::move(logged)));
     for (auto& [name, group] : groups_) {
         if (group.topic != topic) continue;
@@ -98,14 +102,18 @@ void SimLog::die(const std::string& name, int member) {
 void SimLog::expel(const std::string& name, std::size_t nth_member, Millis delay) {
     Group& group = groups_.at(name);
     if (group.members.empty()) return;
-    const auto found =
-        std::next(group.members.begin(), static_cast<std::ptrdiff_t>(nth_member % group.members.size()));
-    SimSource& source = *found->second;
-    const int member = found->first;
-    source.member_ = 0;
+    const auto place = static_cast<std::ptrdiff_t>(nth_member % group.members.size());
+    expel(*std::next(group.members.begin(), place)->second, delay);
+}
+
+void SimLog::expel(SimSource& source, Millis delay) {
+    if (source.member_ <= 0) return;
+    const int member = std::exchange(source.member_, 0);
+    trace_.tell(source.faults_->process, "is expelled from {}, and learns of it after {} ms", source.group_,
+                delay.count());
     source.events_.clear();
-    leave(group, member);
-    // found again by its group's silence: a source that died meanwhile is in nobody's list
+    leave(groups_.at(source.group_), member);
+    // a source that died meanwhile is in nobody's list
     clock_.after(delay, [alive = std::weak_ptr<SimSource*>(source.self_)] {
         const auto self = alive.lock();
         if (!self) return;
@@ -114,6 +122,12 @@ void SimLog::expel(const std::string& name, std::size_t nth_member, Millis delay
         (*self)->positions_.clear();
         (*self)->events_.push_back(std::move(lost));
         (*self)->alarm_.ring();
+    });
+}
+
+void SimLog::expel_after(SimSource& source, Millis wait, Millis learns) {
+    clock_.after(wait, [this, alive = std::weak_ptr<SimSource*>(source.self_), rest = learns - wait] {
+        if (const auto self = alive.lock()) expel(**self, rest);
     });
 }
 
@@ -145,42 +159,60 @@ void SimLog::rebalance(Group& group) {
     }
 }
 
-bool SimLog::commit(Group& group, int member, const Commit& commit) {
+void SimLog::commit(const std::string& name, int member, const Commit& commit) {
+    Group& group = groups_.at(name);
     const auto place = static_cast<std::size_t>(commit.partition);
-    if (member == 0 || group.owner[place] != member) return false;  // the broker fences who is no member
+    const bool owns = member > 0 && group.owner[place] == member;
+    if (!owns && fences) return;
+    if (!owns && commit.next.value != group.committed[place])
+        problems_.push_back("the group of " + group.topic +
+                            " took a commit from who does not own the partition");
     std::int64_t& committed = group.committed[place];
     if (commit.next.value < committed) {
         problems_.push_back("group of " + group.topic + " rewound from " + std::to_string(committed) +
                             " to " + commit.next.to_string());
     }
+    auto& finished = finished_[name];
+    for (std::int64_t offset = committed; offset < commit.next.value; ++offset) {
+        if (finished.erase({commit.partition, offset}) > 0) continue;
+        problems_.push_back(fmt::format("{} committed past record {}:{}, which is not finished", name,
+                                        commit.partition, offset));
+    }
     committed = commit.next.value;
-    return true;
 }
 
 void SimSink::append(std::vector<Record> records, Appended appended) {
-    boost::asio::co_spawn(executor_, write(std::move(records)),
-                          [appended = std::move(appended)](std::exception_ptr problem) {
-                              std::optional<Error> error;
-                              try {
-                                  if (problem) std::rethrow_exception(problem);
-                              } catch (const Failure& failure) {
-                                  error = failure.error();
-                              }
-                              appended(std::move(error));
-                          });
+    boost::asio::co_spawn(
+        executor_, write(std::move(records)),
+        [appended = std::move(appended)](std::exception_ptr broken, std::optional<Error> error) {
+            if (broken) std::rethrow_exception(broken);
+            appended(std::move(error));
+        });
 }
 
-Task<void> SimSink::write(std::vector<Record> records) {
-    co_await faults_.point("publish.before:" + stage_);
-    co_await faults_.latency(faults_.rates().longest_call);
-    const Failure away({Fault::transient, "kafka.unavailable", "the simulated broker is away"});
-    if (faults_.happens(faults_.rates().sink_refuses)) throw away;
-    const bool half = faults_.happens(faults_.rates().sink_writes_half);
-    const std::size_t count = half ? records.size() / 2 : records.size();
-    for (std::size_t i = 0; i < count; ++i) log_.append(records[i]);
-    if (half) throw away;
-    co_await faults_.point("publish.after:" + stage_);
-    co_await faults_.latency(faults_.rates().longest_call);
+Task<std::optional<Error>> SimSink::write(std::vector<Record> records) {
+    SimClock& clock = faults_->clock();
+    const SimRates& rates = faults_->rates();
+    co_await faults_->point("publish.before:" + stage_);
+    const Error away{Fault::transient, "kafka.unavailable", "the simulated broker is away"};
+    if (faults_->happens(rates.sink_refuses)) {
+        co_await faults_->latency(rates.longest_call);
+        co_return away;
+    }
+    const bool half = faults_->happens(rates.sink_writes_half);
+    const bool unheard = faults_->happens(rates.sink_loses_reply);
+    if (half) records.resize(records.size() / 2);
+    const SysTime written = clock.now() + faults_->up_to(rates.longest_call);
+    const SysTime told = written + faults_->up_to(rates.longest_call);
+    co_await SimLoop::wait([&](SimLoop::Wake wake) {
+        clock.at(written, [&log = log_, &clock, faults = faults_, stage = stage_, wake, told,
+                           records = std::move(records)] {
+            for (const auto& record : records) log.append(record);
+            if (!faults->dies_at("publish.after:" + stage)) clock.at(told, wake);
+        });
+    });
+    if (half || unheard) co_return away;
+    co_return std::nullopt;
 }
 
 }  // namespace relevo

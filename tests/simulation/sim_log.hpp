@@ -32,7 +32,7 @@ class SimLog {
   public:
     using Partition = std::vector<std::shared_ptr<const LoggedRecord>>;
 
-    SimLog(SimClock& clock, const std::vector<TopicSpec>& topics);
+    SimLog(SimClock& clock, SimTrace& trace, const std::vector<TopicSpec>& topics);
 
     void append(Record record);
     /// How far the append time of the next record lies behind the clock: leaders' clocks differ.
@@ -46,9 +46,19 @@ class SimLog {
     /// Takes the partitions of one member away without telling it, as after a long pause; it learns of it,
     /// and joins again, after `delay`.
     void expel(const std::string& group, std::size_t nth_member, Millis delay);
+    void expel(SimSource& source, Millis delay);
+    /// The same after a while, for a member whose process stands still; it learns of it `learns` from now.
+    void expel_after(SimSource& source, Millis wait, Millis learns);
+    /// The record was settled: from now on its offset may be committed.
+    void finished(const std::string& group, std::int32_t partition, Offset offset) {
+        finished_[group].emplace(partition, offset.value);
+    }
     std::size_t members(const std::string& group) const;
     /// What no broker should ever see.
     const std::vector<std::string>& problems() const { return problems_; }
+
+    /// Whether only a partition's owner may commit.
+    bool fences = true;
 
     static constexpr Millis session_timeout{6'000};
 
@@ -66,11 +76,13 @@ class SimLog {
     void leave(Group& group, int member);
     void die(const std::string& name, int member);
     void rebalance(Group& group);
-    bool commit(Group& group, int member, const Commit& commit);
+    void commit(const std::string& name, int member, const Commit& commit);
 
     SimClock& clock_;
+    SimTrace& trace_;
     std::map<std::string, std::vector<Partition>> topics_;
     std::map<std::string, Group> groups_;
+    std::map<std::string, std::set<std::pair<std::int32_t, std::int64_t>>> finished_;
     std::vector<std::string> problems_;
     int last_member_ = 0;
 };
@@ -78,7 +90,7 @@ class SimLog {
 /// A member of a group. Destroyed without `close`, it is missed only after the session timeout.
 class SimSource final : public Source {
   public:
-    SimSource(SimLog& log, SimClock& clock, std::string group, std::string topic);
+    SimSource(SimLog& log, std::shared_ptr<SimFaults> faults, std::string group, std::string topic);
     ~SimSource() override;
 
     Task<SourceEvent> next(bool want_records, Millis wait) override;
@@ -93,7 +105,10 @@ class SimSource final : public Source {
     std::optional<SourceEvent> take(bool want_records);
     Fetched fetch();
 
+    void commit_at(SysTime when, std::span<const Commit> commits);
+
     SimLog& log_;
+    std::shared_ptr<SimFaults> faults_;
     SimClock& clock_;
     std::string group_;
     std::string topic_;
@@ -103,22 +118,26 @@ class SimSource final : public Source {
     std::map<std::int32_t, std::int64_t> positions_;
     std::set<std::int32_t> ends_told_;
     std::set<std::int32_t> revoking_;
-    SimClock::Alarm alarm_;
+    SimAlarm alarm_;
+    SysTime last_commit_{};
+    std::shared_ptr<std::deque<std::vector<Commit>>> under_way_ =
+        std::make_shared<std::deque<std::vector<Commit>>>();
 };
 
-/// Writes to the log, with its faults.
+/// Writes to the log, with its faults. What was handed over is written also when its process dies.
 class SimSink final : public Sink {
   public:
-    SimSink(boost::asio::any_io_executor executor, SimLog& log, SimFaults& faults, std::string stage)
-        : executor_(std::move(executor)), log_(log), faults_(faults), stage_(std::move(stage)) {}
+    SimSink(boost::asio::any_io_executor executor, SimLog& log, std::shared_ptr<SimFaults> faults,
+            std::string stage)
+        : executor_(std::move(executor)), log_(log), faults_(std::move(faults)), stage_(std::move(stage)) {}
     void append(std::vector<Record> records, Appended appended) override;
 
   private:
-    Task<void> write(std::vector<Record> records);
+    Task<std::optional<Error>> write(std::vector<Record> records);
 
     boost::asio::any_io_executor executor_;
     SimLog& log_;
-    SimFaults& faults_;
+    std::shared_ptr<SimFaults> faults_;
     std::string stage_;
 };
 

@@ -3,28 +3,45 @@
 namespace relevo {
 namespace {
 
-// One transaction: `work` is all or nothing.
+// One transaction: `work` is all or nothing. A statement that was sent may take effect after its sender's
+// death: `work` holds nothing of the process.
 class Session {
   public:
-    Session(SimDatabase& its_database, SimFaults& faults) : database(its_database), faults_(faults) {}
+    Session(SimDatabase& its_database, std::shared_ptr<SimFaults> faults)
+        : database(its_database), faults_(std::move(faults)) {}
 
     template <class Work>
     Task<std::invoke_result_t<Work>> transact(std::string name, Work work) {
-        co_await faults_.point(name + ".before");
-        co_await faults_.latency(faults_.rates().longest_call);
+        SimClock& clock = faults_->clock();
+        const SimRates& rates = faults_->rates();
+        co_await faults_->point(name + ".before");
         const Failure away({Fault::transient, "postgres.unavailable", "the simulated database is away"});
-        if (faults_.happens(faults_.rates().store_refuses)) throw away;
-        auto result = work();
-        co_await faults_.point(name + ".committed");
-        if (faults_.happens(faults_.rates().store_loses_reply)) throw away;
-        co_await faults_.latency(faults_.rates().longest_call);
-        co_return result;
+        if (faults_->happens(rates.store_refuses)) {
+            co_await faults_->latency(rates.longest_call);
+            throw away;
+        }
+        const bool unheard = faults_->happens(rates.store_loses_reply);
+        const SysTime done = clock.now() + faults_->up_to(rates.longest_call);
+        const SysTime told = done + faults_->up_to(rates.longest_call);
+        auto result = std::make_shared<std::optional<std::invoke_result_t<Work>>>();
+        co_await SimLoop::wait([&](SimLoop::Wake wake) {
+            clock.at(done, [&clock, &its = database, faults = faults_, result, wake, told,
+                            name = std::move(name), work = std::move(work)] {
+                ++its.transaction;
+                its.moment = clock.now();
+                faults->trace.tell(faults->process, "{}", name);
+                *result = work();
+                if (!faults->dies_at(name + ".committed")) clock.at(told, wake);
+            });
+        });
+        if (unheard) throw away;
+        co_return std::move(**result);
     }
 
     SimDatabase& database;
 
   private:
-    SimFaults& faults_;
+    std::shared_ptr<SimFaults> faults_;
 };
 
 Task<void> without_result(Task<bool> task) {
@@ -36,36 +53,38 @@ class SimResolveStore final : public ResolveStore {
     explicit SimResolveStore(Session& session) : session_(session) {}
     Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
                                               EndpointId scope) override {
-        return session_.transact("find_account", [this, channel, external_id, scope] {
-            return session_.database.find_account(channel, external_id, scope);
-        });
+        return session_.transact("find_account",
+                                 [&database = session_.database, channel, external_id, scope] {
+                                     return database.find_account(channel, external_id, scope);
+                                 });
     }
     Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) override {
-        return session_.transact(
-            "find_owner", [this, channel, scope] { return session_.database.find_owner(channel, scope); });
+        return session_.transact("find_owner", [&database = session_.database, channel, scope] {
+            return database.find_owner(channel, scope);
+        });
     }
     Task<StoredMessage> store_message(Account account, Inbound inbound, SysTime appended,
                                       std::string) override {
-        return session_.transact("store_message", [this, account, inbound, appended] {
-            return session_.database.store_message(account, inbound, appended);
-        });
+        return session_.transact("store_message",
+                                 [&database = session_.database, account, inbound, appended] {
+                                     return database.store_message(account, inbound, appended);
+                                 });
     }
     Task<StoredMessage> store_echo(Account account, Inbound inbound, SysTime appended, std::string) override {
-        return session_.transact("store_echo", [this, account, inbound, appended] {
-            return session_.database.store_echo(account, inbound, appended);
+        return session_.transact("store_echo", [&database = session_.database, account, inbound, appended] {
+            return database.store_echo(account, inbound, appended);
         });
     }
     Task<void> rename_contact(Account account, Alias from, Alias to) override {
-        return without_result(session_.transact("rename_contact", [this, account, from, to] {
-            session_.database.rename_contact(account, from, to);
-            return true;
-        }));
+        return without_result(
+            session_.transact("rename_contact", [&database = session_.database, account, from, to] {
+                database.rename_contact(account, from, to);
+                return true;
+            }));
     }
     Task<void> archive(Account account, Inbound inbound, SysTime) override {
-        return without_result(session_.transact("archive", [this, account, inbound] {
-            return session_.database.tenants[account.tenant]
-                .archive.emplace(account.id, inbound.event_id)
-                .second;
+        return without_result(session_.transact("archive", [&database = session_.database, account, inbound] {
+            return database.tenants[account.tenant].archive.emplace(account.id, inbound.event_id).second;
         }));
     }
 
@@ -78,16 +97,18 @@ class SimBufferStore final : public BufferStore {
     explicit SimBufferStore(Session& session) : session_(session) {}
     Task<TurnClaim> claim_turn(TenantId tenant, ConversationId conversation, std::vector<MessageId> messages,
                                SysTime now, int max_open_turns) override {
-        return session_.transact("claim_turn", [this, tenant, conversation, messages, now, max_open_turns] {
-            return session_.database.claim_turn(tenant, conversation, messages, now, max_open_turns);
+        return session_.transact("claim_turn", [&database = session_.database, tenant, conversation, messages,
+                                                now, max_open_turns] {
+            return database.claim_turn(tenant, conversation, messages, now, max_open_turns);
         });
     }
     Task<void> expire(TenantId tenant, ConversationId conversation, std::vector<MessageId> messages,
                       SysTime) override {
-        return without_result(session_.transact("expire_messages", [this, tenant, conversation, messages] {
-            session_.database.expire_messages(tenant, conversation, messages);
-            return true;
-        }));
+        return without_result(session_.transact(
+            "expire_messages", [&database = session_.database, tenant, conversation, messages] {
+                database.expire_messages(tenant, conversation, messages);
+                return true;
+            }));
     }
 
   private:
@@ -98,8 +119,8 @@ class SimRetrieveStore final : public RetrieveStore {
   public:
     explicit SimRetrieveStore(Session& session) : session_(session) {}
     Task<TurnText> turn_text(TenantId tenant, TurnId turn) override {
-        return session_.transact("turn_text",
-                                 [=, this] { return session_.database.turn_text(tenant, turn); });
+        return session_.transact(
+            "turn_text", [=, &database = session_.database] { return database.turn_text(tenant, turn); });
     }
     Task<std::vector<Passage>> search(TenantId tenant, std::string text, int) override {
         return session_.transact("search", [tenant, text] {
@@ -107,22 +128,24 @@ class SimRetrieveStore final : public RetrieveStore {
         });
     }
     Task<void> freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages, SysTime) override {
-        return without_result(session_.transact("freeze_step", [this, tenant, turn, passages] {
-            session_.database.freeze_step(tenant, turn, passages);
-            return true;
-        }));
+        return without_result(
+            session_.transact("freeze_step", [&database = session_.database, tenant, turn, passages] {
+                database.freeze_step(tenant, turn, passages);
+                return true;
+            }));
     }
     Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                          SysTime now) override {
-        return session_.transact("fail_turn", [this, tenant, turn, code, now] {
-            return session_.database.fail_turn(tenant, turn, code, now);
+        return session_.transact("fail_turn", [&database = session_.database, tenant, turn, code, now] {
+            return database.fail_turn(tenant, turn, code, now);
         });
     }
     Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime) override {
-        return without_result(session_.transact("drop_turn", [this, tenant, turn, reason] {
-            session_.database.drop_turn(tenant, turn, reason);
-            return true;
-        }));
+        return without_result(
+            session_.transact("drop_turn", [&database = session_.database, tenant, turn, reason] {
+                database.drop_turn(tenant, turn, reason);
+                return true;
+            }));
     }
 
   private:
@@ -133,26 +156,28 @@ class SimInferStore final : public InferStore {
   public:
     explicit SimInferStore(Session& session) : session_(session) {}
     Task<Inference> load(TenantId tenant, TurnId turn, int) override {
-        return session_.transact("load",
-                                 [this, tenant, turn] { return session_.database.load(tenant, turn); });
+        return session_.transact(
+            "load", [&database = session_.database, tenant, turn] { return database.load(tenant, turn); });
     }
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion,
                                              std::vector<std::string> bubbles, SysTime now) override {
-        return session_.transact("commit_answer", [this, tenant, turn, step, bubbles, now] {
-            return session_.database.commit_answer(tenant, turn, step, bubbles, now);
-        });
+        return session_.transact("commit_answer",
+                                 [&database = session_.database, tenant, turn, step, bubbles, now] {
+                                     return database.commit_answer(tenant, turn, step, bubbles, now);
+                                 });
     }
     Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                          SysTime now) override {
-        return session_.transact("fail_turn", [this, tenant, turn, code, now] {
-            return session_.database.fail_turn(tenant, turn, code, now);
+        return session_.transact("fail_turn", [&database = session_.database, tenant, turn, code, now] {
+            return database.fail_turn(tenant, turn, code, now);
         });
     }
     Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime) override {
-        return without_result(session_.transact("drop_turn", [this, tenant, turn, reason] {
-            session_.database.drop_turn(tenant, turn, reason);
-            return true;
-        }));
+        return without_result(
+            session_.transact("drop_turn", [&database = session_.database, tenant, turn, reason] {
+                database.drop_turn(tenant, turn, reason);
+                return true;
+            }));
     }
 
   private:
@@ -163,10 +188,20 @@ class SimRelayStore final : public RelayStore {
   public:
     SimRelayStore(Session& session, int process) : session_(session), process_(process) {}
     Task<ReplyClaim> claim(TenantId tenant, ReplyId reply, SysTime now, bool admitted) override {
-        SimDatabase::Claimed claimed = co_await session_.transact("claim_reply", [=, this] {
-            return session_.database.claim_reply(tenant, reply, process_, granted_.contains(reply), admitted,
-                                                 now);
-        });
+        // two handlers of one process ask at once: of the old assignment, and of the new one
+        const Asking asking(asked_, reply);
+        if (!asking.alone) {
+            ReplyClaim wait;
+            wait.state = ReplyClaim::State::wait;
+            wait.reason = "asked already";
+            wait.until = now + Millis{1'000};
+            co_return wait;
+        }
+        const bool granted = granted_.contains(reply);
+        SimDatabase::Claimed claimed =
+            co_await session_.transact("claim_reply", [=, &database = session_.database, process = process_] {
+                return database.claim_reply(tenant, reply, process, granted, admitted, now);
+            });
         if (claimed.claim.state == ReplyClaim::State::send) {
             granted_.insert(reply);
             claimed.claim.permit = permit(reply, claimed.attempt);
@@ -176,24 +211,27 @@ class SimRelayStore final : public RelayStore {
         co_return std::move(claimed.claim);
     }
     Task<void> postpone(TenantId tenant, ReplyId reply, SysTime due) override {
-        return without_result(session_.transact("postpone_reply", [this, tenant, reply, due] {
-            session_.database.postpone_reply(tenant, reply, due);
-            return true;
-        }));
+        return without_result(
+            session_.transact("postpone_reply", [&database = session_.database, tenant, reply, due] {
+                database.postpone_reply(tenant, reply, due);
+                return true;
+            }));
     }
     Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,
                       SysTime now) override {
         const ReplyId reply = permit.reply();
-        co_await session_.transact("finish_reply", [this, tenant, permit, sent, due, now] {
-            session_.database.finish_reply(tenant, permit.reply(), permit.attempt(), sent, due, now);
-            return true;
-        });
+        co_await session_.transact(
+            "finish_reply", [&database = session_.database, tenant, permit, sent, due, now] {
+                database.finish_reply(tenant, permit.reply(), permit.attempt(), sent, due, now);
+                return true;
+            });
         granted_.erase(reply);
     }
     Task<ReplyClaim> expire(TenantId tenant, ReplyId reply, SysTime now) override {
-        ReplyClaim found = co_await session_.transact("expire_reply", [this, tenant, reply, now] {
-            return session_.database.expire_reply(tenant, reply, now);
-        });
+        ReplyClaim found =
+            co_await session_.transact("expire_reply", [&database = session_.database, tenant, reply, now] {
+                return database.expire_reply(tenant, reply, now);
+            });
         granted_.erase(reply);
         co_return std::move(found);
     }
@@ -201,7 +239,20 @@ class SimRelayStore final : public RelayStore {
   private:
     Session& session_;
     const int process_;
+    struct Asking {
+        Asking(std::set<ReplyId>& its_asked, ReplyId its_reply)
+            : asked(its_asked), reply(its_reply), alone(asked.insert(reply).second) {}
+        ~Asking() {
+            if (alone) asked.erase(reply);
+        }
+        Asking(const Asking&) = delete;
+        Asking& operator=(const Asking&) = delete;
+        std::set<ReplyId>& asked;
+        const ReplyId reply;
+        const bool alone;
+    };
     std::set<ReplyId> granted_;
+    std::set<ReplyId> asked_;
 };
 
 class SimSettleStore final : public SettleStore {
@@ -209,36 +260,14 @@ class SimSettleStore final : public SettleStore {
     explicit SimSettleStore(Session& session) : session_(session) {}
     Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
                                               EndpointId scope) override {
-        return session_.transact("find_account", [this, channel, external_id, scope] {
-            return session_.database.find_account(channel, external_id, scope);
-        });
+        return session_.transact("find_account",
+                                 [&database = session_.database, channel, external_id, scope] {
+                                     return database.find_account(channel, external_id, scope);
+                                 });
     }
     Task<Settled> settle(Account account, Receipt receipt, SysTime now) override {
-        return session_.transact("settle", [this, account, receipt, now] {
-            return session_.database.settle(account, receipt, now);
-        });
-    }
-
-  private:
-    Session& session_;
-};
-
-class SimHandoffStore final : public HandoffStore {
-  public:
-    explicit SimHandoffStore(Session& session) : session_(session) {}
-    Task<bool> take_over(TenantId tenant, ConversationId conversation, SysTime now) override {
-        return session_.transact(
-            "take_over", [=, this] { return session_.database.take_over(tenant, conversation, now); });
-    }
-    Task<bool> give_back(TenantId tenant, ConversationId conversation, SysTime) override {
-        return session_.transact("give_back",
-                                 [=, this] { return session_.database.give_back(tenant, conversation); });
-    }
-    Task<std::optional<ReplyId>> request_reply(TenantId tenant, ConversationId conversation,
-                                               std::string client_id, std::string text,
-                                               SysTime now) override {
-        return session_.transact("request_reply", [=, this] {
-            return session_.database.request_reply(tenant, conversation, client_id, text, now);
+        return session_.transact("settle", [&database = session_.database, account, receipt, now] {
+            return database.settle(account, receipt, now);
         });
     }
 
@@ -250,18 +279,9 @@ class SimTimers final : public Timers {
   public:
     explicit SimTimers(Session& session) : session_(session) {}
     Task<void> park(Timer timer) override {
-        return without_result(session_.transact("park", [this, timer] {
-            const Record& record = timer.record;
-            const TimerId id = timer_id(record.topic, record.key, record.headers.id);
-            const auto [found, made] = session_.database.timers.try_emplace(
-                id, SimTimer{{}, timer, ++session_.database.last_timer_life, 1, {}});
-            if (!made) {
-                SimTimer& it = found->second;
-                it.timer = {std::max(it.timer.due, timer.due), record};
-                ++it.parks;
-                it.leased_until.reset();
-            }
-            return made;
+        return without_result(session_.transact("park", [&database = session_.database, timer] {
+            database.park(timer);
+            return true;
         }));
     }
 
@@ -273,9 +293,9 @@ class SimDeadLetters final : public DeadLetters {
   public:
     explicit SimDeadLetters(Session& session) : session_(session) {}
     Task<void> bury(std::vector<DeadLetter> letters) override {
-        return without_result(session_.transact("bury", [this, letters] {
+        return without_result(session_.transact("bury", [&database = session_.database, letters] {
             for (const auto& letter : letters) {
-                session_.database.dead_letters.try_emplace(
+                database.dead_letters.try_emplace(
                     {letter.stage, letter.topic, letter.partition, letter.offset.value}, letter);
             }
             return true;
@@ -286,10 +306,52 @@ class SimDeadLetters final : public DeadLetters {
     Session& session_;
 };
 
+class SimEndpointStore final : public EndpointStore {
+  public:
+    explicit SimEndpointStore(Session& session) : session_(session) {}
+    Task<std::optional<Endpoint>> find(std::string channel, std::string key) override {
+        return session_.transact("find_endpoint", [&database = session_.database, channel, key] {
+            return database.find_endpoint(channel, key);
+        });
+    }
+    Task<std::vector<std::pair<std::string, std::string>>> keys() override {
+        co_return std::vector<std::pair<std::string, std::string>>{};
+    }
+
+  private:
+    Session& session_;
+};
+
+class SimHandoffStore final : public HandoffStore {
+  public:
+    explicit SimHandoffStore(Session& session) : session_(session) {}
+    Task<bool> take_over(TenantId tenant, ConversationId conversation, SysTime now) override {
+        return session_.transact("take_over", [&database = session_.database, tenant, conversation, now] {
+            return database.take_over(tenant, conversation, now);
+        });
+    }
+    Task<bool> give_back(TenantId tenant, ConversationId conversation, SysTime) override {
+        return session_.transact("give_back", [&database = session_.database, tenant, conversation] {
+            return database.give_back(tenant, conversation);
+        });
+    }
+    Task<std::optional<ReplyId>> request_reply(TenantId tenant, ConversationId conversation,
+                                               std::string client_id, std::string text,
+                                               SysTime now) override {
+        return session_.transact(
+            "request_reply", [&database = session_.database, tenant, conversation, client_id, text, now] {
+                return database.request_reply(tenant, conversation, client_id, text, now);
+            });
+    }
+
+  private:
+    Session& session_;
+};
+
 class SimVault final : public Vault {
   public:
     Task<Secret> find(TenantId tenant, std::string, std::string) override {
-        co_return Secret("token of tenant " + tenant.to_string());
+        co_return Secret("token-of-tenant-" + tenant.to_string());
     }
 };
 
@@ -304,8 +366,8 @@ class SimLive final : public Live {
 }  // namespace
 
 struct SimStores::Parts {
-    Parts(SimDatabase& database, SimFaults& faults, int process)
-        : session(database, faults), relay(session, process) {}
+    Parts(SimDatabase& database, const std::shared_ptr<SimFaults>& faults)
+        : session(database, faults), relay(session, faults->process) {}
 
     Session session;
     SimResolveStore resolve{session};
@@ -314,15 +376,16 @@ struct SimStores::Parts {
     SimInferStore infer{session};
     SimRelayStore relay;
     SimSettleStore settle{session};
-    SimHandoffStore handoff{session};
     SimTimers timers{session};
     SimDeadLetters dead_letters{session};
+    SimEndpointStore endpoints{session};
+    SimHandoffStore handoff{session};
     SimVault vault;
     SimLive live;
 };
 
-SimStores::SimStores(SimDatabase& database, SimFaults& faults, int process)
-    : parts_(std::make_unique<Parts>(database, faults, process)) {}
+SimStores::SimStores(SimDatabase& database, const std::shared_ptr<SimFaults>& faults)
+    : parts_(std::make_unique<Parts>(database, faults)) {}
 SimStores::~SimStores() = default;
 
 ResolveStore& SimStores::resolve() {
@@ -343,14 +406,17 @@ RelayStore& SimStores::relay() {
 SettleStore& SimStores::settle() {
     return parts_->settle;
 }
-HandoffStore& SimStores::handoff() {
-    return parts_->handoff;
-}
 Timers& SimStores::timers() {
     return parts_->timers;
 }
 DeadLetters& SimStores::dead_letters() {
     return parts_->dead_letters;
+}
+EndpointStore& SimStores::endpoints() {
+    return parts_->endpoints;
+}
+HandoffStore& SimStores::handoff() {
+    return parts_->handoff;
 }
 Vault& SimStores::vault() {
     return parts_->vault;

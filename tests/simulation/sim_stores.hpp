@@ -17,7 +17,7 @@ namespace relevo {
 /// may be the last thing that the process does.
 class SimStores {
   public:
-    SimStores(SimDatabase& database, SimFaults& faults, int process);
+    SimStores(SimDatabase& database, const std::shared_ptr<SimFaults>& faults);
     ~SimStores();
 
     ResolveStore& resolve();
@@ -29,6 +29,7 @@ class SimStores {
     HandoffStore& handoff();
     Timers& timers();
     DeadLetters& dead_letters();
+    EndpointStore& endpoints();
     Vault& vault();
     Live& live();
 
@@ -38,10 +39,10 @@ class SimStores {
 };
 
 /// The due timers as a topic of one partition: leased, and deleted once committed.
-class SimTimersSource final : public Source {
+class SimTimersSource : public Source {
   public:
-    SimTimersSource(SimDatabase& database, SimClock& clock)
-        : database_(database), clock_(clock), alarm_(clock) {}
+    SimTimersSource(SimDatabase& database, std::shared_ptr<SimFaults> faults, Clock& clock)
+        : database_(database), faults_(std::move(faults)), clock_(clock), alarm_(faults_->clock()) {}
 
     Task<SourceEvent> next(bool want_records, Millis wait) override;
     void wake() override { alarm_.ring(); }
@@ -58,8 +59,9 @@ class SimTimersSource final : public Source {
         Offset offset;
     };
     SimDatabase& database_;
-    SimClock& clock_;
-    SimClock::Alarm alarm_;
+    std::shared_ptr<SimFaults> faults_;
+    Clock& clock_;
+    SimAlarm alarm_;
     bool assigned_ = false;
     std::int64_t next_offset_ = 0;
     std::vector<Leased> leased_;

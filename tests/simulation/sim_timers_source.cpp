@@ -27,6 +27,8 @@ Task<SourceEvent> SimTimersSource::next(bool want_records, Millis wait) {
     const SysTime now = clock_.now();
     for (auto& [id, row] : database_.timers) {
         if (!want_records || row.timer.due > now || row.leased_until > now) continue;
+        if (faults_->happens(faults_->rates().store_refuses)) continue;
+        ++database_.transaction;
         row.leased_until = now + lease;
         const Record& record = row.timer.record;
         auto owner = std::make_shared<TimerRow>(TimerRow{record, encode_timer(record)});
@@ -45,7 +47,7 @@ Task<SourceEvent> SimTimersSource::next(bool want_records, Millis wait) {
         co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
         co_return std::move(due);
     }
-    co_await alarm_.wait_until(clock_.now() + std::min(wait, poll));
+    co_await alarm_.wait_until(faults_->clock().now() + std::min(wait, poll));
     co_return Idle{};
 }
 
@@ -53,6 +55,7 @@ void SimTimersSource::commit(std::span<const Commit> commits) {
     for (const auto& commit : commits) {
         std::erase_if(leased_, [&](const Leased& leased) {
             if (!(leased.offset < commit.next)) return false;
+            if (faults_->happens(faults_->rates().store_refuses)) return true;  // woken again, and found done
             const auto row = database_.timers.find(leased.id);
             // parked again meanwhile, or woken by another and parked anew: that is another wait
             if (row != database_.timers.end() && row->second.life == leased.life &&

@@ -10,6 +10,7 @@
 #include "postgres/operator_books.hpp"
 #include "postgres/pauses.hpp"
 #include "postgres/shops.hpp"
+#include "process/inspection.hpp"
 #include "process/replay_stage.hpp"
 #include "process/replay_turns.hpp"
 #include "process/run.hpp"
@@ -120,6 +121,7 @@ Backend make_backend() {
         Database database(database_config(text_url(config)));
         await(database.ping());
     };
+    backend.inspection = make_inspection;
     backend.run = [](const Config& config, const std::vector<PipelineSpec>& pipelines,
                      const RunOptions& options) { return run(config, pipelines, options); };
     return backend;

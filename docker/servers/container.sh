@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One part of docker/compose.yaml, in the foreground: container.sh kafka|postgres|redis|relevo, or a job that ends:
+# One part of docker/compose.yaml, in the foreground: container.sh kafka|postgres|redis|relevo|prometheus, or a job that ends:
 # container.sh bootstrap (what only a superuser may do) and container.sh prepare (schema, topics, demo shops).
 # container.sh ready NAME is for health checks. All containers share one volume: keys, passwords, data.
 set -euo pipefail
@@ -29,8 +29,11 @@ case ${1:-} in
     "$1_command"
     exec "${command[@]}"
     ;;
+  prometheus)
+    exec prometheus --config.file="$repo/docker/prometheus/prometheus.yml" --storage.tsdb.path="$profile/prometheus"
+    ;;
   bootstrap) postgres_bootstrap ;;
   prepare) relevo_config && relevo_bootstrap_data ;;
   ready) "$2_ready" ;;
-  *) fail "container.sh kafka|postgres|redis|relevo|bootstrap|prepare|ready NAME" ;;
+  *) fail "container.sh kafka|postgres|redis|relevo|prometheus|bootstrap|prepare|ready NAME" ;;
 esac

@@ -10,7 +10,7 @@ redis_prepare() {
 
 redis_command() {
   command=("$profile/redis/redis-server" --port "$redis_port" --bind "$host" --protected-mode no
-    --save '' --appendonly no --dir "$profile/redis" --maxmemory 256mb --daemonize no)
+    --save '' --appendonly no --dir "$profile/redis" --maxmemory 256mb --maxmemory-policy allkeys-lru --daemonize no)
 }
 
 redis_ready() { [[ $(redis-cli -p "$redis_port" ping) == PONG ]]; }

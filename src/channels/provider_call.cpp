@@ -113,4 +113,14 @@ Sent unreadable_answer(std::string_view channel, const HttpResponse& response) {
                         retry_after(response).value_or(unreadable_pause)));
 }
 
+AccountCheck not_confirmed(const Sent& outcome) {
+    const Error& error = outcome.error;
+    const bool refused = outcome.state == Sent::State::refused &&
+                         (error.fault == Fault::permanent || error.code.ends_with(".bad_token"));
+    AccountCheck check;
+    check.token = refused ? AccountCheck::Token::refused : AccountCheck::Token::unknown;
+    check.text = error.text;
+    return check;
+}
+
 }  // namespace relevo

@@ -38,4 +38,7 @@ Sent without_answer(std::string_view channel, const HttpFault& fault, const Secr
 /// ("<channel>.unreadable", transient); of the rest nothing is known.
 Sent unreadable_answer(std::string_view channel, const HttpResponse& response);
 
+/// What a refusal, or an answer that is none, says of the account that was asked about.
+AccountCheck not_confirmed(const Sent& outcome);
+
 }  // namespace relevo

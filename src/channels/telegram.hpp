@@ -21,6 +21,7 @@ class Telegram final : public Channel {
     Result<Parsed> parse(const HttpRequest& request) const override;
     Task<Sent> send(Outbound bubble, DeliveryPermit permit) override;
     Task<void> typing(std::string account, Alias to, std::string last_message, Secret token) override;
+    Task<AccountCheck> check_account(std::string account, Secret token) override;
 
   private:
     HttpCall call(std::string_view method, const Secret& token, std::string body) const;

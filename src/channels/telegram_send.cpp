@@ -1,4 +1,5 @@
 #include <charconv>
+#include <optional>
 
 #include "channels/json.hpp"
 #include "channels/provider_call.hpp"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr Millis send_deadline{10'000};
 constexpr Millis typing_deadline{3'000};
+constexpr Millis check_deadline{5'000};
 constexpr Millis operator_pause{5 * 60'000};
 constexpr Millis flood_pause{5'000};
 
@@ -53,6 +55,22 @@ Sent refusal(JsonNode answer, const HttpResponse& response, const Secret& token)
     return refused(Fault::permanent, "telegram.rejected", text);
 }
 
+using Answer = boost::system::result<HttpResponse, HttpFault>;
+
+// The document of a method's success; else what the answer says of the account.
+std::optional<JsonDocument> success(const Answer& answer, const Secret& token, AccountCheck& check) {
+    if (!answer) {
+        check = not_confirmed(without_answer("telegram", answer.error(), token));
+        return std::nullopt;
+    }
+    auto document = JsonDocument::parse(answer->body);
+    if (document && document->root()["ok"].is_true()) return std::move(*document);
+    check = not_confirmed(document && document->root()["ok"].has_value()
+                              ? refusal(document->root(), *answer, token)
+                              : unreadable_answer("telegram", *answer));
+    return std::nullopt;
+}
+
 Sent judge(const HttpResponse& response, const std::string& chat, const Secret& token) {
     const auto document = JsonDocument::parse(response.body);
     if (!document || !document->root()["ok"].has_value()) return unreadable_answer("telegram", response);
@@ -93,6 +111,34 @@ Task<void> Telegram::typing(std::string, Alias to, std::string, Secret token) {
     request.deadline = typing_deadline;
     // Best effort: an indicator that fails changes nothing for the customer.
     static_cast<void>(co_await http_.send(std::move(request)));
+}
+
+Task<AccountCheck> Telegram::check_account(std::string account, Secret token) {
+    AccountCheck check;
+    HttpCall who = call("getMe", token, "{}");
+    who.deadline = check_deadline;
+    const auto named = co_await http_.send(std::move(who));
+    const auto bot = success(named, token, check);
+    if (!bot) co_return check;
+    if (const std::string id = bot->root()["result"]["id"].text(); id != account) {
+        check.token = AccountCheck::Token::refused;
+        check.text = "the token is bot " + id + "'s";
+        co_return check;
+    }
+    check.token = AccountCheck::Token::valid;
+    HttpCall where = call("getWebhookInfo", token, "{}");
+    where.deadline = check_deadline;
+    const auto told = co_await http_.send(std::move(where));
+    AccountCheck ignored;
+    if (const auto webhook = success(told, token, ignored)) {
+        const JsonNode result = webhook->root()["result"];
+        check.webhook = result["url"].text();
+        // It keeps its last error for ever: of interest while updates wait.
+        if (result["pending_update_count"].whole().value_or(0) > 0) {
+            check.webhook_problem = result["last_error_message"].text();
+        }
+    }
+    co_return check;
 }
 
 }  // namespace relevo

@@ -24,6 +24,7 @@ class WhatsApp final : public Channel {
     Result<Parsed> parse(const HttpRequest& request) const override;
     Task<Sent> send(Outbound bubble, DeliveryPermit permit) override;
     Task<void> typing(std::string account, Alias to, std::string last_message, Secret token) override;
+    Task<AccountCheck> check_account(std::string account, Secret token) override;
 
   private:
     HttpCall call(const std::string& account, const Secret& token, std::string body) const;

@@ -12,6 +12,7 @@ constexpr std::string_view api_version = "v23.0";
 constexpr Millis send_deadline{10'000};
 // An indicator that comes late shows after the answer.
 constexpr Millis typing_deadline{3'000};
+constexpr Millis check_deadline{5'000};
 // A token or a permission is mended by a person: asking again sooner helps nobody.
 constexpr Millis operator_pause{5 * 60'000};
 // One message in 6 s for each recipient; after a refusal Meta asks for 4^n seconds.
@@ -137,6 +138,32 @@ Task<void> WhatsApp::typing(std::string account, Alias, std::string last_message
     request.deadline = typing_deadline;
     // Best effort: an indicator that fails changes nothing for the customer.
     static_cast<void>(co_await http_.send(std::move(request)));
+}
+
+Task<AccountCheck> WhatsApp::check_account(std::string account, Secret token) {
+    HttpCall request;
+    request.method = "GET";
+    request.url = base_url_ + "/" + std::string(api_version) + "/" + path_segment(account) +
+                  "?fields=id,webhook_configuration";
+    request.headers = {{"Authorization", "Bearer " + token.reveal()}};
+    request.deadline = check_deadline;
+    const auto response = co_await http_.send(std::move(request));
+    if (!response) co_return not_confirmed(without_answer("whatsapp", response.error(), token));
+    const auto document = JsonDocument::parse(response->body);
+    if (!document) co_return not_confirmed(unreadable_answer("whatsapp", *response));
+    const JsonNode root = document->root();
+    if (const auto code = root["error"]["code"].whole()) {
+        co_return not_confirmed(refusal(root["error"], *code, *response, 1, token));
+    }
+    if (root["id"].text() != account) co_return not_confirmed(unreadable_answer("whatsapp", *response));
+    AccountCheck check;
+    check.token = AccountCheck::Token::valid;
+    // The most specific one is where Meta sends the number's webhooks.
+    for (const auto* level : {"phone_number", "whatsapp_business_account", "application"}) {
+        const std::string address = root["webhook_configuration"][level].text();
+        if (!check.webhook && !address.empty()) check.webhook = address;
+    }
+    co_return check;
 }
 
 }  // namespace relevo

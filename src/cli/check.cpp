@@ -3,54 +3,69 @@
 #include <algorithm>
 
 #include "cli/commands.hpp"
+#include "core/json_object.hpp"
 
 namespace relevo {
 namespace {
 
+struct Checked {
+    std::string file;
+    std::string text;  ///< what it has, or what is wrong with it
+    bool correct = false;
+};
+
+Checked check_pipeline(const std::filesystem::path& file, const std::vector<std::string>& stages) {
+    const auto pipeline = load_pipeline(file);
+    if (!pipeline) return {file.string(), pipeline.error().text, false};
+    for (const auto& stage : pipeline->stages) {
+        if (std::find(stages.begin(), stages.end(), stage.name) != stages.end()) continue;
+        return {file.string(),
+                fmt::format("{}: there is no stage '{}'; there are: {}", file.string(), stage.name,
+                            fmt::join(stages, ", ")),
+                false};
+    }
+    return {file.string(),
+            fmt::format("{} topics, {} stages", pipeline->topics.size(), pipeline->stages.size()), true};
+}
+
 // `files` are pipelines; none means the configuration and the pipelines it names. `stages`: what they may
 // name.
 int check_files(const std::string& config_file, const std::vector<std::string>& files,
-                const std::vector<std::string>& stages) {
+                const std::vector<std::string>& stages, bool json) {
     std::vector<std::filesystem::path> pipelines(files.begin(), files.end());
+    std::vector<Checked> all;
     if (files.empty()) {
         const Config config = load_config(config_file).value();
-        fmt::print("{}: correct\n", config_file);
-        for (const auto& pipeline : load_pipelines(config.pipelines)) pipelines.push_back(pipeline.file);
+        all.push_back({config_file, "the installation's settings", true});
+        pipelines = pipeline_files(config.pipelines);
     }
-    int wrong = 0;
-    for (const auto& file : pipelines) {
-        const auto pipeline = load_pipeline(file);
-        const auto is_unknown = [&](const StageSpec& stage) {
-            return std::find(stages.begin(), stages.end(), stage.name) == stages.end();
-        };
-        const auto unknown = pipeline
-                                 ? std::find_if(pipeline->stages.begin(), pipeline->stages.end(), is_unknown)
-                                 : decltype(pipeline->stages.begin()){};
-        if (pipeline && unknown != pipeline->stages.end()) {
-            fmt::print(stderr, "{}: there is no stage '{}'; there are: {}\n", file.string(), unknown->name,
-                       fmt::join(stages, ", "));
-            ++wrong;
-        } else if (pipeline) {
-            fmt::print("{}: correct, {} topics, {} stages\n", file.string(), pipeline->topics.size(),
-                       pipeline->stages.size());
-        } else {
-            fmt::print(stderr, "{}\n", pipeline.error().text);
-            ++wrong;
-        }
+    for (const auto& file : pipelines) all.push_back(check_pipeline(file, stages));
+    std::vector<std::string> items;
+    for (const auto& checked : all) {
+        items.push_back(JsonObject()
+                            .text("file", checked.file)
+                            .flag("correct", checked.correct)
+                            .text("text", checked.text)
+                            .str());
+        if (json) continue;
+        if (checked.correct) fmt::print("{}: correct, {}\n", checked.file, checked.text);
+        if (!checked.correct) fmt::print(stderr, "{}\n", checked.text);
     }
-    return wrong == 0 ? 0 : 1;
+    if (json) fmt::print("{}\n", json_array(items));
+    return std::all_of(all.begin(), all.end(), [](const auto& checked) { return checked.correct; }) ? 0 : 1;
 }
 
 }  // namespace
 
 void add_check(Commands& commands) {
     auto files = std::make_shared<std::vector<std::string>>();
-    auto* check =
-        commands.add(commands.root(), "check", "Check pipeline files, or the configuration and its pipelines",
-                     "check pipelines/conversation.yaml", [&commands, files] {
-                         return check_files(commands.config_file(), *files, commands.backend().stages);
-                     });
+    auto* check = commands.add(
+        commands.root(), "check", "Check pipeline files, or the configuration and its pipelines",
+        "check pipelines/conversation.yaml", [&commands, files] {
+            return check_files(commands.config_file(), *files, commands.backend().stages, commands.json());
+        });
     check->add_option("file", *files, "Pipeline files");
+    commands.takes_json(check);
 }
 
 }  // namespace relevo

@@ -11,8 +11,8 @@ namespace {
 
 // In the order of --help.
 constexpr void (*all_commands[])(Commands&) = {
-    add_run,    add_lag,    add_pause,   add_why,   add_trace, add_audit, add_dead,
-    add_replay, add_topics, add_migrate, add_shops, add_check, add_prove, add_version,
+    add_run,    add_lag,   add_pause, add_why,    add_trace,   add_audit, add_dead,       add_replay,
+    add_doctor, add_prove, add_shops, add_topics, add_migrate, add_check, add_completion, add_version,
 };
 
 }  // namespace
@@ -69,7 +69,7 @@ int Commands::run(int argc, const char* const* argv) {
     return action_();
 }
 
-std::vector<PipelineSpec> load_pipelines(const std::filesystem::path& folder) {
+std::vector<std::filesystem::path> pipeline_files(const std::filesystem::path& folder) {
     std::vector<std::filesystem::path> files;
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
@@ -80,8 +80,12 @@ std::vector<PipelineSpec> load_pipelines(const std::filesystem::path& folder) {
             {Fault::permanent, "pipeline.invalid", folder.string() + ": no pipeline files (*.yaml) here"});
     }
     std::sort(files.begin(), files.end());
+    return files;
+}
+
+std::vector<PipelineSpec> load_pipelines(const std::filesystem::path& folder) {
     std::vector<PipelineSpec> out;
-    for (const auto& file : files) out.push_back(load_pipeline(file).value());
+    for (const auto& file : pipeline_files(folder)) out.push_back(load_pipeline(file).value());
     return out;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/config.hpp"
+#include "cli/inspection.hpp"
 #include "domain/operator.hpp"
 #include "domain/pauses.hpp"
 #include "domain/schema.hpp"
@@ -44,6 +45,7 @@ struct Backend {
     std::function<bool(const Config&, const TurnReplay&, const TellTurn&)> replay_turns;
     /// Throws Failure "operator.no_text_right" where the configuration names nobody who may read messages.
     std::function<void(const Config&)> check_text_right;
+    std::function<std::unique_ptr<Inspection>(const Config&)> inspection;
     /// Blocks until a signal; the exit code.
     std::function<int(const Config&, const std::vector<PipelineSpec>&, const RunOptions&)> run;
 };

@@ -54,6 +54,8 @@ void add_topics(Commands& commands);
 void add_migrate(Commands& commands);
 void add_shops(Commands& commands);
 void add_check(Commands& commands);
+void add_doctor(Commands& commands);
+void add_completion(Commands& commands);
 void add_lag(Commands& commands);
 void add_why(Commands& commands);
 void add_trace(Commands& commands);
@@ -66,5 +68,7 @@ void add_version(Commands& commands);
 
 /// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".
 std::vector<PipelineSpec> load_pipelines(const std::filesystem::path& folder);
+/// The same folder's files. Throws as above where it has none.
+std::vector<std::filesystem::path> pipeline_files(const std::filesystem::path& folder);
 
 }  // namespace relevo

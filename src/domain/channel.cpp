@@ -14,6 +14,10 @@ Task<void> Channel::typing(std::string, Alias, std::string, Secret) {
     co_return;
 }
 
+Task<AccountCheck> Channel::check_account(std::string, Secret) {
+    co_return AccountCheck{};
+}
+
 Channels::Channels(std::vector<std::unique_ptr<Channel>> channels) : channels_(std::move(channels)) {}
 
 Channel* Channels::find(std::string_view name) const {

@@ -26,7 +26,8 @@ struct PaceLimit {
 /// What a channel lets us do, and how fast.
 struct ChannelLimits {
     TextLimit text;
-    Millis spacing{4'000};  ///< between two bubbles to one contact: a person's pace, and within providers' limits
+    Millis spacing{
+        4'000};  ///< between two bubbles to one contact: a person's pace, and within providers' limits
     /// After a crash in the middle of a send: resend only where a second copy cannot be seen.
     enum class Unknown { hold, resend } unknown = Unknown::hold;
     /// All of them hold. None: nobody is behind this channel who could be asked too often, or be away.
@@ -61,6 +62,19 @@ struct Sent {
     bool away = false;
 };
 
+/// What a provider says of an account, asked by a harmless read.
+///  unasked   the channel has nothing to ask, or it was not asked
+///  valid     the provider takes the token
+///  refused   it does not, or not for this account: `text` says why
+///  unknown   it cannot be said now
+struct AccountCheck {
+    enum class Token { unasked, valid, refused, unknown } token = Token::unasked;
+    std::string text{};
+    std::optional<std::string>
+        webhook{};                  ///< where it sends the account's webhooks, if it tells; "": nowhere
+    std::string webhook_problem{};  ///< why webhooks of its wait, as it says
+};
+
 /// Proof that the ledger allows this one send. Only the relay store's claim makes it.
 class DeliveryPermit {
   public:
@@ -90,15 +104,20 @@ class Channel {
     virtual std::string_view sending_secret() const { return {}; }
     /// The answer to a provider's challenge; 401 where the token is wrong.
     virtual HttpResponse challenge(const HttpRequest& request, const Secret& verify_token) const;
-    /// Whether the provider sent this, from the raw bytes, in constant time. No secret is an error, not a pass.
+    /// Whether the provider sent this, from the raw bytes, in constant time. No secret is an error, not a
+    /// pass.
     virtual Result<void> verify(const HttpRequest& request, const Secret& secret) const = 0;
-    /// Everything the webhook says. Fails only where the body is not JSON; what has no known shape is `archived`.
+    /// Everything the webhook says. Fails only where the body is not JSON; what has no known shape is
+    /// `archived`.
     virtual Result<Parsed> parse(const HttpRequest& request) const = 0;
     /// One attempt; never throws for the network's or the provider's faults.
     virtual Task<Sent> send(Outbound bubble, DeliveryPermit permit) = 0;
     /// Shows that an answer is being written, best effort. `last_message` is the provider's id of the message
     /// being answered.
     virtual Task<void> typing(std::string account, Alias to, std::string last_message, Secret token);
+    /// Asks the provider about the account, for an operator; changes nothing there. Never throws for the
+    /// network's or the provider's faults.
+    virtual Task<AccountCheck> check_account(std::string account, Secret token);
 };
 
 /// The channels of this installation, by name.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,8 +39,8 @@ struct WebMessage {
     bool inbound = false;
     std::string text;
     SysTime at{};
-    std::string client_id;            ///< of an inbound message: what the browser called it
-    std::string turn;                 ///< of an agent's bubble
+    std::string client_id;  ///< of an inbound message: what the browser called it
+    std::string turn;       ///< of an agent's bubble
     int index = 0;
 };
 
@@ -68,7 +69,24 @@ class HandoffStore {
     virtual Task<bool> give_back(TenantId tenant, ConversationId conversation, SysTime now) = 0;
     /// A human's bubble, once per client id; nothing where there is no such conversation.
     virtual Task<std::optional<ReplyId>> request_reply(TenantId tenant, ConversationId conversation,
-                                                       std::string client_id, std::string text, SysTime now) = 0;
+                                                       std::string client_id, std::string text,
+                                                       SysTime now) = 0;
+};
+
+/// What waits in the whole installation, of all shops together.
+struct Backlog {
+    std::map<std::string, std::int64_t> dead_letters;  ///< by stage, for an operator
+    std::int64_t due_timers = 0;                       ///< that wake has not taken
+    Millis longest_due{0};
+    std::int64_t open_turns = 0;  ///< without an answer yet
+    Millis longest_open{0};
+    std::int64_t unknown_deliveries = 0;  ///< bubbles of which nobody knows whether they were sent
+};
+
+class BacklogStore {
+  public:
+    virtual ~BacklogStore() = default;
+    virtual Task<Backlog> read(SysTime now) = 0;
 };
 
 /// What the demo page shows. Each method gives a JSON document.

@@ -18,15 +18,63 @@ HttpResponse report(int status, const std::vector<std::pair<std::string, std::st
     return response;
 }
 
+Task<void> nothing() {
+    co_return;
+}
+
+double seconds(Millis time) {
+    return std::chrono::duration<double>(time).count();
+}
+
+constexpr std::string_view letters = "backlog_dead_letters";
+constexpr std::string_view letters_help = "Dead letters that wait for an operator, by stage";
+struct BacklogFigure {
+    std::string_view name;
+    std::string_view help;
+    double (*of)(const Backlog&);
+};
+constexpr BacklogFigure backlog_figures[] = {
+    {"backlog_due_timers", "Timers that are due and that wake has not taken",
+     [](const Backlog& it) { return static_cast<double>(it.due_timers); }},
+    {"backlog_longest_due_seconds", "How long the oldest of them has been due",
+     [](const Backlog& it) { return seconds(it.longest_due); }},
+    {"backlog_open_turns", "Turns without an answer yet",
+     [](const Backlog& it) { return static_cast<double>(it.open_turns); }},
+    {"backlog_longest_open_seconds", "How long the oldest of them has been open",
+     [](const Backlog& it) { return seconds(it.longest_open); }},
+    {"backlog_unknown_deliveries", "Bubbles of which nobody knows whether they were sent",
+     [](const Backlog& it) { return static_cast<double>(it.unknown_deliveries); }},
+};
+
+Task<void> read_backlog(BacklogStore& store, Clock& clock, Metrics& metrics) {
+    metrics.forget(letters, letters_help);
+    for (const auto& figure : backlog_figures) metrics.forget(figure.name, figure.help);
+    try {
+        const Backlog backlog = co_await store.read(clock.now());
+        for (const auto& [stage, count] : backlog.dead_letters) {
+            metrics.set(letters, letters_help, {{"stage", stage}}, static_cast<double>(count));
+        }
+        for (const auto& figure : backlog_figures)
+            metrics.set(figure.name, figure.help, {}, figure.of(backlog));
+    } catch (const Failure&) {
+        // relevo_dependency_up says why they are missing
+    }
+}
+
 }  // namespace
+
+Gather gather_backlog(BacklogStore& store, Clock& clock) {
+    return [&store, &clock](Metrics& metrics) { return read_backlog(store, clock, metrics); };
+}
 
 Gather gather_growth(std::string name, std::string help, std::string label_name, std::string label,
                      std::function<std::uint64_t()> counter) {
     return [name = std::move(name), help = std::move(help), label_name = std::move(label_name),
             label = std::move(label), counter = std::move(counter),
-            told = std::uint64_t{0}](Metrics& metrics) mutable {
+            told = std::uint64_t{0}](Metrics& metrics) mutable -> Task<void> {
         const std::uint64_t total = counter();
         metrics.count(name, help, label_name, label, static_cast<double>(total - std::exchange(told, total)));
+        return nothing();
     };
 }
 
@@ -34,13 +82,20 @@ void Health::add_routes(Router& router) {
     router.add("GET", "/healthz",
                [this](HttpRequest, PathParams) -> Task<HttpResponse> { co_return alive(); });
     router.add("GET", "/readyz", [this](HttpRequest, PathParams) { return ready(); });
-    router.add("GET", "/metrics", [this](HttpRequest, PathParams) -> Task<HttpResponse> {
-        gather_(metrics_);
-        HttpResponse response;
-        response.body = metrics_.text();
-        response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-        co_return response;
-    });
+    router.add("GET", "/metrics", [this](HttpRequest, PathParams) { return figures(); });
+}
+
+Task<HttpResponse> Health::figures() {
+    for (const auto& dependency : dependencies_) {
+        const bool answers = co_await dependency.answers();
+        metrics_.set("dependency_up", "1 while the process reaches it", {{"dependency", dependency.name}},
+                     answers ? 1 : 0);
+    }
+    for (const auto& gather : gathers_) co_await gather(metrics_);
+    HttpResponse response;
+    response.body = metrics_.text();
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    co_return response;
 }
 
 HttpResponse Health::alive() const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "domain/gateway_stores.hpp"
 #include "http/router.hpp"
 #include "runtime/metrics.hpp"
 
@@ -23,23 +24,28 @@ struct Heartbeat {
     std::function<SysTime()> last_turn;
 };
 
-/// Figures that somebody else counts: put into the metrics whenever these are read.
-using Gather = std::function<void(Metrics&)>;
+/// Figures that somebody else has: put into the metrics whenever these are read. Within a few seconds; never
+/// throws.
+using Gather = std::function<Task<void>(Metrics&)>;
 
 /// Adds to relevo_<name>_total{label_name=label} what `counter`, which never falls, grew by since it was last
 /// read.
 Gather gather_growth(std::string name, std::string help, std::string label_name, std::string label,
                      std::function<std::uint64_t()> counter);
 
+/// What waits in the installation, as relevo_backlog_…; nothing of it while the store does not answer. Every
+/// process tells the same.
+Gather gather_backlog(BacklogStore& store, Clock& clock);
+
 /// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one is
 /// away). /metrics: what Prometheus reads.
 class Health {
   public:
-    Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats, Gather gather,
-           Metrics& metrics, Clock& clock)
+    Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats,
+           std::vector<Gather> gathers, Metrics& metrics, Clock& clock)
         : dependencies_(std::move(dependencies)),
           heartbeats_(std::move(heartbeats)),
-          gather_(std::move(gather)),
+          gathers_(std::move(gathers)),
           metrics_(metrics),
           clock_(clock) {}
 
@@ -48,10 +54,11 @@ class Health {
   private:
     HttpResponse alive() const;
     Task<HttpResponse> ready();
+    Task<HttpResponse> figures();
 
     std::vector<Dependency> dependencies_;
     std::vector<Heartbeat> heartbeats_;
-    Gather gather_;
+    std::vector<Gather> gathers_;
     Metrics& metrics_;
     Clock& clock_;
 };

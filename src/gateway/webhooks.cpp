@@ -22,11 +22,19 @@ void Webhooks::add_routes(Router& router) {
         check);
 }
 
+// Whoever calls chooses the path: only our own channels are labels.
+void Webhooks::count(const std::string& channel, int status, const std::string& code) {
+    intake_.metrics.count("webhooks", "Webhooks, by channel, answer and why they were refused",
+                          MetricLabels{{"channel", channels_.find(channel) ? channel : "none"},
+                                       {"status", std::to_string(status)},
+                                       {"code", code}});
+}
+
 HttpResponse Webhooks::refuse(const HttpRequest& request, const std::string& channel, int status,
                               const std::string& code, const std::string& text) {
     log_warn("webhook.refused",
              {{"channel", channel}, {"status", status}, {"code", code}, {"peer", request.peer}});
-    intake_.metrics.count("webhooks", "Webhooks, by answer", "status", std::to_string(status));
+    count(channel, status, code);
     return error_response(status, code, text);
 }
 
@@ -57,7 +65,7 @@ Task<HttpResponse> Webhooks::challenge(HttpRequest request, PathParams params) {
                          "this channel sends its webhooks with POST");
     }
     HttpResponse response = channel->challenge(request, known->challenge);
-    intake_.metrics.count("webhooks", "Webhooks, by answer", "status", std::to_string(response.status));
+    count(name, response.status, response.status == 200 ? "" : "webhook.bad_verify_token");
     if (response.status != 200) {
         log_warn("webhook.refused", {{"channel", name}, {"status", response.status}, {"peer", request.peer}});
     }
@@ -90,7 +98,7 @@ Task<HttpResponse> Webhooks::receive(HttpRequest request, PathParams params) {
         log_error("ingress.unavailable", {{"channel", name}, {"code", failed->code}, {"text", failed->text}});
         co_return refuse(request, name, 503, failed->code, "the log cannot take it now; send it again");
     }
-    intake_.metrics.count("webhooks", "Webhooks, by answer", "status", "200");
+    count(name, 200, "");
     co_return taken;
 }
 

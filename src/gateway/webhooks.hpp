@@ -23,6 +23,7 @@ class Webhooks {
     Task<HttpResponse> receive(HttpRequest request, PathParams params);
     HttpResponse refuse(const HttpRequest& request, const std::string& channel, int status,
                         const std::string& code, const std::string& text);
+    void count(const std::string& channel, int status, const std::string& code);
 
     Channels& channels_;
     EndpointCache& endpoints_;

@@ -1,6 +1,7 @@
 #include "http/router.hpp"
 
 #include <boost/url/pct_string_view.hpp>
+#include <chrono>
 #include <compare>
 #include <set>
 
@@ -82,7 +83,8 @@ std::string joined(const std::set<std::string>& methods) {
 
 void Router::add(std::string_view method, std::string_view pattern, RouteHandler handler,
                  RouteHeadCheck check) {
-    routes_.push_back({std::string(method), split(pattern), std::move(handler), std::move(check)});
+    routes_.push_back(
+        {std::string(method), std::string(pattern), split(pattern), std::move(handler), std::move(check)});
 }
 
 Router::Match Router::match(const HttpRequest& request) const {
@@ -109,19 +111,52 @@ Router::Match Router::match(const HttpRequest& request) const {
     return best;
 }
 
+// Tells of the answer when it is given, or when a handler threw, which the server answers with 500.
+class Router::Timing {
+  public:
+    Timing(const Router& router, const Route* route) : router_(router), route_(route) {}
+    ~Timing() {
+        if (!router_.observer_ || status == 0) return;
+        const auto took = std::chrono::steady_clock::now() - begun_;
+        router_.observer_({route_ ? std::string_view(route_->method) : "none",
+                           route_ ? std::string_view(route_->pattern) : "none", status,
+                           std::chrono::duration_cast<Millis>(took)});
+    }
+    Timing(const Timing&) = delete;
+    Timing& operator=(const Timing&) = delete;
+
+    int status = 500;
+
+  private:
+    const Router& router_;
+    const Route* route_;
+    std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
 Task<HttpResponse> Router::handle(HttpRequest request) const {
     auto matched = match(request);
-    if (!matched.route) co_return std::move(matched.refusal);
-    auto running = matched.route->handler(std::move(request), std::move(matched.params));
-    co_return co_await std::move(running);
+    Timing timing(*this, matched.route);
+    HttpResponse response = std::move(matched.refusal);
+    if (matched.route) {
+        auto running = matched.route->handler(std::move(request), std::move(matched.params));
+        response = co_await std::move(running);
+    }
+    timing.status = response.status;
+    co_return response;
 }
 
 Task<std::optional<HttpResponse>> Router::check(HttpRequest head) const {
     auto matched = match(head);
-    if (!matched.route) co_return std::move(matched.refusal);
-    if (!matched.route->check) co_return std::nullopt;
-    auto running = matched.route->check(std::move(head), std::move(matched.params));
-    co_return co_await std::move(running);
+    Timing timing(*this, matched.route);
+    std::optional<HttpResponse> refusal;
+    if (!matched.route) {
+        refusal = std::move(matched.refusal);
+    } else if (matched.route->check) {
+        auto running = matched.route->check(std::move(head), std::move(matched.params));
+        refusal = co_await std::move(running);
+    }
+    timing.status = refusal ? refusal->status : 0;  // not answered yet
+    co_return refusal;
 }
 
 }  // namespace relevo

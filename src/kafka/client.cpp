@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "core/log.hpp"
+#include "kafka/problems.hpp"
 
 namespace relevo::rdkafka {
 namespace {
@@ -36,7 +37,24 @@ bool first_in_a_while(const std::string& kind) {
     return true;
 }
 
+// What kafka_problems tells.
+struct Problems {
+    std::mutex mutex;
+    std::map<std::string, std::uint64_t> counts;
+};
+
+Problems& problems() {
+    static Problems all;
+    return all;
+}
+
 }  // namespace
+
+void count_problem(rd_kafka_resp_err_t code) {
+    Problems& all = problems();
+    const std::lock_guard lock(all.mutex);
+    ++all.counts[rd_kafka_err2name(code)];
+}
 
 Conf make_conf(const KafkaSettings& settings, const Options& options) {
     Conf conf(rd_kafka_conf_new());
@@ -72,6 +90,7 @@ void log_event(rd_kafka_event_t* event) {
         }
         case RD_KAFKA_EVENT_ERROR: {
             const auto code = rd_kafka_event_error(event);
+            count_problem(code);
             if (first_in_a_while(rd_kafka_err2name(code))) {
                 log_warn("kafka.error",
                          {{"code", rd_kafka_err2name(code)}, {"text", rd_kafka_event_error_string(event)}});
@@ -121,4 +140,18 @@ void Wakeups::wait(std::shared_ptr<State> state) {
                           });
 }
 
+std::map<std::string, std::uint64_t> problem_counts() {
+    Problems& all = problems();
+    const std::lock_guard lock(all.mutex);
+    return all.counts;
+}
+
 }  // namespace relevo::rdkafka
+
+namespace relevo {
+
+std::map<std::string, std::uint64_t> kafka_problems() {
+    return rdkafka::problem_counts();
+}
+
+}  // namespace relevo

@@ -40,6 +40,9 @@ Conf make_conf(const KafkaSettings& settings, const Options& options);
 /// Throws Failure "kafka.bad_settings" where librdkafka refuses.
 Client make_client(rd_kafka_type_t type, Conf conf);
 
+/// For kafka_problems.
+void count_problem(rd_kafka_resp_err_t code);
+
 /// Logs librdkafka's own lines and errors, at most one of a kind in ten seconds: a broker that is away logs
 /// every 50 ms.
 void log_event(rd_kafka_event_t* event);

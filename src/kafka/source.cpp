@@ -171,6 +171,7 @@ struct KafkaSource::Impl {
         const auto error = rd_kafka_event_error(event);
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__NO_OFFSET) {
             // What is not committed is read again: harmless, and worth knowing.
+            rdkafka::count_problem(error);
             log_warn("kafka.commit", {{"topic", topic}, {"code", rd_kafka_err2name(error)}});
         }
     }
@@ -183,6 +184,7 @@ struct KafkaSource::Impl {
                 rd_kafka_topic_partition_destroy(partition);
             }
         } else if (error == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+            rdkafka::count_problem(error);
             log_error(
                 "kafka.no_offset",
                 {{"topic", topic},

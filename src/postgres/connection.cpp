@@ -6,27 +6,13 @@
 #include <pqxx/pqxx>
 #include <span>
 
+#include "postgres/address.hpp"
+
 namespace relevo {
 namespace {
 
 std::int64_t steady_millis() {
     return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// What libpq lacks in the given URL. A peer that vanished is noticed after about 10 s instead of two hours.
-std::string with_defaults(const DatabaseConfig& config) {
-    std::string url = config.url;
-    const auto add = [&url](std::string_view name, std::string_view value) {
-        if (url.find(fmt::format("{}=", name)) != std::string::npos) return;
-        url += fmt::format("{}{}={}", url.find('?') == std::string::npos ? '?' : '&', name, value);
-    };
-    add("connect_timeout", "2");
-    add("keepalives_idle", "5");
-    add("keepalives_interval", "2");
-    add("keepalives_count", "3");
-    add("tcp_user_timeout", "10000");
-    add("application_name", "relevo");
-    return url;
 }
 
 bool starts_with(std::string_view text, std::string_view start) {
@@ -36,7 +22,7 @@ bool starts_with(std::string_view text, std::string_view start) {
 }  // namespace
 
 struct Connection::Session {
-    explicit Session(const DatabaseConfig& config) : connection(with_defaults(config)) {}
+    explicit Session(const DatabaseConfig& config) : connection(with_defaults(config.url)) {}
     void prepare(Millis deadline) {
         pqxx::nontransaction setup(connection);
         setup.exec(fmt::format("SET statement_timeout = {}", deadline.count()));
@@ -57,7 +43,8 @@ std::optional<Error> Connection::open() {
         {
             const std::lock_guard lock(mutex_);
             if (closed_) return Error{Fault::transient, "postgres.unavailable", "the process is stopping"};
-            session_ = std::move(session);  // from here on it can be cut: a server may freeze right after the login
+            session_ =
+                std::move(session);  // from here on it can be cut: a server may freeze right after the login
         }
         busy_since_ = steady_millis();
         session_->prepare(config_.deadline);
@@ -138,7 +125,8 @@ Connection::Ended Connection::try_run(std::span<const std::shared_ptr<WaitingCal
         if (state == "40P01" || state == "40001") {
             ended = Ended::conflict;
             error = {Fault::transient, "postgres.conflict", fmt::format("{}: {}", op, state)};
-        } else if (starts_with(state, "57P") || starts_with(state, "08") || state == "25006" || state.empty()) {
+        } else if (starts_with(state, "57P") || starts_with(state, "08") || state == "25006" ||
+                   state.empty()) {
             // 25006: a standby that takes no writes; the primary is elsewhere
             ended = Ended::lost;
         } else if (starts_with(state, "57") || starts_with(state, "53") || starts_with(state, "58") ||

@@ -11,6 +11,7 @@
 #include <pqxx/pqxx>
 
 #include "core/error.hpp"
+#include "postgres/address.hpp"
 #include "postgres/codec.hpp"
 
 namespace relevo {
@@ -112,7 +113,7 @@ void prepare(pqxx::connection& connection) {
 template <class Body>
 auto connected(const std::string& url, Body body) {
     try {
-        pqxx::connection connection(url);
+        pqxx::connection connection(with_defaults(url));
         {
             pqxx::nontransaction setup(connection);
             setup.exec("SET client_min_messages = warning");

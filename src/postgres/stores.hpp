@@ -34,6 +34,7 @@ std::unique_ptr<Vault> make_vault(Database& database, MasterKey key);
 std::unique_ptr<EndpointStore> make_endpoint_store(Database& database);
 std::unique_ptr<WebStore> make_web_store(Database& database);
 std::unique_ptr<HandoffStore> make_handoff_store(Database& database);
+std::unique_ptr<BacklogStore> make_backlog_store(Database& database);
 std::unique_ptr<DemoStore> make_demo_store(Database& database);
 
 /// The installation's id, drawn by the first migration: whose customers a record may reach.

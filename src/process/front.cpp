@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "core/log.hpp"
+#include "process/gathers.hpp"
 
 namespace relevo {
 
@@ -13,9 +14,14 @@ namespace {
 
 constexpr Millis ingress_delivery_timeout{2'500};  // a webhook is answered within 4 s
 
-Gather gather_dropped(const RedisLive& live) {
-    return gather_growth("live_dropped", "Live events that nobody was told: Redis was away", "transport",
-                         "redis", [&live] { return live.dropped(); });
+void count_answers(Router& router, Metrics& metrics) {
+    router.observe([&metrics](const Answered& answered) {
+        metrics.took("http_request_duration", "Answers, from the request's head to the response, by route",
+                     {{"method", std::string(answered.method)},
+                      {"route", std::string(answered.pattern)},
+                      {"status", std::to_string(answered.status)}},
+                     std::chrono::duration<double>(answered.took).count());
+    });
 }
 
 }  // namespace
@@ -27,6 +33,7 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       web_store_(make_web_store(shared.database)),
       handoff_(make_handoff_store(shared.database)),
       demo_store_(make_demo_store(shared.database)),
+      backlog_(make_backlog_store(shared.database)),
       http_(io, client_limits(shared.config)),
       channels_(make_channels(channel_settings(shared.config), http_)),
       endpoints_(*endpoints_store_, *shared.vault, channels_, shared.clock),
@@ -36,7 +43,7 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       webhooks_(channels_, endpoints_, intake_),
       widget_(endpoints_, *web_store_, shared.live, intake_, random_),
       cluster_(kafka_settings(shared.config), Millis{2'000}),
-      health_(dependencies(), std::move(heartbeats), gather_dropped(shared.live), shared.metrics,
+      health_(dependencies(), std::move(heartbeats), make_gathers(shared, *backlog_), shared.metrics,
               shared.clock),
       sockets_(io),
       widget_files_(shared.config.console / "widget", {{"Access-Control-Allow-Origin", "*"}}),
@@ -47,6 +54,7 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       server_(
           io, ServerLimits{}, [this](HttpRequest request) { return router_.handle(std::move(request)); },
           [this](HttpRequest head) { return router_.check(std::move(head)); }) {
+    count_answers(router_, shared.metrics);
     health_.add_routes(router_);
     if (ingress) serve_customers();
     if (options.demo) serve_demo();

@@ -43,6 +43,7 @@ class Front {
     std::unique_ptr<WebStore> web_store_;
     std::unique_ptr<HandoffStore> handoff_;
     std::unique_ptr<DemoStore> demo_store_;
+    std::unique_ptr<BacklogStore> backlog_;
     PooledHttpClient http_;
     Channels channels_;
     EndpointCache endpoints_;

@@ -18,6 +18,14 @@ constexpr std::array outcome_names{"emit", "drop", "park", "retry", "dead"};
 const prometheus::Histogram::BucketBoundaries duration_buckets{
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120};
 
+prometheus::Family<prometheus::Gauge>& gauge(prometheus::Registry& registry, std::string_view name,
+                                             std::string_view help) {
+    return prometheus::BuildGauge()
+        .Name("relevo_" + std::string(name))
+        .Help(std::string(help))
+        .Register(registry);
+}
+
 }  // namespace
 
 struct StageMetrics::Families {
@@ -105,12 +113,40 @@ Metrics::~Metrics() = default;
 
 void Metrics::count(std::string_view name, std::string_view help, std::string_view label_name,
                     std::string_view label, double by) {
+    count(name, help, {{std::string(label_name), std::string(label)}}, by);
+}
+
+void Metrics::count(std::string_view name, std::string_view help, const MetricLabels& labels, double by) {
     prometheus::BuildCounter()
         .Name("relevo_" + std::string(name) + "_total")
         .Help(std::string(help))
         .Register(*registry_)
-        .Add({{std::string(label_name), std::string(label)}})
+        .Add(labels)
         .Increment(by);
+}
+
+void Metrics::set(std::string_view name, std::string_view help, const MetricLabels& labels, double value) {
+    gauge(*registry_, name, help).Add(labels).Set(value);
+}
+
+void Metrics::took(std::string_view name, std::string_view help, const MetricLabels& labels, double seconds) {
+    prometheus::BuildHistogram()
+        .Name("relevo_" + std::string(name) + "_seconds")
+        .Help(std::string(help))
+        .Register(*registry_)
+        .Add(labels, duration_buckets)
+        .Observe(seconds);
+}
+
+void Metrics::forget(std::string_view name, std::string_view help) {
+    auto& family = gauge(*registry_, name, help);
+    for (const auto& collected : family.Collect()) {
+        for (const auto& metric : collected.metric) {
+            prometheus::Labels labels;
+            for (const auto& label : metric.label) labels[label.name] = label.value;
+            family.Remove(&family.Add(labels));
+        }
+    }
 }
 
 std::string Metrics::text() const {

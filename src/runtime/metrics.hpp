@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,7 +49,11 @@ class StageMetrics {
     std::unique_ptr<Families> families_;
 };
 
-/// Counters outside of stages: relevo_<name>_total{label}.
+/// Names and values; every value is from a finite set.
+using MetricLabels = std::map<std::string, std::string>;
+
+/// What is measured outside of stages. Names are given without "relevo_" and without the suffixes that their
+/// kind brings; each has one help text. Safe from any thread.
 class Metrics {
   public:
     Metrics();
@@ -57,6 +62,14 @@ class Metrics {
     /// Adds to relevo_<name>_total{label_name=label}.
     void count(std::string_view name, std::string_view help, std::string_view label_name,
                std::string_view label, double by = 1);
+    /// Adds to relevo_<name>_total.
+    void count(std::string_view name, std::string_view help, const MetricLabels& labels, double by = 1);
+    /// relevo_<name> is this now.
+    void set(std::string_view name, std::string_view help, const MetricLabels& labels, double value);
+    /// Into the histogram relevo_<name>_seconds, from 1 ms to 120 s.
+    void took(std::string_view name, std::string_view help, const MetricLabels& labels, double seconds);
+    /// Forgets what `set` said of it: a figure that cannot be read now is not the last one that could.
+    void forget(std::string_view name, std::string_view help);
     /// The text exposition format, version 0.0.4.
     std::string text() const;
 

@@ -13,7 +13,13 @@ TopicSpec read_topic(const std::string& name, const YAML::Node& node) {
     TopicSpec topic;
     topic.name = name;
     read(node, {{"partitions", [&](const auto& n) { topic.partitions = number<int>(n, 1, 1'000); }},
-                {"retention", [&](const auto& n) { topic.retention = duration(n); }},
+                {"retention",
+                 [&](const auto& n) {
+                     topic.retention = duration(n);
+                     if (topic.retention > longest_retention) {
+                         refuse(n, "at most 14d: what tells a record's shop may be forgotten after that");
+                     }
+                 }},
                 {"max_message_bytes", [&](const auto& n) { topic.max_message_bytes = size(n); }}});
     return topic;
 }
@@ -105,6 +111,14 @@ void check(const PipelineSpec& spec, const YAML::Node& root, const Edges& cycles
                 refuse(node["outputs"][i],
                        fmt::format("topic '{}' is not declared under topics", stage.outputs[i]));
             }
+        }
+    }
+    for (const auto& topic : spec.topics) {
+        if (topic.retention < spec.expires_after) {
+            refuse(
+                root["topics"][topic.name],
+                "retention must be at least expires_after: a record would be deleted while it may still be "
+                "answered");
         }
     }
     for (const auto& stage : spec.stages) {

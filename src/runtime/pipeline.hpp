@@ -17,10 +17,14 @@ namespace relevo {
 /// The input of a stage that reads the table of timers rather than a topic.
 inline constexpr std::string_view timers_input = "timers";
 
+/// For how long the log may remember: a webhook address that an account left speaks for it no longer, and a
+/// record that came in through it would be nobody's.
+inline constexpr Millis longest_retention{std::chrono::hours(24 * 14)};
+
 struct TopicSpec {
     std::string name;
     int partitions = 12;  ///< fixed for the topic's life: keys would move
-    Millis retention{std::chrono::hours(24 * 14)};
+    Millis retention = longest_retention;
     std::int64_t max_message_bytes = 4 << 20;
 };
 

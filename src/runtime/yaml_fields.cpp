@@ -1,11 +1,12 @@
 #include "runtime/yaml_fields.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace relevo::yaml {
 
 void refuse(const YAML::Node& node, std::string text) {
-    throw Mistake{node.Mark(), std::move(text)};
+    throw Mistakes{{{node.Mark(), std::move(text)}}};
 }
 
 std::string text(const YAML::Node& node) {
@@ -35,27 +36,45 @@ std::int64_t size(const YAML::Node& node) {
     const std::string value = text(node);
     const auto digits = std::min(value.find_first_not_of("0123456789"), value.size());
     const auto unit = units.find(value.substr(digits));
-    if (digits == 0 || digits > 9 || unit == units.end()) refuse(node, "expected a size such as 64KiB or 4MiB");
+    if (digits == 0 || digits > 9 || unit == units.end())
+        refuse(node, "expected a size such as 64KiB or 4MiB");
     return std::stoll(value.substr(0, digits)) * unit->second;
 }
 
+namespace {
+
+void read_entry(const YAML::Node& name, const YAML::Node& value, const Fields& fields,
+                std::set<std::string>& seen) {
+    const std::string key = text(name);
+    const auto field = fields.find(key);
+    if (field == fields.end()) {
+        std::string known;
+        for (const auto& [each, reader] : fields) known += (known.empty() ? "" : ", ") + each;
+        refuse(name, fmt::format("unknown key '{}'; known here: {}", key, known));
+    }
+    if (!seen.insert(key).second) refuse(name, fmt::format("key '{}' is there twice", key));
+    field->second(value);
+}
+
+}  // namespace
+
 void read(const YAML::Node& node, const Fields& fields, const std::set<std::string>& required) {
     if (!node.IsMap()) refuse(node, "expected a map");
+    Mistakes mistakes;
     std::set<std::string> seen;
     for (const auto& entry : node) {
-        const std::string key = text(entry.first);
-        const auto field = fields.find(key);
-        if (field == fields.end()) {
-            std::string known;
-            for (const auto& [name, reader] : fields) known += (known.empty() ? "" : ", ") + name;
-            refuse(entry.first, fmt::format("unknown key '{}'; known here: {}", key, known));
+        try {
+            read_entry(entry.first, entry.second, fields, seen);
+        } catch (Mistakes& found) {
+            std::move(found.all.begin(), found.all.end(), std::back_inserter(mistakes.all));
         }
-        if (!seen.insert(key).second) refuse(entry.first, fmt::format("key '{}' is there twice", key));
-        field->second(entry.second);
     }
     for (const auto& key : required) {
-        if (!seen.contains(key)) refuse(node, fmt::format("key '{}' is missing", key));
+        if (!seen.contains(key)) {
+            mistakes.all.push_back({node.Mark(), fmt::format("key '{}' is missing", key)});
+        }
     }
+    if (!mistakes.all.empty()) throw mistakes;
 }
 
 }  // namespace relevo::yaml

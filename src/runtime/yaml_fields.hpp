@@ -9,17 +9,23 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 
-// For .cpp files that read a YAML file field by field: one table of fields gives the reading, the known keys and
-// the place of every mistake.
+// For .cpp files that read a YAML file field by field: one table of fields gives the reading, the known keys
+// and the place of every mistake.
 
 namespace relevo::yaml {
 
 struct Mistake {
     YAML::Mark mark;
     std::string text;
+};
+
+/// Thrown: all that is wrong with a node, in the order of the file.
+struct Mistakes {
+    std::vector<Mistake> all;
 };
 
 [[noreturn]] void refuse(const YAML::Node& node, std::string text);
@@ -44,24 +50,29 @@ std::int64_t size(const YAML::Node& node);
 
 using Fields = std::map<std::string, std::function<void(const YAML::Node&)>>;
 
-/// Reads a map: refuses what is no field, twice there, or required and missing.
+/// Reads a map: refuses what is no field, twice there, or required and missing. One mistake does not hide the
+/// next.
 void read(const YAML::Node& node, const Fields& fields, const std::set<std::string>& required = {});
 
-/// What `reader` makes of the file; its mistakes as Error `code` with file, line and column.
+/// What `reader` makes of the file; its mistakes as Error `code`, a line each, with file, line and column.
 template <class T>
-Result<T> load(const std::filesystem::path& file, std::string code, const std::function<T(const YAML::Node&)>& reader) {
+Result<T> load(const std::filesystem::path& file, std::string code,
+               const std::function<T(const YAML::Node&)>& reader) {
     const auto invalid = [&](const YAML::Mark& mark, const std::string& what) {
-        return Error{Fault::permanent, code,
-                     fmt::format("{}:{}:{}: {}", file.string(), mark.line + 1, mark.column + 1, what)};
+        return fmt::format("{}:{}:{}: {}", file.string(), mark.line + 1, mark.column + 1, what);
     };
     try {
         return reader(YAML::LoadFile(file.string()));
-    } catch (const Mistake& mistake) {
-        return invalid(mistake.mark, mistake.text);
+    } catch (const Mistakes& mistakes) {
+        std::string lines;
+        for (const auto& mistake : mistakes.all) {
+            lines += (lines.empty() ? "" : "\n") + invalid(mistake.mark, mistake.text);
+        }
+        return Error{Fault::permanent, code, std::move(lines)};
     } catch (const YAML::BadFile&) {
         return Error{Fault::permanent, code, file.string() + ": cannot be read"};
     } catch (const YAML::Exception& error) {
-        return invalid(error.mark, error.msg);
+        return Error{Fault::permanent, code, invalid(error.mark, error.msg)};
     }
 }
 

@@ -201,8 +201,10 @@ TEST_CASE("headers that show librdkafka are included by the .cpp files of their 
     std::string wrong;
     for (const auto& file : read_tree("src")) {
         for (const auto& include : includes(file, "\"\"")) {
-            const bool internal = include == "kafka/client.hpp" || include == "kafka/headers.hpp";
-            if (internal && (file.folder != "kafka" || file.is_header()))
+            const bool internal = include == "kafka/admin_client.hpp" || include == "kafka/client.hpp" ||
+                                  include == "kafka/headers.hpp";
+            const bool among_them = file.path == "src/kafka/admin_client.hpp";
+            if (internal && (file.folder != "kafka" || (file.is_header() && !among_them)))
                 wrong += file.path + " -> " + include + "\n";
         }
     }

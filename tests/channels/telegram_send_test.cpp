@@ -156,3 +156,56 @@ TEST_CASE("a pause of ages is cut to a day, and one of less than nothing is none
     CHECK(pause("-9223372036854775808") == pause("0"));
     CHECK(pause("0").value() > Millis{0});
 }
+
+namespace {
+
+AccountCheck check_account(FakeHttp& http, const std::string& account = "123456") {
+    Telegram telegram("https://api.telegram.org", http);
+    auto checked = run(telegram.check_account(account, Secret(token)));
+    CHECK(checked.text.find("canary") == std::string::npos);
+    return checked;
+}
+
+}  // namespace
+
+TEST_CASE("a bot's token is checked with getMe and its webhook read with getWebhookInfo") {
+    FakeHttp http;
+    http.answer(200, R"({"ok":true,"result":{"id":123456,"url":"https://relevo.example/w","pending_update_count":2,)"
+                     R"("last_error_message":"Connection refused"}})");
+    const auto checked = check_account(http);
+    CHECK(checked.token == AccountCheck::Token::valid);
+    CHECK(checked.webhook == "https://relevo.example/w");
+    CHECK(checked.webhook_problem == "Connection refused");
+    REQUIRE(http.calls.size() == 2);
+    CHECK(http.calls[0].url == "https://api.telegram.org/bot123456:AAcanary_-x/getMe");
+    CHECK(http.calls[1].url == "https://api.telegram.org/bot123456:AAcanary_-x/getWebhookInfo");
+}
+
+TEST_CASE("an old error of a webhook that delivers again is no problem") {
+    FakeHttp http;
+    http.answer(200, R"({"ok":true,"result":{"id":123456,"url":"","pending_update_count":0,)"
+                     R"("last_error_message":"Connection refused"}})");
+    const auto checked = check_account(http);
+    CHECK(checked.webhook == "");
+    CHECK(checked.webhook_problem == "");
+}
+
+TEST_CASE("a token that Telegram refuses, or that is another bot's, is refused") {
+    FakeHttp http;
+    http.answer(401, refusal(401, "Unauthorized"));
+    CHECK(check_account(http).token == AccountCheck::Token::refused);
+    http.answer(200, R"({"ok":true,"result":{"id":999}})");
+    const auto other = check_account(http);
+    CHECK(other.token == AccountCheck::Token::refused);
+    CHECK(other.text == "the token is bot 999's");
+}
+
+TEST_CASE("while Telegram does not answer, nothing is said of a token") {
+    FakeHttp http;
+    http.fail(Reached::no, "api.telegram.org: connection refused");
+    CHECK(check_account(http).token == AccountCheck::Token::unknown);
+    http.answer(502, "<html>bad gateway</html>");
+    CHECK(check_account(http).token == AccountCheck::Token::unknown);
+    http.answer(429, refusal(429, "Too Many Requests", R"({"retry_after":3})"));
+    CHECK(check_account(http).token == AccountCheck::Token::unknown);
+}

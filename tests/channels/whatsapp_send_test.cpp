@@ -223,3 +223,49 @@ TEST_CASE("what the account meets is told from what the recipient meets") {
     CHECK(answered(502, "<html>").away);
     CHECK_FALSE(answered(200, R"({"messages":[{"id":"wamid.X"}]})").away);
 }
+
+namespace {
+
+AccountCheck check_account(FakeHttp& http) {
+    WhatsApp whatsapp("https://graph.facebook.com/", http);
+    auto checked = run(whatsapp.check_account("106540352242922", Secret(token)));
+    CHECK(checked.text.find(token) == std::string::npos);
+    return checked;
+}
+
+}  // namespace
+
+TEST_CASE("a number's token is checked by reading the number and where its webhooks go") {
+    FakeHttp http;
+    http.answer(200, R"({"id":"106540352242922","webhook_configuration":{"application":"https://app.example/w",)"
+                     R"("whatsapp_business_account":"https://relevo.example/w"}})");
+    const auto checked = check_account(http);
+    CHECK(checked.token == AccountCheck::Token::valid);
+    CHECK(checked.webhook == "https://relevo.example/w");
+    REQUIRE(http.calls.size() == 1);
+    CHECK(http.calls.front().method == "GET");
+    CHECK(http.calls.front().body == "");
+    CHECK(http.calls.front().url ==
+          "https://graph.facebook.com/v23.0/106540352242922?fields=id,webhook_configuration");
+    CHECK(http.calls.front().headers == HttpHeaders{{"Authorization", "Bearer " + token}});
+    http.answer(200, R"({"id":"106540352242922"})");
+    CHECK_FALSE(check_account(http).webhook.has_value());
+}
+
+TEST_CASE("a token that Meta refuses, or not for this number, is refused") {
+    FakeHttp http;
+    http.answer(401, graph_error(190, "Malformed access token " + token));
+    CHECK(check_account(http).token == AccountCheck::Token::refused);
+    http.answer(400, graph_error(100, "Unsupported get request. Object does not exist"));
+    CHECK(check_account(http).token == AccountCheck::Token::refused);
+}
+
+TEST_CASE("while Meta does not answer, nothing is said of a token") {
+    FakeHttp http;
+    http.fail(Reached::maybe, "graph.facebook.com: deadline");
+    CHECK(check_account(http).token == AccountCheck::Token::unknown);
+    http.answer(503, graph_error(2, "Service temporarily unavailable"));
+    CHECK(check_account(http).token == AccountCheck::Token::unknown);
+    http.answer(200, "<html></html>");
+    CHECK(check_account(http).token == AccountCheck::Token::unknown);
+}

@@ -3,10 +3,15 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
-namespace relevo {
+#include "tests/cli/terminal.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
 namespace {
 
 Result<Config> read(const std::string& more) {
@@ -38,4 +43,23 @@ TEST_CASE("trusted addresses that are no list are refused with their place") {
     CHECK(config.error().text.find(":8:20: expected a list of host:port") != std::string::npos);
 }
 
-}  // namespace relevo
+TEST_CASE("a configuration's mistakes are told all at once, each with its place") {
+    const Folder folder;
+    const auto file = folder.write("relevo.yaml",
+                                   "http: {port: 99999, adress: x}\n"
+                                   "kafka: {replication: 0}\n"
+                                   "postgres: {}\n"
+                                   "redis: {url: \"redis://127.0.0.1\"}\n"
+                                   "mastr_key_file: x\n");
+    const auto config = load_config(file);
+    REQUIRE_FALSE(config.has_value());
+    const std::string& text = config.error().text;
+    CAPTURE(text);
+    for (const auto* part : {":1:14: expected a number from 1 to 65535", ":1:21: unknown key 'adress'",
+                             ":2:22: expected a number from 1 to 9", "key 'brokers' is missing",
+                             "key 'url' is missing", ":5:1: unknown key 'mastr_key_file'",
+                             "key 'master_key_file' is missing", "key 'pipelines' is missing"}) {
+        CHECK(text.find(part) != std::string::npos);
+    }
+    CHECK(std::count(text.begin(), text.end(), '\n') == 9);
+}

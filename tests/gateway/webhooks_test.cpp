@@ -162,7 +162,27 @@ TEST_CASE("a log that cannot take it is a 503 and a metric") {
     Bench bench;
     bench.log.away = true;
     CHECK(bench.post("known", "right", "event-1").status == 503);
-    CHECK(bench.metrics.text().find(R"(relevo_webhooks_total{status="503"} 1)") != std::string::npos);
+    CHECK(bench.metrics.text().find(
+              R"(relevo_webhooks_total{channel="plain",code="kafka.unavailable",status="503"} 1)") !=
+          std::string::npos);
+}
+
+TEST_CASE("webhooks are counted by channel and code, and nobody's path becomes a label") {
+    Bench bench;
+    bench.post("known", "right", "event-1");
+    bench.post("known", "wrong", "event-2");
+    HttpRequest request;
+    request.method = "POST";
+    request.path = request.target = "/webhooks/made-up-by-somebody/known";
+    CHECK(bench.run(bench.router.check(request))->status == 404);
+    const auto text = bench.metrics.text();
+    CAPTURE(text);
+    for (const std::string series : {R"({channel="plain",code="",status="200"} 1)",
+                                     R"({channel="plain",code="webhook.bad_signature",status="401"} 1)",
+                                     R"({channel="none",code="webhook.unknown_key",status="404"} 1)"}) {
+        CHECK(text.find("relevo_webhooks_total" + series) != std::string::npos);
+    }
+    CHECK(text.find("made-up") == std::string::npos);
 }
 
 TEST_CASE("an address that was read once is answered while the database is away") {

@@ -90,4 +90,34 @@ TEST_CASE("the head's check runs the route's own, and refuses unknown paths befo
     CHECK(check("/elsewhere")->status == 404);
 }
 
+TEST_CASE("every answer is told with its route's pattern, also one that is given before the body is read") {
+    Router router;
+    std::vector<std::string> told;
+    router.observe([&](const Answered& answered) {
+        CHECK(answered.took >= Millis{0});
+        told.push_back(std::string(answered.method) + " " + std::string(answered.pattern) + " " +
+                       std::to_string(answered.status));
+    });
+    router.add("POST", "/hooks/{key}", says("hook"),
+               [](HttpRequest, PathParams params) -> Task<std::optional<HttpResponse>> {
+                   if (params["key"] == "known") co_return std::nullopt;
+                   co_return error_response(404, "x", "y");
+               });
+    router.add("GET", "/breaks",
+               [](HttpRequest, PathParams) -> Task<HttpResponse> { throw std::runtime_error("no"); });
+    const auto check = [&](std::string path) {
+        boost::asio::io_context io;
+        HttpRequest head{
+            .method = "POST", .target = path, .path = path, .headers = {}, .body = {}, .peer = {}};
+        return loopback::run(io, router.check(std::move(head)));
+    };
+    CHECK_FALSE(check("/hooks/known"));
+    ask(router, "POST", "/hooks/known");
+    CHECK(check("/hooks/other"));
+    ask(router, "GET", "/made/up");
+    CHECK_THROWS(ask(router, "GET", "/breaks"));
+    CHECK(told == std::vector<std::string>{"POST /hooks/{key} 200", "POST /hooks/{key} 404", "none none 404",
+                                           "GET /breaks 500"});
+}
+
 }  // namespace relevo

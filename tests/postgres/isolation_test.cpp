@@ -219,6 +219,7 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
                      "has_function_privilege('relevo_operator', p.oid, 'EXECUTE') "
                      "FROM pg_proc AS p JOIN pg_roles AS r ON r.oid = p.proowner "
                      "WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace ORDER BY 1") ==
+          "count_backlog|relevo_router|search_path=pg_catalog, public|f\n"
           "count_due_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "find_endpoint|relevo_router|search_path=pg_catalog, public|f\n"
           "lease_timers|relevo_router|search_path=pg_catalog, public|f\n"
@@ -236,6 +237,12 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
           "tenants:SELECT "
           "timers:SELECT "
           "timers:UPDATE");
+    // what it counts, it sees no more of
+    CHECK(test.query(
+              "SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name) "
+              "FROM information_schema.role_column_grants WHERE grantee = 'relevo_router' "
+              "AND table_name IN ('dead_letters', 'turns', 'deliveries')") ==
+          "dead_letters.stage deliveries.status turns.created_at turns.status");
 }
 
 TEST_CASE("views that could read as their owner do not exist") {

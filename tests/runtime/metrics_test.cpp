@@ -56,4 +56,24 @@ TEST_CASE("what is counted outside of stages carries the product's name") {
     CHECK(has(metrics.text(), R"(relevo_webhooks_total{status="200"} 3)"));
 }
 
+TEST_CASE("a gauge is what was set last, and nothing once it is forgotten") {
+    Metrics metrics;
+    metrics.set("open", "Open ones", {{"stage", "infer"}}, 3);
+    metrics.set("open", "Open ones", {{"stage", "infer"}}, 2);
+    metrics.set("open", "Open ones", {{"stage", "relay"}}, 5);
+    CHECK(has(metrics.text(), R"(relevo_open{stage="infer"} 2)"));
+    metrics.forget("open", "Open ones");
+    CHECK(metrics.text().find("relevo_open{") == std::string::npos);
+    metrics.set("open", "Open ones", {{"stage", "relay"}}, 1);
+    CHECK(has(metrics.text(), R"(relevo_open{stage="relay"} 1)"));
+    CHECK_FALSE(has(metrics.text(), R"(relevo_open{stage="infer"} 2)"));
+}
+
+TEST_CASE("durations go into the buckets of every histogram") {
+    Metrics metrics;
+    metrics.took("answer", "Answers", {{"route", "/healthz"}}, 0.003);
+    CHECK(has(metrics.text(), R"(relevo_answer_seconds_bucket{route="/healthz",le="0.0025"} 0)"));
+    CHECK(has(metrics.text(), R"(relevo_answer_seconds_bucket{route="/healthz",le="0.005"} 1)"));
+}
+
 }  // namespace relevo

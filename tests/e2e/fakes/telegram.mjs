@@ -1,4 +1,5 @@
-// The part of the Telegram Bot API that relevo calls: POST /bot<token>/sendMessage and sendChatAction.
+// The part of the Telegram Bot API that relevo calls: POST /bot<token>/sendMessage and sendChatAction; getMe and
+// getWebhookInfo, which are no calls to a customer and are not noted.
 import { Ledger, parseJson, pause, readBody, sendJson } from './provider.mjs';
 
 const methodPath = /^\/bot([^/]+)\/(\w+)$/;
@@ -8,7 +9,8 @@ function refusal(code, description, parameters) {
 }
 
 /**
- * `tokens`: the bots there are; without it every well-formed token is one. `perChatMs`: the time that must pass
+ * `tokens`: the bots there are; without it every well-formed token is one. `webhooks`: bot id to the address that
+ * setWebhook gave it. `perChatMs`: the time that must pass
  * between two messages to a chat (0: any). A fault is {code, description, retryAfter, status, body, delayMs, hang,
  * close}; `hang` and `close` are "before" or "after" the message was accepted.
  */
@@ -34,6 +36,7 @@ export class FakeTelegram extends Ledger {
   async handle(request, response, path) {
     const [, token, method] = methodPath.exec(path) ?? [];
     const body = parseJson(await readBody(request));
+    if (method === 'getMe' || method === 'getWebhookInfo') return this.#tell(response, token, method);
     const call = this.note({
       kind: method === 'sendChatAction' ? 'typing' : 'message',
       method,
@@ -55,6 +58,18 @@ export class FakeTelegram extends Ledger {
     return sendJson(response, status, answer, headers);
   }
 
+  #refusesToken(token) {
+    if (!/^\d+:[\w-]+$/.test(token ?? '')) return refusal(404, 'Not Found');
+    return this.tokens && !this.tokens.includes(token) ? refusal(401, 'Unauthorized') : undefined;
+  }
+
+  #tell(response, token, method) {
+    const id = Number.parseInt(token, 10);
+    const result = method === 'getMe' ? { id, is_bot: true, first_name: 'Bot' } : { url: this.webhooks?.get(id) ?? '', pending_update_count: 0 };
+    const { status, answer } = this.#refusesToken(token) ?? { status: 200, answer: { ok: true, result } };
+    return sendJson(response, status, answer);
+  }
+
   async #judge(response, call) {
     const fault = this.takeFault(call);
     await pause(response, fault.delayMs);
@@ -65,9 +80,7 @@ export class FakeTelegram extends Ledger {
     }
     if (fault.code !== undefined) return refusal(fault.code, fault.description ?? 'Error');
     if (fault.status !== undefined) return { status: fault.status, answer: fault.body ?? '', headers: fault.headers };
-    if (!/^\d+:[\w-]+$/.test(call.token ?? '')) return refusal(404, 'Not Found');
-    if (this.tokens && !this.tokens.includes(call.token)) return refusal(401, 'Unauthorized');
-    const refused = this.#refuses(call);
+    const refused = this.#refusesToken(call.token) ?? this.#refuses(call);
     if (refused) return refused;
     if (call.kind === 'typing') return { status: 200, answer: { ok: true, result: true } };
     const answer = this.#accept(call);

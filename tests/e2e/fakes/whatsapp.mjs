@@ -1,8 +1,9 @@
 // The part of the WhatsApp Cloud API that relevo calls: POST /vN.N/{phone_number_id}/messages, with its checks,
-// its error bodies and its limit of one message in 6 s for each recipient.
+// its error bodies and its limit of one message in 6 s for each recipient; GET /vN.N/{phone_number_id}, not noted.
 import { Ledger, bearer, parseJson, pause, readBody, sendJson } from './provider.mjs';
 import { postWhatsApp, statusChange } from './webhooks.mjs';
 
+const numberPath = /^\/v\d+\.\d+\/([^/]+)$/;
 const messagesPath = /^\/v\d+\.\d+\/([^/]+)\/messages$/;
 
 const known = {
@@ -117,7 +118,17 @@ export class FakeWhatsApp extends Ledger {
     }
   }
 
+  #tell(request, response, account) {
+    const token = bearer(request);
+    if (!token || (this.tokens && !this.tokens.includes(token))) {
+      const { status, body } = graphError(190, undefined, 463);
+      return sendJson(response, status, body);
+    }
+    return sendJson(response, 200, { id: account });
+  }
+
   async handle(request, response, path) {
+    if (request.method === 'GET' && numberPath.test(path)) return this.#tell(request, response, numberPath.exec(path)[1]);
     const account = decodeURIComponent(messagesPath.exec(path)?.[1] ?? '');
     const body = parseJson(await readBody(request));
     const token = bearer(request);

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace relevo {
+
+// What the migrations make and an operator may have lost: `relevo doctor` looks for it, a test compares the
+// lists with a migrated database.
+
+/// The functions that cross tenants, relevo_router's.
+inline constexpr std::array<std::string_view, 9> definer_functions{
+    "count_backlog", "count_due_timers", "find_endpoint",   "lease_timers",  "list_endpoints",
+    "list_tenants",  "register_tenant",  "resolve_account", "resolve_owner",
+};
+
+/// The indexes that no constraint brings.
+inline constexpr std::array<std::string_view, 14> made_indexes{
+    "accounts_endpoint_id_idx",
+    "aliases_contact_id_tenant_id_idx",
+    "chunks_of_source",
+    "dead_letters_at_idx",
+    "deliveries_by_provider",
+    "deliveries_unknown",
+    "endpoints_tenant_id_channel_idx",
+    "former_endpoints_endpoint_id_idx",
+    "messages_of_turn",
+    "messages_unclaimed",
+    "replies_of_turn",
+    "replies_open",
+    "timers_due",
+    "turns_open",
+};
+
+}  // namespace relevo

@@ -1,0 +1,118 @@
+#include "process/inspection.hpp"
+
+#include <chrono>
+#include <future>
+
+#include "http/client.hpp"
+#include "kafka/facts.hpp"
+#include "postgres/facts.hpp"
+#include "process/shared.hpp"
+#include "redis/facts.hpp"
+
+namespace relevo {
+namespace {
+
+class ServerInspection final : public Inspection {
+  public:
+    explicit ServerInspection(const Config& config) : config_(config) {}
+
+    ClusterFacts cluster(const std::vector<PipelineSpec>& pipelines) override {
+        std::vector<std::string> topics;
+        for (const auto& pipeline : pipelines) {
+            for (const auto& topic : pipeline.topics) topics.push_back(topic.name);
+        }
+        return read_cluster_facts(kafka_settings(config_), topics);
+    }
+
+    DatabaseFacts database() override { return read_database_facts(config_.postgres_url); }
+    WaitingFacts waiting() override { return read_waiting_facts(config_.postgres_operator_url); }
+    RedisFacts redis() override { return read_redis_facts(config_.redis_url); }
+
+    std::vector<CredentialFacts> credentials() override {
+        const MasterKey key = MasterKey::read(config_.master_key_file);
+        std::vector<CredentialFacts> facts;
+        for (const auto& credential : read_shop_facts(config_.postgres_url).credentials) {
+            facts.push_back(
+                {credential.shop, credential.category, credential.name, open(key, credential).has_value()});
+        }
+        return facts;
+    }
+
+    std::vector<AccountFacts> accounts(bool ask) override {
+        const MasterKey key = MasterKey::read(config_.master_key_file);
+        const ShopFacts shops = read_shop_facts(config_.postgres_url);
+        boost::asio::io_context io;
+        PooledHttpClient http(io);
+        const Channels channels(make_channels(channel_settings(config_), http));
+        std::vector<AccountFacts> facts;
+        std::vector<std::pair<std::size_t, std::future<AccountCheck>>>
+            asked;  // at once: each may take seconds
+        for (const auto& account : shops.accounts) {
+            facts.push_back({account.shop, account.channel, account.account, {}, true, {}});
+            Channel* channel = channels.find(account.channel);
+            if (!channel || channel->verification_secret().empty()) continue;
+            facts.back().webhook = "/webhooks/" + account.channel + "/" + account.key;
+            const auto* sealed = sending_secret(shops, account, *channel);
+            facts.back().has_token = sealed != nullptr;
+            const auto token = sealed ? open(key, *sealed) : std::nullopt;
+            if (!token || !ask) continue;
+            asked.emplace_back(facts.size() - 1,
+                               boost::asio::co_spawn(io, channel->check_account(account.account, *token),
+                                                     boost::asio::use_future));
+        }
+        for (auto& [place, check] : asked) facts[place].check = finish(io, check);
+        return facts;
+    }
+
+    HttpResponse fetch(const std::string& url) override {
+        boost::asio::io_context io;
+        PooledHttpClient http(io);
+        HttpCall call;
+        call.method = "GET";
+        call.url = url;
+        call.deadline = Millis{5'000};
+        auto answer = boost::asio::co_spawn(io, http.send(std::move(call)), boost::asio::use_future);
+        auto response = finish(io, answer);
+        if (!response)
+            throw Failure({Fault::transient, "http.unreachable", url + ": " + response.error().text});
+        return std::move(*response);
+    }
+
+  private:
+    static std::optional<Secret> open(const MasterKey& key, const SealedCredential& credential) {
+        try {
+            return key.open(credential.tenant, credential.category, credential.name, credential.sealed);
+        } catch (const Failure&) {
+            return std::nullopt;
+        }
+    }
+
+    // Null where there is none.
+    static const SealedCredential* sending_secret(const ShopFacts& shops, const KnownAccount& account,
+                                                  const Channel& channel) {
+        for (const auto& credential : shops.credentials) {
+            if (credential.tenant == account.tenant && credential.category == channel.credentials() &&
+                credential.name == channel.sending_secret()) {
+                return &credential;
+            }
+        }
+        return nullptr;
+    }
+
+    // Without waiting for what the client keeps for later calls.
+    template <class T>
+    static T finish(boost::asio::io_context& io, std::future<T>& result) {
+        while (result.wait_for(std::chrono::seconds(0)) != std::future_status::ready) io.run_one();
+        return result.get();
+    }
+
+    const Config& config_;
+};
+
+}  // namespace
+
+std::unique_ptr<Inspection> make_inspection(const Config& config) {
+    return std::make_unique<ServerInspection>(config);
+}
+
+}  // namespace relevo

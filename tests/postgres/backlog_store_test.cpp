@@ -1,0 +1,50 @@
+#include <doctest/doctest.h>
+
+#include "tests/postgres/fixture.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+TEST_CASE("the backlog is counted over all shops, and only what waits") {
+    Fixture fixture;
+    const auto store = make_backlog_store(fixture.database);
+    const auto nothing = run(store->read(at(0)));
+    CHECK(nothing.dead_letters.empty());
+    CHECK(nothing.due_timers == 0);
+    CHECK(nothing.longest_due == Millis{0});
+    CHECK(nothing.open_turns == 0);
+    CHECK(nothing.longest_open == Millis{0});
+    CHECK(nothing.unknown_deliveries == 0);
+
+    const auto letters = make_dead_letters(fixture.database);
+    const auto timers = make_timers(fixture.database);
+    std::int64_t offset = 0;
+    for (const std::string& key : {fixture.ballet.to_string() + ":a", fixture.other.to_string() + ":b",
+                                   std::string("whatsapp:1001:5")}) {
+        DeadLetter letter;
+        letter.topic = "turns.ready";
+        letter.stage = offset == 0 ? "infer" : "retrieve";
+        letter.key = key;
+        letter.headers = "{}";
+        letter.offset = {++offset};
+        run(letters->bury({letter}));
+    }
+    run(timers->park({at(10), {"turns.ready", fixture.ballet.to_string() + ":a", "{}", {}}}));
+    run(timers->park({at(90), {"turns.ready", fixture.other.to_string() + ":b", "{}", {}}}));
+    fixture.claim(fixture.store("1", "hola", at(16)), at(16));
+    const auto answered = fixture.claim(fixture.store("2", "hola", at(0), "5491150000002"), at(0));
+    const auto replies = fixture.answer(answered, {"uno"}, at(1));
+    const auto claim = fixture.ask(replies.front(), at(2));
+    REQUIRE(claim.permit);
+    run(fixture.relay->finish(fixture.ballet, *claim.permit,
+                              {Sent::State::unknown, {}, {Fault::permanent, "whatsapp.no_answer", "?"}}, {},
+                              at(3)));
+
+    const auto backlog = run(store->read(at(40)));
+    CHECK(backlog.dead_letters == std::map<std::string, std::int64_t>{{"infer", 1}, {"retrieve", 2}});
+    CHECK(backlog.due_timers == 1);
+    CHECK(backlog.longest_due == Millis{30'000});
+    CHECK(backlog.open_turns == 1);
+    CHECK(backlog.longest_open == Millis{24'000});
+    CHECK(backlog.unknown_deliveries == 1);
+}

@@ -26,10 +26,23 @@ std::string from_environment(const char* name) {
     return value;
 }
 
+// The configuration with other providers, as a file beside it.
+std::string with_providers(const std::string& file, const std::string& providers) {
+    if (providers.empty()) return file;
+    const std::string changed = file + ".benchmark.yaml";
+    std::ifstream in(file);
+    std::ofstream out(changed);
+    for (std::string line; std::getline(in, line);) {
+        if (!line.starts_with("providers:")) out << line << '\n';
+    }
+    out << fmt::format("providers: {{openai: \"{0}/openai/v1\", whatsapp: \"{0}/whatsapp\"}}\n", providers);
+    return changed;
+}
+
 }  // namespace
 
-Installation::Installation()
-    : config_file(from_environment("RELEVO_BENCH_CONFIG")),
+Installation::Installation(const std::string& providers)
+    : config_file(with_providers(from_environment("RELEVO_BENCH_CONFIG"), providers)),
       program(from_environment("RELEVO_BENCH_RELEVO")),
       config(load_config(config_file).value()),
       pipeline(load_pipeline(config.pipelines / "conversation.yaml").value()),
@@ -43,6 +56,15 @@ Endpoint Installation::add_web_shop(ShopSpec spec) {
     if (spec.web->key.empty()) spec.web->key = random.hex(16);
     await(apply_shop(database, key, spec, random));
     return await(make_endpoint_store(database)->find("web", spec.web->key)).value();
+}
+
+Endpoint Installation::add_whatsapp_shop(const ShopSpec& spec) {
+    const TenantId tenant = await(apply_shop(database, key, spec, random));
+    const auto store = make_endpoint_store(database);
+    for (const auto& shop : await(list_shops(database, key))) {
+        if (shop.tenant == tenant) return await(store->find("whatsapp", shop.whatsapp->key)).value();
+    }
+    throw std::runtime_error(spec.slug + " is not among the shops");
 }
 
 std::int64_t Installation::unsettled(const std::string& stage) {

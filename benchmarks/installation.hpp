@@ -17,10 +17,14 @@ namespace relevo {
 /// topics; RELEVO_BENCH_CONFIG names its configuration, RELEVO_BENCH_RELEVO the program.
 class Installation {
   public:
-    Installation();
+    /// `providers`, if any: the base address of servers that play all providers (ADDRESS/openai/v1,
+    /// ADDRESS/whatsapp).
+    explicit Installation(const std::string& providers = "");
 
     /// Makes the shop and gives the address of its web chat.
     Endpoint add_web_shop(ShopSpec spec);
+    /// Makes the shop and gives the webhook address of its numbers.
+    Endpoint add_whatsapp_shop(const ShopSpec& spec);
     /// Records of the stage's input that its group has not settled; of wake, timers that are due.
     std::int64_t unsettled(const std::string& stage);
 

@@ -122,8 +122,7 @@ _relevo() {{
   else
     mapfile -t COMPREPLY < <(compgen -W "$value" -- "$current")
   fi
-}
-}
+}}
 complete -F _relevo relevo
 )sh",
                        commands, options, arguments, values);

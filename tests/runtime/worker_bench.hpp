@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -74,7 +73,7 @@ class ScriptedSource final : public Source {
 
     SimClock& clock_;
     Journal& journal_;
-    SimClock::Alarm alarm_;
+    SimAlarm alarm_;
     std::deque<SourceEvent> events_;
 };
 
@@ -105,13 +104,13 @@ class WorkerBench {
                   grace) {
         set_log_level(LogLevel::error);
         spec.name = "test";
-        boost::asio::co_spawn(*io_, worker_.run(), [this](std::exception_ptr failure) {
+        boost::asio::co_spawn(loop_->executor(), worker_.run(), [this](std::exception_ptr failure) {
             ended = true;
             if (failure) std::rethrow_exception(failure);
         });
         source.push(Assigned{{0}});
     }
-    ~WorkerBench() { io_.reset(); }  // the suspended coroutines use everything else
+    ~WorkerBench() { loop_.reset(); }  // the suspended coroutines use everything else
 
     /// Appends records of one key each, with their values.
     void fetch(const std::vector<std::pair<std::string, std::string>>& records, std::int32_t partition = 0) {
@@ -126,7 +125,8 @@ class WorkerBench {
         const SysTime until = clock.now() + time;
         poll();
         while (clock.next() && *clock.next() <= until) {
-            clock.advance();
+            clock.set(*clock.next());
+            clock.happen(0);
             poll();
         }
         clock.set(until);
@@ -165,8 +165,7 @@ class WorkerBench {
 
   private:
     void poll() {
-        io_->restart();
-        io_->poll();
+        while (loop_->is_ready()) loop_->run_one();
     }
 
     struct TestStage final : Stage {
@@ -193,7 +192,7 @@ class WorkerBench {
     struct TestSink final : Sink {
         explicit TestSink(WorkerBench& its_bench) : bench(its_bench) {}
         void append(std::vector<Record> records, Appended appended) override {
-            boost::asio::co_spawn(*bench.io_, write(std::move(records)),
+            boost::asio::co_spawn(bench.loop_->executor(), write(std::move(records)),
                                   [appended = std::move(appended)](std::exception_ptr problem) {
                                       std::optional<Error> error;
                                       try {
@@ -253,7 +252,7 @@ class WorkerBench {
         WorkerBench& bench;
     };
 
-    std::unique_ptr<boost::asio::io_context> io_ = std::make_unique<boost::asio::io_context>(1);
+    std::unique_ptr<SimLoop> loop_ = std::make_unique<SimLoop>();
     SeededRandom random_{1};
     TestStage stage_;
     TestSink sink_{*this};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <exception>
 #include <optional>
@@ -31,16 +30,20 @@ inline Envelope envelope_of(const Record& record, SysTime appended = from_millis
 
 /// Runs a task to its end; virtual time passes as fast as it must.
 inline Outcome run_task(Task<Outcome> task, SimClock& clock) {
-    boost::asio::io_context io(1);
+    SimLoop loop;
     std::optional<Outcome> outcome;
     std::exception_ptr failure;
-    boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr problem, Outcome result) {
+    boost::asio::co_spawn(loop.executor(), std::move(task), [&](std::exception_ptr problem, Outcome result) {
         failure = problem;
         if (!problem) outcome = std::move(result);
     });
     while (!outcome && !failure) {
-        io.restart();
-        if (io.poll() == 0) clock.advance();
+        if (loop.is_ready()) {
+            loop.run_one();
+        } else {
+            clock.set(clock.next().value());
+            clock.happen(0);
+        }
     }
     if (failure) std::rethrow_exception(failure);
     return std::move(*outcome);

@@ -95,7 +95,7 @@ TEST_CASE(
     CHECK(fixture.reply_status(told[0][0]) == "sent");
 }
 
-TEST_CASE("what announces a human is not said once one has written") {
+TEST_CASE("what announces a human is not said once the agent has the conversation again") {
     Fixture fixture;
     ShopSpec shop = ballet_spec();
     shop.agent.hands_off = true;

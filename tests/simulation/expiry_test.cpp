@@ -73,7 +73,9 @@ TEST_CASE(
     REQUIRE(it.turns().size() == 1);
     CHECK(it.turns().front().status == SimTurn::Status::failed);
     CHECK(it.turns().front().reason == "model.unavailable");
-    CHECK(it.world.clock.now() - it.began < Millis{240'000});
+    const auto bubbles = it.world.bubbles(it.shop, "ana");
+    CHECK(bubbles.front().at - it.began > Millis{120'000});
+    CHECK(bubbles.front().at - it.began < Millis{200'000});
     CHECK(it.world.database.dead_letters.empty());
     it.world.settings.rates.model_fails = 0;
     it.world.write(it.shop, "ana", "sigue ahí");

@@ -115,7 +115,8 @@ Backend make_backend() {
     backend.replay_turns = [](const Config& config, const TurnReplay& replay, const TellTurn& tell) {
         ModelSettings models = model_settings(config);
         models.offline_pause = Millis{0};  // nobody reads along
-        return replay_turns(text_url(config), MasterKey::read(config.master_key_file), models, replay, tell);
+        return replay_turns(text_url(config), MasterKey::read(config.master_key_file), models,
+                            client_limits(config), replay, tell);
     };
     backend.check_text_right = [](const Config& config) {
         Database database(database_config(text_url(config)));

@@ -147,6 +147,7 @@ Task<AccountCheck> WhatsApp::check_account(std::string account, Secret token) {
                   "?fields=id,webhook_configuration";
     request.headers = {{"Authorization", "Bearer " + token.reveal()}};
     request.deadline = check_deadline;
+    request.chosen_by = ChosenBy::installation;
     const auto response = co_await http_.send(std::move(request));
     if (!response) co_return not_confirmed(without_answer("whatsapp", response.error(), token));
     const auto document = JsonDocument::parse(response->body);

@@ -16,6 +16,7 @@ char lower(char c) {
 std::optional<Url> parse_url(std::string_view text) {
     const auto parsed = boost::urls::parse_uri(text);
     if (!parsed || parsed->host().empty() || parsed->has_userinfo()) return std::nullopt;
+    if (parsed->host_type() == boost::urls::host_type::ipvfuture) return std::nullopt;
     if (parsed->encoded_host().find('%') != std::string_view::npos) return std::nullopt;
     if (parsed->has_port() && parsed->port_number() == 0) return std::nullopt;
     Url url;

@@ -70,6 +70,7 @@ class ServerInspection final : public Inspection {
         HttpCall call;
         call.method = "GET";
         call.url = url;
+        call.chosen_by = ChosenBy::installation;
         call.deadline = Millis{5'000};
         auto answer = boost::asio::co_spawn(io, http.send(std::move(call)), boost::asio::use_future);
         auto response = finish(io, answer);

@@ -25,11 +25,11 @@ DatabaseConfig reading(const Secret& url) {
 
 class TurnReplays {
   public:
-    TurnReplays(const Secret& url, MasterKey key, const ModelSettings& models, const TurnReplay& replay,
-                const TellTurn& tell)
+    TurnReplays(const Secret& url, MasterKey key, const ModelSettings& models, const ClientLimits& limits,
+                const TurnReplay& replay, const TellTurn& tell)
         : database_(reading(url)),
           vault_(make_vault(database_, std::move(key))),
-          http_(io_),
+          http_(io_, limits),
           models_(make_model_providers(models, http_, clock_)),
           replay_(replay),
           tell_(tell) {}
@@ -103,9 +103,9 @@ class TurnReplays {
 
 }  // namespace
 
-bool replay_turns(const Secret& url, MasterKey key, const ModelSettings& models, const TurnReplay& replay,
-                  const TellTurn& tell) {
-    return TurnReplays(url, std::move(key), models, replay, tell).run();
+bool replay_turns(const Secret& url, MasterKey key, const ModelSettings& models, const ClientLimits& limits,
+                  const TurnReplay& replay, const TellTurn& tell) {
+    return TurnReplays(url, std::move(key), models, limits, replay, tell).run();
 }
 
 }  // namespace relevo

@@ -129,7 +129,7 @@ catalogue: [{sku: p1, name: Puntas de satén, price: "100"}]`);
     assert.equal(response.provider, 'openai');
     assert.equal(response.model, 'second');
     assert.deepEqual(response.in_vain.map(({ model, code }) => [model, code]),
-      [['away', 'model.unavailable'], ['nobody', 'model.unavailable']]);
+      [['away', 'model.unavailable'], ['nobody', 'model.bad_address']]);
   });
 
   it('without a fallback leaves nobody in silence: a sentence, and a human has the conversation', async () => {

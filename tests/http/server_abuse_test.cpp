@@ -19,6 +19,8 @@ struct Fixture {
     explicit Fixture(ServerLimits limits = {})
         : server(io, limits, [this](HttpRequest request) -> Task<HttpResponse> {
               handled.push_back(request.method + " " + request.target + " " + request.body);
+              if (request.target == "/large")
+                  co_return HttpResponse{.body = std::string(1 << 20, 'x'), .headers = {}};
               co_return HttpResponse{.body = "done " + request.target, .headers = {}};
           }) {
         server.listen("127.0.0.1", 0);
@@ -137,7 +139,7 @@ TEST_CASE("pipelined requests are answered in their order, one at a time") {
     const auto answers = at.say(requests + "GET /end HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     REQUIRE(at.handled.size() == 1'001);
     CHECK(at.handled[999] == "POST /999 ok");
-    CHECK(answers.find("done /0") < answers.find("done /1\r"));
+    CHECK(answers.find("done /998") < answers.find("done /999"));
     CHECK(answers.ends_with("done /end"));
 }
 
@@ -149,7 +151,7 @@ TEST_CASE("a client that pipelines and never reads is left alone after the write
     auto flood = [&]() -> Task<void> {
         auto socket = co_await connect(at.io, at.server.port());
         std::string requests;
-        for (int i = 0; i < 1'000; ++i) requests += "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        for (int i = 0; i < 1'000; ++i) requests += "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
         while (true) {
             const auto [error, size] = co_await asio::async_write(socket, asio::buffer(requests), quiet);
             if (error) break;
@@ -244,6 +246,7 @@ TEST_CASE("ten thousand idle connections neither stop the server nor keep anybod
     }
     ServerLimits limits;
     limits.max_connections = count;
+    limits.idle = std::chrono::minutes(10);
     Fixture at(limits);
     // Another process has the clients' ends: they are as many files again.
     int hold[2];
@@ -260,7 +263,11 @@ TEST_CASE("ten thousand idle connections neither stop the server nor keep anybod
         ::_exit(error || ::read(hold[0], &end, 1) != 0 ? 1 : 0);
     }
     ::close(hold[0]);
-    CHECK(run_until(at.io, [&] { return at.server.connections() == count; }));
+    bool all = false;
+    for (int tries = 0; tries < 6 && !all; ++tries) {  // a busy machine takes its time
+        all = run_until(at.io, [&] { return at.server.connections() == count; });
+    }
+    CHECK(all);
     for (int i = 0; i < 5; ++i) CHECK(at.serves());
     ::close(hold[1]);
     int status = -1;

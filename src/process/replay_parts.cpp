@@ -84,6 +84,7 @@ Task<Inference> StoredSteps::load(TenantId tenant, TurnId turn, int step) {
     request_ = JsonObject().id("turn", turn).number("step", step).str();
     Inference inference = co_await store_->load(tenant, turn, step);
     provider_ = std::exchange(inference.agent.provider, std::string(the_model));
+    inference.agent.fallbacks.clear();  // whoever answered then, it is what is stored
     co_return inference;
 }
 

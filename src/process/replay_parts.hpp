@@ -10,6 +10,7 @@
 #include "domain/channel.hpp"
 #include "domain/live.hpp"
 #include "domain/model.hpp"
+#include "domain/pace.hpp"
 #include "domain/stores.hpp"
 #include "postgres/database.hpp"
 #include "postgres/stores.hpp"
@@ -41,6 +42,12 @@ class DeafLive final : public Live {
 class EmptyVault final : public Vault {
   public:
     Task<Secret> find(TenantId, std::string, std::string) override { co_return Secret(); }
+};
+
+/// Nothing is sent, so that no provider's limit is touched.
+class NoPace final : public Pace {
+  public:
+    Task<Millis> take(std::vector<PaceBucket>, Millis) override { co_return Millis{0}; }
 };
 
 /// Channels that note what they are told to send, and take it as accepted.

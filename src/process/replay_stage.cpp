@@ -57,7 +57,8 @@ struct Parts {
         if (stage == "infer")
             return std::make_unique<Infer>(stored_steps, models, channels, vault, live, clock);
         if (stage == "relay") {
-            return std::make_unique<Relay>(*relay, channels, vault, live, clock, installation);
+            return std::make_unique<Relay>(*relay, channels, vault, live, clock, pace, watch,
+                                           RelaySettings{installation});
         }
         if (stage == "settle") return std::make_unique<Settle>(*settle, live, clock);
         throw refused("the stage '" + stage + "' cannot be replayed");
@@ -68,6 +69,8 @@ struct Parts {
     ScratchDatabase database;
     DeafLive live;
     EmptyVault vault;
+    NoPace pace;
+    DeliveryWatch watch;
     Channels channels;
     StoredSteps stored_steps;
     ModelProviders models;

@@ -72,9 +72,12 @@ void PostgresStores::work() {
 }
 
 RelayStore& PostgresStores::another_relay() {
-    parts_->relays.push_back(make_relay_store(
-        parts_->fixture.database, {{"whatsapp", {{}, Millis{4'000}, ChannelLimits::Unknown::hold}},
-                                   {"web", {{}, Millis{4'000}, ChannelLimits::Unknown::resend}}}));
+    using Unknown = ChannelLimits::Unknown;
+    const PaceLimit pace{PaceLimit::Per::account, {}};
+    parts_->relays.push_back(
+        make_relay_store(parts_->fixture.database, {{"whatsapp", {{}, Millis{4'000}, Unknown::hold}},
+                                                    {"telegram", {{}, Millis{4'000}, Unknown::hold, {pace}}},
+                                                    {"web", {{}, Millis{4'000}, Unknown::resend}}}));
     return *parts_->relays.back();
 }
 
@@ -94,6 +97,7 @@ std::string PostgresStores::rows() {
 
 void PostgresStores::clear() {
     parts_->relays.clear();
+    clock = SimClock(at(0));
     parts_->fixture.test.query("TRUNCATE contacts, archive, timers, dead_letters CASCADE");
 }
 

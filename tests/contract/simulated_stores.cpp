@@ -161,6 +161,7 @@ SimulatedStores::SimulatedStores(std::vector<Account> accounts) : parts_(std::ma
     other = accounts.back().tenant;
     parts_->database.accounts = std::move(accounts);
     parts_->database.resending = {"web"};
+    parts_->database.limited = {"telegram"};
     SimStores& stores = parts_->add_process();
     resolve = &stores.resolve();
     buffer = &stores.buffer();
@@ -207,7 +208,9 @@ std::string SimulatedStores::rows() {
                                    it.offset.value, it.code, it.attempts));
     }
     std::sort(rows.begin(), rows.end());
-    return fmt::format("{}\n", fmt::join(rows, "\n"));
+    std::string text;
+    for (const auto& row : rows) text += row + "\n";
+    return text;
 }
 
 }  // namespace relevo::testing

@@ -125,7 +125,7 @@ class PostgresStores final : public Stores {
     RelayStore& another_relay() override;
     std::unique_ptr<Source> timers_source() override;
     std::string rows() override;
-    /// Both shops are as new: cheaper than another database.
+    /// Both shops are as new, at the first moment: cheaper than another database.
     void clear();
     /// All of both shops.
     std::vector<Account> accounts();

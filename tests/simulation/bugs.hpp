@@ -13,7 +13,7 @@ namespace relevo {
 struct SimBug {
     std::string name;
     std::string what;
-    std::uint64_t seed;  ///< finds it; without the bug it is well
+    std::uint64_t seed;  ///< of bug_seeds.txt: finds it, and is well without the bug
     std::shared_ptr<const SimParts> parts;
 };
 

@@ -170,29 +170,28 @@ struct WithDatabase final : SimParts {
 };
 
 template <class Instead>
-SimBug bug(std::string name, std::string what, std::uint64_t seed) {
-    return {std::move(name), std::move(what), seed, std::make_shared<WithDatabase<Instead>>()};
+SimBug bug(std::string name, std::string what) {
+    return {std::move(name), std::move(what), 0, std::make_shared<WithDatabase<Instead>>()};
 }
 
 }  // namespace
 
 std::vector<SimBug> database_bugs() {
     return {
-        bug<AnswerNotReadBack>("answer-not-read-back", "an answer that is there already is not told again",
-                               1),
-        bug<TurnNotReadBack>("turn-not-read-back", "a turn that is there already means that nothing is to do",
-                             1),
-        bug<ClaimWithoutEpoch>("claim-without-epoch", "a bubble is claimed whoever has the conversation", 1),
-        bug<SpacingIgnored>("spacing-ignored", "bubbles follow one another at once", 1),
-        bug<HeldIgnored>("held-ignored", "a newer message does not keep the older answer back", 1),
-        bug<UnknownResent>("unknown-resent", "what may have been sent is sent again", 1),
-        bug<SupersededSent>("superseded-sent", "an answer goes on after the next turn took its place", 1),
-        bug<EchoIgnored>("echo-ignored", "the owner's own message takes nothing over", 1),
-        bug<WatermarkStays>("watermark-stays", "what a human saw is answered after the give-back", 1),
-        bug<LastAnswerWins>("last-answer-wins", "of two answers to a turn the later one is kept", 1),
-        bug<ReceiptGoesBack>("receipt-goes-back", "a late receipt replaces a newer one", 1),
-        bug<ScopeNotChecked>("scope-not-checked", "a webhook speaks for another shop's account", 1),
-        bug<MessageNotUnique>("message-not-unique", "a redelivered message is a new one", 1),
+        bug<AnswerNotReadBack>("answer-not-read-back", "an answer that is there already is not told again"),
+        bug<TurnNotReadBack>("turn-not-read-back",
+                             "a turn that is there already means that nothing is to do"),
+        bug<ClaimWithoutEpoch>("claim-without-epoch", "a bubble is claimed whoever has the conversation"),
+        bug<SpacingIgnored>("spacing-ignored", "bubbles follow one another at once"),
+        bug<HeldIgnored>("held-ignored", "a newer message does not keep the older answer back"),
+        bug<UnknownResent>("unknown-resent", "what may have been sent is sent again"),
+        bug<SupersededSent>("superseded-sent", "an answer goes on after the next turn took its place"),
+        bug<EchoIgnored>("echo-ignored", "the owner's own message takes nothing over"),
+        bug<WatermarkStays>("watermark-stays", "what a human saw is answered after the give-back"),
+        bug<LastAnswerWins>("last-answer-wins", "of two answers to a turn the later one is kept"),
+        bug<ReceiptGoesBack>("receipt-goes-back", "a late receipt replaces a newer one"),
+        bug<ScopeNotChecked>("scope-not-checked", "a webhook speaks for another shop's account"),
+        bug<MessageNotUnique>("message-not-unique", "a redelivered message is a new one"),
     };
 }
 

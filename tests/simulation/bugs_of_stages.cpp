@@ -102,17 +102,17 @@ struct WithStage final : SimParts {
 
 std::vector<SimBug> stage_bugs() {
     return {
-        {"dedupe-mark-before-work", "a message is marked as seen before it is stored", 1,
+        {"dedupe-mark-before-work", "a message is marked as seen before it is stored", 0,
          std::make_shared<WithStage<MarksFirst>>("resolve")},
-        {"dead-without-fallback", "a turn whose model refuses for good is left without a word", 1,
+        {"dead-without-fallback", "a turn whose model refuses for good is left without a word", 0,
          std::make_shared<WithStage<GivesUpSilently>>("infer")},
-        {"expired-accepted", "a bubble is sent however late it is", 1,
+        {"expired-accepted", "a bubble is sent however late it is", 0,
          std::make_shared<WithStage<NeverExpires>>("relay")},
-        {"key-without-tenant", "a burst is what one sender wrote, to whichever shop", 1,
+        {"key-without-tenant", "a burst is what one sender wrote, to whichever shop", 0,
          std::make_shared<WithStage<KeyIsSender>>("resolve")},
-        {"dropped-at-the-cap", "a message that finds no free turn is dropped", 1,
+        {"dropped-at-the-cap", "a message that finds no free turn is dropped", 0,
          std::make_shared<WithStage<DropsAtTheCap>>("buffer")},
-        {"failed-and-forgotten", "a turn is dropped when the database is away", 1,
+        {"failed-and-forgotten", "a turn is dropped when the database is away", 0,
          std::make_shared<WithStage<LogsAndGoesOn>>("retrieve")},
     };
 }

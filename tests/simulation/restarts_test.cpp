@@ -181,6 +181,24 @@ TEST_CASE("incident 7: two owners of one partition at once send nothing twice an
     check_well(world);
 }
 
+TEST_CASE("a process that stood still and gets its partitions back sends no bubble twice") {
+    // the handlers of the old assignment wake together with those of the new one
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        CAPTURE(seed);
+        SimSettings settings;
+        settings.seed = seed;
+        SimWorld world(settings);
+        const Account shop = world.add_shop(1, "shop", window);
+        world.start();
+        for (int n = 0; n < 20; ++n)
+            world.write(shop, "customer-" + std::to_string(n), "m" + std::to_string(n));
+        while (world.provider.bubbles.size() < 20) world.run_for(Millis{10});
+        world.pause(0, Millis{8'000});  // the next bubbles are due meanwhile
+        check_well(world);
+        CHECK(world.provider.bubbles.size() + unknown_replies(world) >= 60);
+    }
+}
+
 TEST_CASE("a database that is away for 90 s delays answers and loses none of them") {
     SimWorld world({});
     const Account shop = world.add_shop(1, "shop", window);

@@ -140,7 +140,7 @@ TEST_CASE("an edit that would be dead again is refused") {
     CHECK(it.done.size() == 1);
 }
 
-TEST_CASE("the books are 0 while all is explained, and 1 when it is not; Kafka may be away") {
+TEST_CASE("the books are 0 while all is explained, and 1 when it is not, and Kafka may be away") {
     Bench it;
     it.books.counts = {{"answered", {{"", 1'200}, {"with the fallback", 3}}}, {"dropped", {{"expired", 1}}}};
     CHECK(it.type({"audit"}) == 0);

@@ -4,6 +4,7 @@
 #include "core/json_object.hpp"
 #include "postgres/json.hpp"
 #include "postgres/operator_books.hpp"
+#include "postgres/shops.hpp"
 #include "tests/postgres/fixture.hpp"
 
 using namespace relevo;

@@ -51,8 +51,10 @@ class Claims {
             ++epoch;
             human = handoff.to_human;
         }
-        if (human) out_.push_back("the agent spoke while a human had the conversation: " + reply.text);
-        if (!human && epoch != reply.epoch)
+        // what is said when a human is called is said in the human's epoch
+        if (human && reply.by_agent)
+            out_.push_back("the agent spoke while a human had the conversation: " + reply.text);
+        if (epoch != reply.epoch)
             out_.push_back("the agent said what an earlier epoch decided: " + reply.text);
         const bool over =
             turn.status == SimTurn::Status::superseded || turn.status == SimTurn::Status::dropped;

@@ -7,8 +7,9 @@
 namespace relevo {
 namespace {
 
-constexpr Millis busy{30'000};    // customers write and things break
-constexpr Millis stormy{40'000};  // then nothing breaks any more
+constexpr Millis busy{30'000};                 // customers write and things break
+constexpr Millis stormy{40'000};               // then nothing breaks any more
+constexpr Millis longest_calm{4 * 3'600'000};  // what was refused may rest for long
 constexpr std::array stages{"resolve", "buffer", "retrieve", "infer", "relay", "settle"};
 constexpr std::array topics_of_stages{"messages.received",    "messages.resolved", "turns.ready",
                                       "inferences.requested", "replies.ready",     "receipts.received"};
@@ -360,7 +361,7 @@ std::vector<std::string> Storm::run() {
     if (!fair_) plan_troubles();
     world_.run_for(stormy);
     calm_down();
-    world_.settle();
+    world_.settle(longest_calm);
     return find_problems(world_);
 }
 

@@ -98,10 +98,12 @@ describe('doctor', () => {
 
   it('finds a topic that forgets too soon, and its advice mends it', async () => {
     const pipeline = await readFile(join(repository, 'pipelines/conversation.yaml'), 'utf8');
-    await writeFile(join(folder, 'conversation.yaml'), pipeline.replace('turns.ready:          {partitions: 12, retention: 14d}', 'turns.ready: {partitions: 12, retention: 2d}'));
-    const forgetful = await config([/^pipelines: .*$/m, `pipelines: ${folder}`]);
-    await run(system.relevo, ['--config', forgetful, 'topics', 'apply']);
-    await rm(join(folder, 'conversation.yaml'));
+    const shorter = pipeline.replace(/^( *turns\.ready: .*)14d/m, (_, start) => `${start}2d`);
+    assert.notEqual(shorter, pipeline);
+    const pipelines = await mkdtemp(join(folder, 'pipelines-'));
+    await writeFile(join(pipelines, 'conversation.yaml'), shorter);
+    const forgetful = await config([/^pipelines: .*$/m, `pipelines: ${pipelines}`]);
+    assert.equal((await relevo(['topics', 'apply'], forgetful)).code, 0);
     const { check, text, advice } = await until(async () => theOne(await doctor(['--offline'])));
     assert.equal(check, 'retention');
     assert.match(text, /turns\.ready keeps records for 48 h, 336 h are declared/);

@@ -31,6 +31,9 @@ std::optional<Url> parse_url(std::string_view text) {
     if (parsed->has_port()) url.origin.port = std::to_string(parsed->port_number());
     url.target = std::string(parsed->encoded_resource().substr(0));
     url.target.resize(std::min(url.target.find('#'), url.target.size()));
+    // Boost 1.81 reads 1.2.3.4.example.com as the address 1.2.3.4 and a path: better nobody than the wrong
+    // one.
+    if (!url.target.empty() && url.target[0] != '/' && url.target[0] != '?') return std::nullopt;
     if (!url.target.starts_with('/')) url.target.insert(0, "/");
     return url;
 }

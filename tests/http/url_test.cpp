@@ -16,6 +16,14 @@ TEST_CASE("a URL is a host, a port and what the request line has") {
     CHECK(parse_url("http://[2606:4700::1111]:81/")->origin.host == "2606:4700::1111");
 }
 
+TEST_CASE("a name that begins like an address is that name, or none") {
+    for (const std::string name : {"1.2.3.4a", "1.2.3.4.5", "127.0.0.1.nip.io", "1.2.3.4.example.com"}) {
+        CAPTURE(name);
+        const auto url = parse_url("http://" + name + ":8080/v1");
+        CHECK((!url || (url->origin.host == name && url->target == "/v1")));
+    }
+}
+
 TEST_CASE("whoever asks for nothing else is guarded") {
     CHECK(parse_url("http://a.example/")->origin.guarded);
 }

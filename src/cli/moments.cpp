@@ -39,6 +39,7 @@ Millis parse_span(std::string_view text) {
 }
 
 SysTime parse_moment(std::string_view text, SysTime now) {
+    if (text == "now") return now;
     if (const auto span = span_of(text)) return now - *span;
     constexpr std::string_view shape = "0000-00-00T00:00:00.000";
     std::string full(text.ends_with('Z') ? text.substr(0, text.size() - 1) : text);

@@ -10,7 +10,7 @@ namespace relevo {
 /// "250ms", "16s", "2m", "3h", "14d". Throws Failure "usage.invalid".
 Millis parse_span(std::string_view text);
 
-/// A moment as an operator types it: 2026-11-21, 2026-11-21T12:00, …:00:00, …:00:00.000, each with or without
+/// A moment as an operator types it: now, 2026-11-21, 2026-11-21T12:00, …:00:00, …:00:00.000, each with or without
 /// Z and always UTC; or a span, which counts back from `now`. Throws Failure "usage.invalid".
 SysTime parse_moment(std::string_view text, SysTime now);
 

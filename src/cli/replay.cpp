@@ -7,7 +7,7 @@
 #include <iterator>
 
 #include "cli/commands.hpp"
-#include "cli/moment.hpp"
+#include "cli/moments.hpp"
 #include "domain/records.hpp"
 
 namespace relevo {
@@ -34,13 +34,6 @@ const StageSpec& stage_that_reads(const std::vector<PipelineSpec>& pipelines, co
     throw refused("--stage: there is no stage '" + options.stage + "'");
 }
 
-SysTime moment(const std::string& option, const std::string& text) {
-    const auto parsed = parse_moment(text, SystemClock().now());
-    if (!parsed)
-        throw refused(option + " '" + text + "' is no time: 15m, 2h, 3d (ago), now, or 2026-11-21T12:00Z");
-    return *parsed;
-}
-
 int replay_topic(const Commands& commands, const ReplayOptions& options) {
     const auto pipelines = commands.pipelines();
     if (options.stage.empty() || options.from.empty())
@@ -49,8 +42,9 @@ int replay_topic(const Commands& commands, const ReplayOptions& options) {
     if (!options.shop.empty() && !names_tenant(stage.input)) {
         throw refused("the records of " + stage.input + " name no shop yet: choose by --key");
     }
-    const StageReplay request{stage, moment("--from", options.from), moment("--to", options.to), options.key,
-                              options.shop};
+    const SysTime now = SystemClock().now();
+    const StageReplay request{stage, parse_moment(options.from, now), parse_moment(options.to, now),
+                              options.key, options.shop};
     std::size_t count = 0;
     std::map<std::string, std::size_t> outcomes;
     commands.backend().replay_stage(commands.config(), request, [&](const ReplayedWork& work) {

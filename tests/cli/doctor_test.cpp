@@ -14,6 +14,7 @@ struct Clinic : Healthy {
         std::vector<TopicState> topics(const PipelineSpec&) override { return {}; }
         void apply(const PipelineSpec&, int, const std::function<void(std::string)>&) override {}
         std::vector<PartitionLag> lag(const PipelineSpec&) override { return installation.lag; }
+        void find_oldest(std::vector<PartitionLag>&) override {}
         const Healthy& installation;
     };
     struct States final : Schema {

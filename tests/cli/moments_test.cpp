@@ -8,6 +8,7 @@ using namespace relevo;
 
 TEST_CASE("a moment is a day, a time, or so long ago") {
     const SysTime now = *from_iso8601("2026-11-21T12:00:00.000Z");
+    CHECK(parse_moment("now", now) == now);
     CHECK(to_iso8601(parse_moment("2026-11-20", now)) == "2026-11-20T00:00:00.000Z");
     CHECK(to_iso8601(parse_moment("2026-11-20T08:30", now)) == "2026-11-20T08:30:00.000Z");
     CHECK(to_iso8601(parse_moment("2026-11-20 08:30:15Z", now)) == "2026-11-20T08:30:15.000Z");

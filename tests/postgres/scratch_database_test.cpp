@@ -30,16 +30,16 @@ TEST_CASE("in a scratch database a store's calls see each other, and nothing of 
     {
         ScratchDatabase scratch({fixture.test.app_url()});
         const auto relay = make_relay_store(scratch, {});
-        auto claim = run(relay->claim(fixture.ballet, replies[0], at(18)));
+        auto claim = run(relay->claim(fixture.ballet, replies[0], at(18), true));
         REQUIRE(claim.state == ReplyClaim::State::send);
         run(relay->finish(fixture.ballet, *claim.permit, {Sent::State::accepted, "wamid.1", {}}, {}, at(18)));
-        CHECK(run(relay->claim(fixture.ballet, replies[0], at(30))).state == ReplyClaim::State::delivered);
+        CHECK(run(relay->claim(fixture.ballet, replies[0], at(30), true)).state == ReplyClaim::State::delivered);
         CHECK(everything(fixture) == before);
         const auto asked = scratch.undo();
         REQUIRE(asked.size() == 3);
         CHECK(asked[0].op == "claim_reply");
         CHECK(asked[1].op == "finish_reply");
-        claim = run(relay->claim(fixture.ballet, replies[0], at(31)));
+        claim = run(relay->claim(fixture.ballet, replies[0], at(31), true));
         CHECK(claim.state == ReplyClaim::State::send);  // it was never sent
     }
     CHECK(everything(fixture) == before);

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <set>
 
 #include "core/log.hpp"
 #include "kafka/client.hpp"
@@ -167,12 +168,39 @@ struct KafkaSource::Impl {
         }
     }
 
+    // A commit that fails is tried again: where nothing new comes no later one would replace it.
     void take_commit(rd_kafka_event_t* event) {
         const auto error = rd_kafka_event_error(event);
-        if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__NO_OFFSET) {
-            // What is not committed is read again: harmless, and worth knowing.
-            log_warn("kafka.commit", {{"topic", topic}, {"code", rd_kafka_err2name(error)}});
+        const rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(event);
+        for (int i = 0; list && i < list->cnt; ++i) {
+            const auto& it = list->elems[i];
+            const auto newest = asked.find(it.partition);
+            if (newest == asked.end() || newest->second.next.value != it.offset) continue;
+            if (error == RD_KAFKA_RESP_ERR_NO_ERROR && it.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                asked.erase(newest);
+            } else {
+                failed.insert(it.partition);
+                commit_again = std::chrono::steady_clock::now() + limits.commit_again;
+            }
         }
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR__NO_OFFSET) return;
+        log_warn("kafka.commit", {{"topic", topic}, {"code", rd_kafka_err2name(error)}});
+    }
+
+    void commit(std::span<const Commit> commits) {
+        for (const auto& it : commits) {
+            asked[it.partition] = it;
+            failed.erase(it.partition);
+        }
+        const auto list = to_list(topic, commits);
+        rd_kafka_commit_queue(client.get(), list.get(), control.get(), nullptr, nullptr);
+    }
+
+    void commit_failed_again() {
+        if (failed.empty() || std::chrono::steady_clock::now() < commit_again) return;
+        std::vector<Commit> commits;
+        for (const auto partition : std::exchange(failed, {})) commits.push_back(asked.at(partition));
+        commit(commits);
     }
 
     void take_error(rd_kafka_event_t* event) {
@@ -229,6 +257,9 @@ struct KafkaSource::Impl {
     std::deque<std::int32_t> ends;
     std::vector<Envelope> records;
     std::map<std::int32_t, std::int64_t> positions;
+    std::map<std::int32_t, Commit> asked;  // and not known to be durable
+    std::set<std::int32_t> failed;         // of these
+    std::chrono::steady_clock::time_point commit_again;
 };
 
 KafkaSource::KafkaSource(asio::any_io_executor executor, const KafkaSettings& settings, std::string group,
@@ -240,6 +271,7 @@ KafkaSource::~KafkaSource() = default;
 
 Task<SourceEvent> KafkaSource::next(bool want_records, Millis wait) {
     Impl& self = *impl_;
+    self.commit_failed_again();
     // Others on this io_context go first: under load this function would never suspend.
     co_await asio::post(self.timer.get_executor(), asio::use_awaitable);
     for (bool waited = false;; waited = true) {
@@ -268,8 +300,7 @@ void KafkaSource::wake() {
 }
 
 void KafkaSource::commit(std::span<const Commit> commits) {
-    const auto list = to_list(impl_->topic, commits);
-    rd_kafka_commit(impl_->client.get(), list.get(), 1);
+    impl_->commit(commits);
 }
 
 Task<void> KafkaSource::release(Revoked revoked, std::vector<Commit> commits) {
@@ -278,6 +309,8 @@ Task<void> KafkaSource::release(Revoked revoked, std::vector<Commit> commits) {
     for (const auto partition : revoked.partitions) {
         rd_kafka_topic_partition_list_add(list.get(), impl_->topic.c_str(), partition);
         impl_->positions.erase(partition);
+        impl_->asked.erase(partition);
+        impl_->failed.erase(partition);
         std::erase(impl_->ends, partition);
     }
     std::erase_if(impl_->records,

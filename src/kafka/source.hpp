@@ -18,6 +18,7 @@ class KafkaSource final : public Source {
         int queued_kbytes = 32'768;
         std::size_t batch = 500;       ///< records of one Fetched
         Millis commit_timeout{1'500};  ///< of the last commit before partitions are given up
+        Millis commit_again{1'000};    ///< how long a commit that failed rests
     };
 
     KafkaSource(boost::asio::any_io_executor executor, const KafkaSettings& settings, std::string group,

@@ -180,10 +180,10 @@ struct KafkaSource::Impl {
                 asked.erase(newest);
             } else {
                 failed.insert(it.partition);
+                commit_again = std::chrono::steady_clock::now() + limits.commit_again;
             }
         }
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR__NO_OFFSET) return;
-        commit_again = std::chrono::steady_clock::now() + limits.commit_again;
         rdkafka::count_problem(error);
         log_warn("kafka.commit", {{"topic", topic}, {"code", rd_kafka_err2name(error)}});
     }

@@ -198,8 +198,9 @@ class SimRelayStore final : public RelayStore {
             co_return wait;
         }
         const bool granted = granted_.contains(reply);
+        const std::string point = admitted ? "claim_reply" : "ask_for_reply";  // only the one makes an intent
         SimDatabase::Claimed claimed =
-            co_await session_.transact("claim_reply", [=, &database = session_.database, process = process_] {
+            co_await session_.transact(point, [=, &database = session_.database, process = process_] {
                 return database.claim_reply(tenant, reply, process, granted, admitted, now);
             });
         if (claimed.claim.state == ReplyClaim::State::send) {

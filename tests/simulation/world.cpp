@@ -232,10 +232,8 @@ void SimWorld::expel(const std::string& stage, Millis delay) {
 }
 
 void SimWorld::settled(const Settlement& it) {
-    if (trace.keeps_lines()) {
-        trace.tell(0, "{} settled {}:{} and {} more: {} {}", it.stage.name, it.records.front().partition,
-                   it.records.front().offset.value, it.records.size() - 1, it.outcome, it.reason);
-    }
+    trace.tell(0, "{} settled {}:{} and {} more: {} {}", it.stage.name, it.records.front().partition,
+               it.records.front().offset.value, it.records.size() - 1, it.outcome, it.reason);
     if (it.stage.input == timers_input) return;
     for (const auto& record : it.records) log.finished(it.stage.group, record.partition, record.offset);
 }

@@ -70,7 +70,8 @@ int pause(const Commands& commands, const PauseOptions& options) {
 }
 
 int resume(const Commands& commands, const PauseOptions& options) {
-    const StageSpec& stage = find_stage(commands.pipelines(), options);
+    const auto pipelines = commands.pipelines();  // `stage` is one of theirs
+    const StageSpec& stage = find_stage(pipelines, options);
     const auto book = commands.backend().pauses(commands.config());
     if (!book->resume(stage.name, stage.input, options.shop)) {
         fmt::print(stderr, "{}{} was not paused\n", stage.name,

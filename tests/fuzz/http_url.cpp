@@ -1,5 +1,7 @@
 #include "http/url.hpp"
 
+#include <algorithm>
+
 #include "http/address_guard.hpp"
 #include "tests/fuzz/target.hpp"
 
@@ -23,6 +25,15 @@ bool internal(const boost::asio::ip::address& address) {
            (b[0] == 0x20 && b[1] == 0x02);
 }
 
+/// What stands between // and the path, in lower case and without its port.
+std::string host_in(std::string_view text) {
+    const auto start = text.find("//") + 2;
+    std::string host(text.substr(start, text.find_first_of("/?#", start) - start));
+    host.resize(std::min(host.find(':'), host.size()));
+    for (auto& c : host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return host;
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -39,6 +50,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
 
     const bool v6 = origin.host.find(':') != std::string::npos;
     const std::string host = v6 ? "[" + origin.host + "]" : origin.host;
+    if (!v6) require(host_in(text_of(data, size)) == host, "a host is all of it");
     const auto again =
         parse_url((origin.tls ? "https://" : "http://") + host + ":" + origin.port + url->target);
     require(again && again->origin == origin && again->target == url->target, "a URL is itself");

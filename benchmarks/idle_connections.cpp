@@ -91,6 +91,6 @@ int main() {
     setrlimit(RLIMIT_NOFILE, &files);
     measure("fresh, never said anything", "");
     measure("idle after a GET", "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    measure("idle after a POST of 1 MiB",
-            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + std::string(1 << 20, 'x'));
+    measure("idle after a POST of 128 KiB",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 131072\r\n\r\n" + std::string(128 << 10, 'x'));
 }

@@ -9,6 +9,7 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -31,8 +32,8 @@ double resident_mib() {
     return static_cast<double>(pages) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
-/// Opens the connections, uses each once where a request is given, holds them until the pipe closes.
-[[noreturn]] void crowd(std::uint16_t port, int until, const std::string& request) {
+/// Opens the connections, uses each once where a request is given, holds them until it is killed.
+[[noreturn]] void crowd(std::uint16_t port, const std::string& request) {
     asio::io_context io;
     std::vector<tcp::socket> sockets;
     std::string answer;
@@ -43,10 +44,7 @@ double resident_mib() {
         asio::read_until(sockets.back(), asio::dynamic_buffer(answer), "done");
         answer.clear();
     }
-    char end = 0;
-    while (::read(until, &end, 1) > 0) {
-    }
-    ::_exit(0);
+    while (true) ::pause();
 }
 
 void measure(const char* what, const std::string& request) {
@@ -58,14 +56,8 @@ void measure(const char* what, const std::string& request) {
     });
     server.listen("127.0.0.1", 0);
     const auto before = resident_mib();
-    int hold[2];
-    if (::pipe(hold) != 0) std::exit(1);
     const pid_t clients = ::fork();
-    if (clients == 0) {
-        ::close(hold[1]);
-        crowd(server.port(), hold[0], request);
-    }
-    ::close(hold[0]);
+    if (clients == 0) crowd(server.port(), request);
     const auto started = Clock::now();
     const auto done = [&] {
         return server.connections() == connections && (request.empty() || handled == connections);
@@ -77,7 +69,7 @@ void measure(const char* what, const std::string& request) {
     const auto after = resident_mib();
     std::printf("%-34s %6zu connections in %4.1f s, RSS %6.1f MiB -> %6.1f MiB, %5.2f KiB each\n", what,
                 server.connections(), seconds, before, after, (after - before) * 1024 / connections);
-    ::close(hold[1]);
+    ::kill(clients, SIGKILL);
     ::waitpid(clients, nullptr, 0);
     while (server.connections() > 0) io.run_one_for(std::chrono::milliseconds(10));
 }

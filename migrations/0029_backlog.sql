@@ -2,10 +2,10 @@
 
 CREATE INDEX deliveries_unknown ON deliveries (at) WHERE status = 'unknown';
 
-GRANT SELECT (stage) ON dead_letters TO relevo_router;
+GRANT SELECT (stage, status) ON dead_letters TO relevo_router;
 GRANT SELECT (status, created_at) ON turns TO relevo_router;
 GRANT SELECT (status) ON deliveries TO relevo_router;
-CREATE POLICY router_counts ON dead_letters FOR SELECT TO relevo_router USING (true);
+CREATE POLICY router_counts ON dead_letters FOR SELECT TO relevo_router USING (status = 'dead');
 CREATE POLICY router_counts ON turns FOR SELECT TO relevo_router USING (status = 'open');
 CREATE POLICY router_counts ON deliveries FOR SELECT TO relevo_router USING (status = 'unknown');
 
@@ -13,7 +13,8 @@ CREATE FUNCTION count_backlog(moment timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT jsonb_build_object(
         'dead_letters', (SELECT coalesce(jsonb_agg(jsonb_build_object('stage', stage, 'count', letters)), '[]')
-                         FROM (SELECT d.stage, count(*) AS letters FROM dead_letters AS d GROUP BY d.stage) AS of_stages),
+                         FROM (SELECT d.stage, count(*) AS letters FROM dead_letters AS d
+                               WHERE d.status = 'dead' GROUP BY d.stage) AS of_stages),
         'due_timers', count(t.id), 'longest_due_ms', coalesce(to_millis(moment) - to_millis(min(t.due_at)), 0),
         'open_turns', (SELECT count(*) FROM turns AS o WHERE o.status = 'open'),
         'longest_open_ms', (SELECT coalesce(greatest(to_millis(moment) - to_millis(min(o.created_at)), 0), 0)

@@ -188,7 +188,7 @@ WaitingFacts read_waiting_facts(const Secret& operator_url) {
         WaitingFacts facts;
         facts.role = role_facts(work);
         for (const auto& [stage, count] : work.query<std::string, std::int64_t>(
-                 "SELECT stage, count(*) FROM dead_letters GROUP BY stage")) {
+                 "SELECT stage, count(*) FROM dead_letters WHERE status = 'dead' GROUP BY stage")) {
             facts.dead_letters[stage] = count;
         }
         const auto [overdue, longest] = work.query1<std::int64_t, std::int64_t>(

@@ -47,4 +47,8 @@ TEST_CASE("the backlog is counted over all shops, and only what waits") {
     CHECK(backlog.open_turns == 1);
     CHECK(backlog.longest_open == Millis{24'000});
     CHECK(backlog.unknown_deliveries == 1);
+
+    // what was redriven or given up waits for nobody
+    fixture.test.query("UPDATE dead_letters SET status = 'redriven' WHERE stage = 'infer' RETURNING 1");
+    CHECK(run(store->read(at(40))).dead_letters == std::map<std::string, std::int64_t>{{"retrieve", 2}});
 }

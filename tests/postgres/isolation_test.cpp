@@ -184,16 +184,22 @@ TEST_CASE("an operator reads what became of every shop's messages, changes nothi
                                "text FROM chunks", "snapshot FROM agent_versions", "name FROM contacts"}) {
         CAPTURE(secret);
         CHECK_THROWS_AS(work.exec(std::string("SELECT ") + secret), pqxx::insufficient_privilege);
+    }
+    // a replay's role: agents as they were, and the keys of the models only
+    for (const auto* secret : {"key FROM endpoints", "text FROM chunks", "name FROM contacts"}) {
+        CAPTURE(secret);
         CHECK_THROWS_AS(text_work.exec(std::string("SELECT ") + secret), pqxx::insufficient_privilege);
     }
     CHECK_THROWS_AS(text_work.exec("UPDATE timers SET due_at = now()"), pqxx::insufficient_privilege);
     // every column of the tables that it reads is one that it was given or one of those words
     CHECK(fixture.test.query(
-              "SELECT string_agg(c.table_name || '.' || c.column_name, ' ' ORDER BY c.table_name || '.' || c.column_name) "
+              "SELECT string_agg(c.table_name || '.' || c.column_name, ' ' ORDER BY c.table_name || '.' || "
+              "c.column_name) "
               "FROM information_schema.columns AS c "
               "WHERE c.table_schema = 'public' AND c.table_name IN ('messages', 'replies', 'steps', "
               "'tool_calls', 'archive', 'timers', 'dead_letters') "
-              "AND NOT has_column_privilege('relevo_operator', c.table_name::text, c.column_name::text, 'SELECT')") ==
+              "AND NOT has_column_privilege('relevo_operator', c.table_name::text, c.column_name::text, "
+              "'SELECT')") ==
           "archive.raw dead_letters.original dead_letters.value messages.metadata messages.text replies.text "
           "steps.request steps.response timers.value tool_calls.arguments tool_calls.result");
     CHECK(fixture.test.query("SELECT DISTINCT privilege_type FROM information_schema.column_privileges "
@@ -242,7 +248,7 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
               "SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name) "
               "FROM information_schema.role_column_grants WHERE grantee = 'relevo_router' "
               "AND table_name IN ('dead_letters', 'turns', 'deliveries')") ==
-          "dead_letters.stage deliveries.status turns.created_at turns.status");
+          "dead_letters.stage dead_letters.status deliveries.status turns.created_at turns.status");
 }
 
 TEST_CASE("views that could read as their owner do not exist") {

@@ -9,17 +9,23 @@ namespace relevo {
 // lists with a migrated database.
 
 /// The functions that cross tenants, relevo_router's.
-inline constexpr std::array<std::string_view, 9> definer_functions{
-    "count_backlog", "count_due_timers", "find_endpoint",   "lease_timers",  "list_endpoints",
-    "list_tenants",  "register_tenant",  "resolve_account", "resolve_owner",
+inline constexpr std::array<std::string_view, 10> definer_functions{
+    "count_backlog", "count_due_timers", "find_endpoint",   "lease_timers",    "list_endpoints",
+    "list_pauses",   "list_tenants",     "register_tenant", "resolve_account", "resolve_owner",
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 14> made_indexes{
+inline constexpr std::array<std::string_view, 21> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "chunks_of_source",
     "dead_letters_at_idx",
+    "dead_letters_of_account",
+    "dead_letters_of_contact",
+    "dead_letters_of_event",
+    "dead_letters_of_key",
+    "dead_letters_of_record",
+    "dead_letters_open",
     "deliveries_by_provider",
     "deliveries_unknown",
     "endpoints_tenant_id_channel_idx",
@@ -29,6 +35,7 @@ inline constexpr std::array<std::string_view, 14> made_indexes{
     "replies_of_turn",
     "replies_open",
     "timers_due",
+    "timers_of_key",
     "turns_open",
 };
 

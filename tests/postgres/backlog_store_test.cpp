@@ -40,6 +40,11 @@ TEST_CASE("the backlog is counted over all shops, and only what waits") {
                               {Sent::State::unknown, {}, {Fault::permanent, "whatsapp.no_answer", "?"}}, {},
                               at(3)));
 
+    fixture.test.query(
+        "INSERT INTO dead_letters (stage, topic, partition, record_offset, record_key, value, headers, "
+        "code, text, attempts, status) VALUES ('infer', 'gone', 0, 1, 'k', '{}', '{}', 'a.b', 'c', 1, "
+        "'redriven'), ('relay', 'gone', 0, 2, 'k', '{}', '{}', 'a.b', 'c', 1, 'dropped')");
+
     const auto backlog = run(store->read(at(40)));
     CHECK(backlog.dead_letters == std::map<std::string, std::int64_t>{{"infer", 1}, {"retrieve", 2}});
     CHECK(backlog.due_timers == 1);

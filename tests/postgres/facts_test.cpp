@@ -129,6 +129,10 @@ TEST_CASE("what waits for an operator is counted over all shops") {
         run(letters->bury({letter}));
         run(timers->park({at(0), {"turns.ready", key, "{}", {}}}));
     }
+    fixture.test.query(
+        "INSERT INTO dead_letters (stage, topic, partition, record_offset, record_key, value, headers, "
+        "code, text, attempts, status) VALUES ('retrieve', 'gone', 0, 1, 'k', '{}', '{}', 'a.b', 'c', 1, "
+        "'dropped')");
     const auto facts = read_waiting_facts(Secret(fixture.test.operator_url()));
     CHECK(facts.role.name == "relevo_operator");
     CHECK(facts.dead_letters == std::map<std::string, std::int64_t>{{"retrieve", 2}});

@@ -115,7 +115,7 @@ Findings retention(const ClusterFacts& cluster, const Setting& setting) {
                 wrong(fmt::format("topic {} has retention.bytes={}: a burst deletes what nobody has read",
                                   topic->name, *bytes),
                       fmt::format("kafka-configs.sh --alter --topic {} --delete-config retention.bytes",
-                                  topic->name)));
+                                  setting.config.kafka_prefix + topic->name)));
         }
     }
     return or_all_well(std::move(findings),
@@ -161,18 +161,21 @@ Findings replication(const ClusterFacts& cluster, const Setting& setting) {
                                        "see that all brokers run and keep up"));
         }
         const auto least = number_of(topic.settings, "min.insync.replicas").value_or(1);
+        const std::string repair =
+            fmt::format("kafka-configs.sh --alter --topic {} --add-config min.insync.replicas={}",
+                        setting.config.kafka_prefix + topic.name, topic.replicas >= 3 ? 2 : 1);
         if (least > topic.replicas) {
             findings.push_back(
                 wrong(fmt::format("topic {} has min.insync.replicas={} and {} copies: it takes no "
                                   "record",
                                   topic.name, least, topic.replicas),
-                      std::string(apply_topics)));
+                      repair));
         } else if (topic.replicas >= 3 && least < 2) {
             findings.push_back(
                 wrong(fmt::format("topic {} has min.insync.replicas={}: what was acknowledged may be "
                                   "on one broker alone",
                                   topic.name, least),
-                      std::string(apply_topics)));
+                      repair));
         }
     }
     for (const auto& [id, settings] : cluster.brokers) {

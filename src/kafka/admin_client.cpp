@@ -38,16 +38,10 @@ void check(rd_kafka_resp_err_t code, const std::string& what) {
                    fmt::format("{}: {}", what, rd_kafka_err2str(code))});
 }
 
-AdminClient::AdminClient(KafkaSettings given, Millis given_deadline)
-    : settings(std::move(given)), deadline(given_deadline) {
-    connect();
-}
-
-void AdminClient::connect() {
-    queue.reset();
-    client = make_client(RD_KAFKA_PRODUCER, make_conf(settings, {}));
-    queue.reset(rd_kafka_queue_new(client.get()));
-}
+AdminClient::AdminClient(const KafkaSettings& settings, const Millis& given)
+    : deadline(given),
+      client(make_client(RD_KAFKA_PRODUCER, make_conf(settings, {}))),
+      queue(rd_kafka_queue_new(client.get())) {}
 
 AdminOptions AdminClient::options(rd_kafka_admin_op_t operation) const {
     AdminOptions made(rd_kafka_AdminOptions_new(client.get(), operation));

@@ -15,22 +15,20 @@ using ConfigResource = std::unique_ptr<rd_kafka_ConfigResource_t, Destroy<rd_kaf
 /// `what` was being done.
 void check(rd_kafka_resp_err_t code, const std::string& what);
 
-/// A client that puts questions to the cluster, one after the other; each blocks for `deadline` at most.
+/// A client that puts questions to the cluster, one after the other; each blocks for `deadline` at most,
+/// which outlives it and may change.
 class AdminClient {
   public:
-    AdminClient(KafkaSettings given, Millis given_deadline);
+    AdminClient(const KafkaSettings& settings, const Millis& given);
 
-    /// Begins anew with a client that knows nothing yet.
-    void connect();
     int millis() const { return static_cast<int>(deadline.count()); }
     AdminOptions options(rd_kafka_admin_op_t operation) const;
     /// Of the request that was made last, on `queue`.
     Event answer(const std::string& what);
 
-    KafkaSettings settings;
+    const Millis& deadline;
     Client client;
     Queue queue;
-    Millis deadline;
 };
 
 }  // namespace relevo::rdkafka

@@ -2,23 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <set>
 #include <utility>
 
-#include "kafka/client.hpp"
+#include "kafka/admin_client.hpp"
 
 namespace relevo {
 namespace {
 
+using rdkafka::check;
+using rdkafka::ConfigResource;
 using rdkafka::Destroy;
 using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_destroy>>;
-using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, Destroy<rd_kafka_AdminOptions_destroy>>;
 using AlterOffsets = std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t,
                                      Destroy<rd_kafka_AlterConsumerGroupOffsets_destroy>>;
 using ListOffsetsOf =
     std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, Destroy<rd_kafka_ListConsumerGroupOffsets_destroy>>;
-
-using ConfigResource = std::unique_ptr<rd_kafka_ConfigResource_t, Destroy<rd_kafka_ConfigResource_destroy>>;
 
 std::map<const char*, std::string> topic_settings(const TopicSpec& spec) {
     return {{"message.timestamp.type", "LogAppendTime"},
@@ -27,64 +25,10 @@ std::map<const char*, std::string> topic_settings(const TopicSpec& spec) {
             {"max.message.bytes", std::to_string(spec.max_message_bytes)}};
 }
 
-// What asking again cannot mend. Everything else passes: a broker that is away, a topic that was just made
-// and that not every broker has heard of, a coordinator that moves.
-bool is_final(rd_kafka_resp_err_t code) {
-    static const std::set<rd_kafka_resp_err_t> final_ones{RD_KAFKA_RESP_ERR__AUTHENTICATION,
-                                                          RD_KAFKA_RESP_ERR__INVALID_ARG,
-                                                          RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED,
-                                                          RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE,
-                                                          RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
-                                                          RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
-                                                          RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
-                                                          RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
-                                                          RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
-                                                          RD_KAFKA_RESP_ERR_INVALID_PARTITIONS,
-                                                          RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
-                                                          RD_KAFKA_RESP_ERR_INVALID_CONFIG,
-                                                          RD_KAFKA_RESP_ERR_INVALID_REQUEST,
-                                                          RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION,
-                                                          RD_KAFKA_RESP_ERR_POLICY_VIOLATION};
-    return final_ones.contains(code);
-}
-
-void check(rd_kafka_resp_err_t code, const std::string& what) {
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    const bool refused = is_final(code);
-    throw Failure({refused ? Fault::permanent : Fault::transient,
-                   refused ? "kafka.refused" : "kafka.unavailable",
-                   fmt::format("{}: {}", what, rd_kafka_err2str(code))});
-}
-
 }  // namespace
 
-struct AdminRequests::Handles {
-    Handles(const KafkaSettings& settings, const Millis& given)
-        : deadline(given), client(rdkafka::make_client(RD_KAFKA_PRODUCER, rdkafka::make_conf(settings, {}))) {
-        queue.reset(rd_kafka_queue_new(client.get()));
-    }
-
-    int millis() const { return static_cast<int>(deadline.count()); }
-
-    AdminOptions options(rd_kafka_admin_op_t operation) const {
-        AdminOptions made(rd_kafka_AdminOptions_new(client.get(), operation));
-        rd_kafka_AdminOptions_set_request_timeout(made.get(), millis(), nullptr, 0);
-        return made;
-    }
-
-    rdkafka::Event answer(const std::string& what) {
-        // The library answers by itself when the time is over. Whoever went away before that would leave its
-        // answer to the next question.
-        constexpr int grace_ms = 5'000;
-        rdkafka::Event event(rd_kafka_queue_poll(queue.get(), millis() + grace_ms));
-        if (!event) check(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
-        check(rd_kafka_event_error(event.get()), what);
-        return event;
-    }
-
-    const Millis& deadline;
-    rdkafka::Client client;
-    rdkafka::Queue queue;
+struct AdminRequests::Handles : rdkafka::AdminClient {
+    using AdminClient::AdminClient;
 };
 
 AdminRequests::AdminRequests(KafkaSettings given, Millis given_deadline)
@@ -130,6 +74,8 @@ void AdminRequests::create(const TopicSpec& spec, int replication) {
     for (const auto& [name, value] : topic_settings(spec)) {
         rd_kafka_NewTopic_set_config(topic.get(), name, value.c_str());
     }
+    // What is acknowledged is then on two brokers, and one of three may be away.
+    if (replication >= 3) rd_kafka_NewTopic_set_config(topic.get(), "min.insync.replicas", "2");
     rd_kafka_NewTopic_t* list[] = {topic.get()};
     const auto given = handles_->options(RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_AdminOptions_set_operation_timeout(given.get(), handles_->millis(), nullptr, 0);

@@ -53,11 +53,11 @@ TopicFacts topic_facts(AdminClient& requests, const std::string& name,
 }
 
 // Milliseconds since 1970 of the topic's newest record; -1: it has none.
-std::int64_t newest_record(AdminClient& requests, const TopicFacts& topic) {
+std::int64_t newest_record(AdminClient& requests, const TopicFacts& topic, const std::string& in_cluster) {
     rdkafka::Partitions list(rd_kafka_topic_partition_list_new(topic.partitions));
     for (int i = 0; i < topic.partitions; ++i) {
-        rd_kafka_topic_partition_list_add(list.get(), requests.settings.in_cluster(topic.name).c_str(), i)
-            ->offset = RD_KAFKA_OFFSET_SPEC_MAX_TIMESTAMP;
+        rd_kafka_topic_partition_list_add(list.get(), in_cluster.c_str(), i)->offset =
+            RD_KAFKA_OFFSET_SPEC_MAX_TIMESTAMP;
     }
     const auto options = requests.options(RD_KAFKA_ADMIN_OP_LISTOFFSETS);
     rd_kafka_ListOffsets(requests.client.get(), list.get(), options.get(), requests.queue.get());
@@ -95,7 +95,7 @@ ClusterFacts read_cluster_facts(const KafkaSettings& settings, const std::vector
         if (name == topics.end()) continue;
         facts.topics.push_back(topic_facts(requests, *name, topic));
         if (facts.topics.back().leaderless == 0) {
-            newest = std::max(newest, newest_record(requests, facts.topics.back()));
+            newest = std::max(newest, newest_record(requests, facts.topics.back(), topic.topic));
         }
     }
     const auto now = std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch());

@@ -21,6 +21,7 @@ bool Chaos::over() const {
 }
 
 std::set<std::string> Chaos::missing() const {
+    if (!plan_.each_point) return {};
     std::set<std::string> names(crash_points().begin(), crash_points().end());
     std::erase_if(names, [this](const auto& name) { return blows_.points.contains(name); });
     return names;
@@ -109,11 +110,19 @@ void Chaos::arm_one(Fleet& fleet, std::size_t place) {
     next_points_.pop_back();
 }
 
+// A busy machine may need more than one attempt to bring a server up again.
 Task<void> Chaos::execute(std::string command, int& count) {
-    const int status = co_await asio::co_spawn(
-        blocking_, [command]() -> Task<int> { co_return std::system(command.c_str()); }, asio::use_awaitable);
-    if (status != 0) throw Failure({Fault::permanent, "prove.restart_failed", "this failed: " + command});
-    ++count;
+    constexpr int attempts = 5;
+    for (int attempt = 1; attempt <= attempts; ++attempt) {
+        const int status = co_await asio::co_spawn(
+            blocking_, [command]() -> Task<int> { co_return std::system(command.c_str()); },
+            asio::use_awaitable);
+        if (status == 0) {
+            ++count;
+            co_return;
+        }
+    }
+    throw Failure({Fault::permanent, "prove.restart_failed", "this failed: " + command});
 }
 
 }  // namespace relevo::faults

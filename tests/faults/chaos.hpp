@@ -52,6 +52,8 @@ class Chaos {
     void stop() { stopping_ = true; }
     void died(const Fleet::Death& death);
     const Blows& blows() const { return blows_; }
+    /// Points that nobody came to, where each was to be visited.
+    std::set<std::string> missing() const;
 
   private:
     bool over() const;
@@ -59,7 +61,6 @@ class Chaos {
     Task<void> visit_points(Fleet& fleet);
     void arm_one(Fleet& fleet, std::size_t place);
     Task<void> execute(std::string command, int& count);
-    std::set<std::string> missing() const;
 
     Plan plan_;
     SystemClock clock_;

@@ -120,8 +120,10 @@ void Fleet::bury(std::size_t place, int status) {
     char name[128];
     const auto size = ::read(worker.words, name, sizeof name);  // its end is closed: never waits
     if (size > 1) death.point.assign(name, static_cast<std::size_t>(size) - 1);
-    death.asked = worker.leaving && WIFEXITED(status);
-    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
+    // A worker that has only just begun has no handler for SIGTERM yet.
+    const bool terminated = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+    death.asked = worker.leaving && (WIFEXITED(status) || terminated);
+    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && !death.asked) {
         death.crash = fmt::format("signal {}", WTERMSIG(status));
     } else if (WIFEXITED(status) && !death.asked) {
         death.exit = WEXITSTATUS(status);

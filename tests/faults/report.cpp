@@ -55,8 +55,11 @@ void print_text(const Report& report) {
     line("reordered", books.reordered);
     for (const auto& finding : books.findings) fmt::print("{}\n", finding);
     for (const auto& crash : blows.crashes) fmt::print("{}\n", crash);
+    for (const auto& point : report.missed) fmt::print("nobody came to {}\n", point);
     if (!report.settled) fmt::print("something was still to be done when the patience was over\n");
-    fmt::print("\n{}\n", report.passed() ? "the books balance" : "THE BOOKS DO NOT BALANCE");
+    fmt::print("\n{}\n", !books.balance()  ? "THE BOOKS DO NOT BALANCE"
+                         : report.passed() ? "the books balance"
+                                           : "the books balance, and something else is wrong: see above");
 }
 
 std::string counts_json(const std::map<std::string, std::int64_t>& counts) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "tests/faults/books.hpp"
@@ -38,7 +39,8 @@ struct Report {
     std::int64_t retried = 0;  ///< webhooks that had to be sent again
     bool settled = false;      ///< nothing was left to do at the end
     Millis took{0};
-    bool passed() const { return settled && books.balance() && blows.crashes.empty(); }
+    std::set<std::string> missed;  ///< points that should have been visited
+    bool passed() const { return settled && books.balance() && blows.crashes.empty() && missed.empty(); }
 };
 
 /// To standard output.

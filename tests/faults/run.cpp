@@ -17,7 +17,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr Millis table_every{5'000};
-constexpr Millis settles_within{12 * 60'000};  // a lost nudge stops nobody for longer than ten minutes
+// Without any progress: a lost nudge stops nobody for longer than ten minutes. A backlog takes its time, at
+// one bubble in four seconds for each conversation.
+constexpr Millis patience{12 * 60'000};
 constexpr Millis looks_every{1'000};
 
 class Run {
@@ -104,6 +106,7 @@ class Run {
             report_.books = balance(customers_->said(), provider_.bubbles(), rows);
         }
         report_.blows = chaos_.blows();
+        report_.missed = chaos_.missing();
         report_.plan = settings_.plan;
         report_.seed = settings_.seed;
         report_.retried = customers_->retried();
@@ -115,10 +118,16 @@ class Run {
 
     // Everything that was begun is ended: twice in a row, because a record is nowhere for a moment.
     Task<bool> settle() {
-        const SysTime until = clock_.now() + settles_within;
+        SysTime until = clock_.now() + patience;
+        Progress before;
         int quiet = 0;
         while (!interrupted_ && clock_.now() < until) {
             const auto progress = co_await look();
+            if (progress && progress->pending_bubbles + progress->unclaimed + progress->open_turns !=
+                                before.pending_bubbles + before.unclaimed + before.open_turns) {
+                before = *progress;
+                until = clock_.now() + patience;
+            }
             quiet = customers_->quiet() && progress && progress->settled() ? quiet + 1 : 0;
             if (quiet == 3) co_return true;
             co_await clock_.sleep_until(clock_.now() + looks_every);

@@ -32,7 +32,8 @@ GRANT EXECUTE ON FUNCTION list_pauses TO relevo_app;
 CREATE FUNCTION op_list_pauses(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_agg(jsonb_build_object(
         'stage', p.stage, 'tenant', coalesce(p.tenant_id, 0), 'shop', coalesce(t.slug, ''), 'by', p.paused_by,
-        'reason', p.reason, 'since', to_millis(p.at))), '[]')
+        'reason', p.reason, 'since', to_millis(p.at))
+        ORDER BY p.at, p.stage, p.tenant_id NULLS FIRST), '[]')
     FROM list_pauses() AS p LEFT JOIN list_tenants() AS t ON t.id = p.tenant_id
 $$;
 

@@ -139,6 +139,10 @@ class SimDatabase {
 
     std::int64_t transaction = 0;  ///< the number of the one that runs
     SysTime moment{};              ///< when it does, by no process's clock
+    void begin(SysTime now) {
+        ++transaction;
+        moment = now;
+    }
     /// The customer of a channel that shows the rows sees this one now.
     std::function<void(const SimConversation& conversation, const SimReply& reply)> shown;
     std::vector<Account> accounts;
@@ -148,7 +152,7 @@ class SimDatabase {
     std::int64_t last_timer_life = 0;
     std::map<std::tuple<std::string, std::string, std::int32_t, std::int64_t>, DeadLetter> dead_letters;
     Millis spacing{4'000};
-    std::set<std::string> limited;    ///< channels whose bubbles must be admitted
+    std::set<std::string> limited;           ///< channels whose bubbles must be admitted
     std::map<std::string, Millis> spacings;  ///< of channels that have another one
     std::set<std::string> resending;  ///< channels on which a bubble of which nothing is known is sent again
 

@@ -27,8 +27,7 @@ class Session {
         co_await SimLoop::wait([&](SimLoop::Wake wake) {
             clock.at(done, [&clock, &its = database, faults = faults_, result, wake, told,
                             name = std::move(name), work = std::move(work)] {
-                ++its.transaction;
-                its.moment = clock.now();
+                its.begin(clock.now());
                 faults->trace.tell(faults->process, "{}", name);
                 *result = work();
                 if (!faults->dies_at(name + ".committed")) clock.at(told, wake);

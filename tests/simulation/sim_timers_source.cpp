@@ -28,7 +28,7 @@ Task<SourceEvent> SimTimersSource::next(bool want_records, Millis wait) {
     for (auto& [id, row] : database_.timers) {
         if (!want_records || row.timer.due > now || row.leased_until > now) continue;
         if (faults_->happens(faults_->rates().store_refuses)) continue;
-        ++database_.transaction;
+        database_.begin(now);
         row.leased_until = now + lease;
         const Record& record = row.timer.record;
         auto owner = std::make_shared<TimerRow>(TimerRow{record, encode_timer(record)});

@@ -125,8 +125,7 @@ TEST_CASE(
         it.world.write(it.shop, "ana", "hay alguien");
         it.world.run_for(Millis{moment});
         const auto before = it.world.provider.bubbles.size();
-        REQUIRE(
-            it.world.database.take_over({1}, it.world.conversation(it.shop, "ana"), it.world.clock.now()));
+        it.world.take_over(it.shop, "ana");
         it.world.reply_as_human(it.shop, "ana", "console-1", "soy Marta");
         it.world.write(it.shop, "ana", "por fin");
         CHECK(it.world.settle());
@@ -135,7 +134,7 @@ TEST_CASE(
         CHECK(bubbles.size() <= before + 2);
         CHECK(bubbles.back() == "soy Marta");
         // given back, the agent answers what comes now, and nothing of what the human saw
-        it.world.database.give_back({1}, it.world.conversation(it.shop, "ana"));
+        it.world.give_back(it.shop, "ana");
         it.world.write(it.shop, "ana", "y ahora");
         check_well(it.world);
         const auto all = texts(it.world.bubbles(it.shop, "ana"));

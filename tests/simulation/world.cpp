@@ -156,9 +156,20 @@ std::vector<SimBubble> SimWorld::bubbles(const Account& account, const std::stri
     return out;
 }
 
+void SimWorld::take_over(const Account& account, const std::string& who) {
+    database.begin(clock.now());
+    database.take_over(account.tenant, conversation(account, who), clock.now());
+}
+
+void SimWorld::give_back(const Account& account, const std::string& who) {
+    database.begin(clock.now());
+    database.give_back(account.tenant, conversation(account, who));
+}
+
 void SimWorld::reply_as_human(const Account& account, const std::string& who, const std::string& client_id,
                               const std::string& text) {
     const ConversationId id = conversation(account, who);
+    database.begin(clock.now());
     const auto reply = database.request_reply(account.tenant, id, client_id, text, clock.now());
     std::vector<Record> records;
     records.push_back(to_record(ReplyReady{account.tenant, id, reply.value(), std::nullopt}));

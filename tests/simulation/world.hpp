@@ -87,7 +87,9 @@ class SimWorld final : public Observer {
     SimConversation& row(const Account& account, const std::string& who);
     /// What reached this customer, oldest first.
     std::vector<SimBubble> bubbles(const Account& account, const std::string& who) const;
-    /// A human's bubble, from the shop's console.
+    // The human at the shop's console.
+    void take_over(const Account& account, const std::string& who);
+    void give_back(const Account& account, const std::string& who);
     void reply_as_human(const Account& account, const std::string& who, const std::string& client_id,
                         const std::string& text);
 

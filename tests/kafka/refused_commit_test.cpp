@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <librdkafka/rdkafka.h>
+// needs the one above
 #include <librdkafka/rdkafka_mock.h>
 
 #include <chrono>

@@ -42,7 +42,7 @@ async function leftovers() {
 
 describe('relevo prove', () => {
   it('dies at every crash point once, and nothing is lost, duplicated or reordered', { timeout: 900_000 }, async () => {
-    const [program, args] = prove('--each-point', '--minutes', '10', '--conversations', '40', '--json');
+    const [program, args] = prove('--each-point', '--minutes', '10', '--conversations', '150', '--json');
     const { stdout } = await run(program, args, { maxBuffer: 16 << 20 }).catch((failed) => failed);
     const report = JSON.parse(stdout);
     assert.deepEqual(report.findings, []);

@@ -36,8 +36,7 @@ void hurry(RunSettings& settings) {
                        .owner_steps_in = 0.02,
                        .is_refused = 0.05,
                        .says_twice = 0.1,
-                       .receipt_lost = 0.1,
-                       .pause_seconds = 4.0};
+                       .receipt_lost = 0.1};
     settings.moods.asks_for_a_break = 0.03;
 }
 

@@ -35,6 +35,8 @@ class Provider {
 
     std::uint16_t port() const { return server_.port(); }
     const std::vector<Bubble>& bubbles() const { return bubbles_; }
+    /// From now on all calls succeed, at once.
+    void calm() { moods_ = {0, 0, 0, 0, 0, 0, 0}; }
     Task<void> stop() { return server_.stop(Millis{100}); }
 
   private:

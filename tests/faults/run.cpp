@@ -99,6 +99,7 @@ class Run {
         phase_ = "settling";
         fleet_->disarm();
         customers_->stop();
+        provider_.calm();  // what is left depends on us alone
         report_.settled = co_await settle();
         if (!interrupted_) {
             Rows rows = co_await asio::co_spawn(

@@ -56,7 +56,9 @@ void check_replies(const SimWorld& world, const SimTenant& tenant, const SimConv
         const auto count = world.provider.count(id);
         const std::string what = fmt::format("'{}' of {}: ", reply.text, id.to_string());
         if (count > 1) out.push_back(fmt::format("{}sent {} times", what, count));
-        if (reply.status == Status::pending) out.push_back(what + "still pending");
+        // A human who was not told that it is taken knows that it may not be on its way.
+        if (reply.status == Status::pending && (reply.by_agent || world.promised.contains(id)))
+            out.push_back(what + "still pending");
         if (reply.status == Status::sent && count != 1) out.push_back(what + "noted as sent, and was not");
         if (reply.status == Status::dropped && count != 0) out.push_back(what + "dropped, and was sent");
         if (reply.status == Status::dropped && reply.reason != "human" && reply.reason != "superseded" &&

@@ -176,6 +176,7 @@ void SimWorld::reply_as_human(const Account& account, const std::string& who, co
     stamp_ingress(records, std::string(installation), new_traceparent(random), clock.now(),
                   pipeline.expires_after);
     log.append(std::move(records.front()));
+    promised.insert(reply.value());
 }
 
 // ---- the processes

@@ -100,6 +100,8 @@ class SimWorld final : public Observer {
                   const std::string& client_id = {}, const std::string& text = {});
     /// Everything that was said through `post_webhook` and `hear_visitor`.
     std::vector<SimSaid> said;
+    /// The human's bubbles of which the console was told that they are on their way.
+    std::set<ReplyId> promised;
 
     // The processes.
     void start();

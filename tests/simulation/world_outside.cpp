@@ -88,6 +88,9 @@ void SimWorld::ask_desk(SimDesk what, const Account& account, const std::string&
     webhook->send = [=](SimProcess& process, std::function<void(int)> answered) {
         process.handle_desk(what, account.tenant, id, client_id, text, std::move(answered));
     };
+    if (what == SimDesk::reply) {
+        webhook->accepted = [this, reply = requested_reply_id(id, client_id)] { promised.insert(reply); };
+    }
     ++under_way_;
     deliver(webhook);
 }

@@ -31,6 +31,16 @@ bool is_business_scoped(std::string_view id) {
     return id.size() > 3 && letter(id[0]) && letter(id[1]) && id[2] == '.';
 }
 
+// A number as short as it is written anywhere: mobile numbers of Argentina are written with and without a 9
+// after 54, those of Brazil with and without one after the area code. There a landline begins with 2 to 5 and
+// may differ from somebody's mobile number by that 9 alone.
+std::string short_number(std::string digits) {
+    if (digits.size() != 13) return digits;
+    if (digits.starts_with("549")) digits.erase(2, 1);
+    if (digits.starts_with("55") && digits[4] == '9' && digits[5] >= '6') digits.erase(4, 1);
+    return digits;
+}
+
 /// Whoever is at the other end.
 struct Person {
     std::string phone;
@@ -46,11 +56,13 @@ struct Person {
         if (phone.starts_with('+')) phone.erase(0, 1);
     }
 
-    // The phone number first: it is the name by which a contact from before 2026 is known.
+    // The phone number first: it is the name by which a contact from before 2026 is known. Its short form
+    // last: whoever is met under either is one person, and is answered where they wrote from.
     std::vector<Alias> aliases() const {
         std::vector<Alias> aliases;
         if (!phone.empty()) aliases.push_back({"wa_id", phone});
         if (!user.empty()) aliases.push_back({"wa_user", user});
+        if (const auto brief = short_number(phone); brief != phone) aliases.push_back({"wa_id", brief});
         return aliases;
     }
 };
@@ -72,20 +84,16 @@ Person find_person(const Change& change, JsonNode phone, JsonNode user_id) {
     return person;
 }
 
-// The digits that tell numbers apart: mobile numbers of Argentina are written with and without a 9 after 54,
-// those of Brazil with and without one after the area code.
-std::string canonical_number(std::string_view number) {
+std::string shortest(std::string_view number) {
     std::string digits;
     std::ranges::copy_if(number, std::back_inserter(digits), [](char c) { return c >= '0' && c <= '9'; });
-    if (digits.size() == 13 && digits.starts_with("549")) digits.erase(2, 1);
-    if (digits.size() == 13 && digits.starts_with("55") && digits[4] == '9') digits.erase(4, 1);
-    return digits;
+    return short_number(std::move(digits));
 }
 
 bool is_own_number(const Change& change, const std::string& from) {
     const JsonNode metadata = change.value["metadata"];
-    const std::string own = canonical_number(metadata["display_phone_number"].text());
-    return !from.empty() && (from == change.account || (!own.empty() && canonical_number(from) == own));
+    const std::string own = shortest(metadata["display_phone_number"].text());
+    return !from.empty() && (from == change.account || (!own.empty() && shortest(from) == own));
 }
 
 Inbound described(const Change& change, InboundKind kind, JsonNode message, std::string text) {
@@ -111,12 +119,11 @@ bool read_changed_number(const Change& change, JsonNode message, Parsed& out) {
     if (system["type"].text() != "user_changed_number") return false;
     const JsonNode former = message["from"].has_value() ? message["from"] : system["customer"];
     const JsonNode current = system["wa_id"].has_value() ? system["wa_id"] : system["new_wa_id"];
-    auto aliases = Person(identifier(former), {}).aliases();
+    const auto renamed_from = Person(identifier(former), {}).aliases();
     const auto renamed_to = Person(identifier(current), {}).aliases();
-    if (aliases.empty() || renamed_to.empty()) return false;
-    aliases.push_back(renamed_to.front());
+    if (renamed_from.empty() || renamed_to.empty()) return false;
     Inbound renamed = described(change, InboundKind::renamed, message, {});
-    renamed.aliases = std::move(aliases);
+    renamed.aliases = {renamed_from.front(), renamed_to.front()};
     out.inbound.push_back(std::move(renamed));
     return true;
 }

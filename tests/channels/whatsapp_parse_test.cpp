@@ -42,7 +42,8 @@ TEST_CASE("a text message names account, contact, time and words") {
     CHECK(message.kind == InboundKind::message);
     CHECK(message.account == shop_account);
     CHECK(message.event_id == "wamid.A1");
-    CHECK(message.aliases == std::vector<Alias>{{"wa_id", "5491155501234"}, {"wa_user", "AR.77"}});
+    CHECK(message.aliases ==
+          std::vector<Alias>{{"wa_id", "5491155501234"}, {"wa_user", "AR.77"}, {"wa_id", "541155501234"}});
     CHECK(message.name == "Lucía");
     CHECK(message.type == "text");
     CHECK(message.text == "Hola, ¿tienen puntas?");

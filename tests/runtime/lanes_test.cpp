@@ -82,7 +82,7 @@ TEST_CASE("abandoned work is not settled, and its lane goes on") {
     CHECK(it.lanes.take());
 }
 
-TEST_CASE("incident 12: tenants take turns, however long one's line is") {
+TEST_CASE("tenants take turns, however long one's line is") {
     Fixture it(Lanes::Policy::one, {1, 1});
     for (int n = 0; n < 100; ++n) it.add("1:" + std::to_string(n));
     it.add("2:x");
@@ -97,7 +97,7 @@ TEST_CASE("incident 12: tenants take turns, however long one's line is") {
     CHECK(order == std::vector<std::string>{"1", "2", "3", "1", "1"});
 }
 
-TEST_CASE("incident 12: no tenant holds more than its share of the places") {
+TEST_CASE("no tenant holds more than its share of the places") {
     Fixture it(Lanes::Policy::one, {4, 2});
     for (int n = 0; n < 10; ++n) it.add("1:" + std::to_string(n));
     std::vector<Work> running;
@@ -201,7 +201,7 @@ TEST_CASE("a record that comes twice neither fills nor prolongs the window") {
     CHECK(it.committable() == Offset{21});
 }
 
-TEST_CASE("incident 3: the offsets of an open window stay uncommitted") {
+TEST_CASE("the offsets of an open window stay uncommitted") {
     Fixture it(Lanes::Policy::burst);
     it.add("1:a", 0);
     it.add("1:b", 17'000);
@@ -246,7 +246,7 @@ TEST_CASE("windows that close at the same moment close in the order of their key
     CHECK(order == "1:a1:b1:c1:d");
 }
 
-TEST_CASE("incident 17: what ends after its partition was revoked settles nothing") {
+TEST_CASE("what ends after its partition was revoked settles nothing") {
     Fixture it(Lanes::Policy::one);
     it.add("1:a");
     const auto old = it.lanes.take();

@@ -128,26 +128,6 @@ TEST_CASE("a handler that only waits for its next attempt does not delay a revoc
     CHECK(it.has("release"));
 }
 
-TEST_CASE("incident 17: a completion of an old assignment does nothing") {
-    Slow slow(Millis{10'000});
-    WorkerBench& it = slow.bench;
-    it.fetch({{"1:a", "x"}});
-    it.run_for(Millis{500});
-    it.source.push(Revoked{{0}, true});  // lost: somebody else has it already
-    it.run_for(Millis{500});
-    CHECK(it.has("release"));
-    it.source.push(Assigned{{0}});
-    it.next_offset = 0;
-    it.run_for(Millis{6'000});
-    it.fetch({{"1:a", "x"}});
-    it.run_for(Millis{9'000});
-    CHECK_FALSE(it.has("commit 0:1"));
-    CHECK(it.published.empty());
-    it.run_for(Millis{2'000});
-    CHECK(it.has("commit 0:1"));
-    CHECK(it.count("publish x") == 1);
-}
-
 TEST_CASE("other partitions go on while one is revoked") {
     Slow slow(Millis{1'000});
     WorkerBench& it = slow.bench;
@@ -161,71 +141,6 @@ TEST_CASE("other partitions go on while one is revoked") {
     CHECK(it.has("release 0:1"));
     CHECK(it.has("commit 1:1"));
     CHECK_FALSE(it.has("release 1:1"));
-}
-
-TEST_CASE("incident 18: at the cap no more records are taken until some are settled") {
-    StageSpec spec;
-    spec.limits.records = 10;
-    Slow slow(Millis{5'000}, spec);
-    WorkerBench& it = slow.bench;
-    for (int n = 0; n < 30; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
-    it.run_for(Millis{1'000});
-    CHECK(it.calls == 10);
-    CHECK(it.source.waiting() == 20);
-    it.run_for(Millis{5'000});
-    CHECK(it.calls == 20);
-    it.run_for(Millis{20'000});
-    CHECK(it.published.size() == 30);
-    CHECK(it.has("commit 0:30"));
-}
-
-TEST_CASE("incident 18: the size of what was taken is capped as well") {
-    StageSpec spec;
-    spec.limits.bytes = 1'000;
-    Slow slow(Millis{5'000}, spec);
-    WorkerBench& it = slow.bench;
-    for (int n = 0; n < 10; ++n) it.fetch({{"1:" + std::to_string(n), std::string(400, 'x')}});
-    it.run_for(Millis{1'000});
-    CHECK(it.calls == 3);
-}
-
-TEST_CASE("incident 18: windows that fill the cap are closed, the oldest first, so that the log moves on") {
-    StageSpec spec;
-    spec.lane = Lanes::Policy::burst;
-    spec.limits.records = 10;
-    Slow slow(Millis{10}, spec);
-    WorkerBench& it = slow.bench;
-    for (int n = 0; n < 30; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
-    it.run_for(Millis{15'000});  // less than any window lasts
-    CHECK(it.calls >= 20);
-    CHECK(it.source.waiting() == 0);
-    CHECK(it.journal[it.place("handle 0")] == "handle 0");
-    CHECK(it.place("handle 0") < it.place("handle 5"));
-}
-
-TEST_CASE("incident 16: a handler that hangs is cancelled and tried again") {
-    StageSpec spec;
-    spec.stuck_after = Millis{100'000};
-    WorkerBench it(
-        [&it](std::vector<std::string> values, int call) -> Task<Outcome> {
-            if (call == 1) co_await it.clock.sleep_until(it.clock.now() + Millis{1'000'000'000});
-            std::vector<Record> out;
-            out.push_back({"output", "key", values.front(), {}});
-            co_return Emit{std::move(out)};
-        },
-        spec);
-    it.fetch({{"1:a", "x"}, {"1:b", "y"}});
-    it.run_for(Millis{99'000});
-    CHECK(it.has("publish y"));
-    CHECK_FALSE(it.has("publish x"));
-    it.run_for(Millis{40'000});
-    CHECK(it.count("handle x") >= 1);
-    const bool handled = it.has("publish x") || !it.parked.empty();
-    CHECK(handled);
-    CHECK(it.has("commit 0:2"));
-    CHECK(it.metrics.text().find(R"(relevo_stuck_total{stage="test"} 1)") != std::string::npos);
-    CHECK(it.metrics.text().find(R"(relevo_errors_total{code="stage.stuck",stage="test"} 1)") !=
-          std::string::npos);
 }
 
 TEST_CASE("a worker that stops lets its handlers end and commits them") {

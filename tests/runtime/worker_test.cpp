@@ -217,43 +217,6 @@ TEST_CASE("a permanent fault lets the stage give up, then leaves a dead letter, 
     CHECK(it.settlements == Journal{"dead record.malformed"});
 }
 
-TEST_CASE("incident 19: a malformed record becomes a dead letter and the next of its lane goes on") {
-    WorkerBench it([](std::vector<std::string> values, int) -> Task<Outcome> {
-        if (values.front() == "bad") throw permanent();
-        co_return echo(values);
-    });
-    it.before_bury = [&]() -> Task<void> { co_await it.clock.sleep_until(it.clock.now() + Millis{2'000}); };
-    it.fetch({{"1:a", "bad"}, {"1:a", "good"}});
-    it.run_for(Millis{1'500});
-    CHECK_FALSE(it.has("commit 0:1"));
-    CHECK_FALSE(it.has("handle good"));
-    it.run_for(Millis{1'500});
-    CHECK(it.letters.size() == 1);
-    CHECK(it.has("publish good"));
-    CHECK(it.has("commit 0:2"));
-}
-
-TEST_CASE("incident 19: while no dead letter can be written nothing is committed") {
-    bool away = true;
-    WorkerBench it([](std::vector<std::string>, int) -> Task<Outcome> {
-        throw permanent();
-        co_return Emit{};
-    });
-    it.before_bury = [&]() -> Task<void> {
-        if (away) throw transient();
-        co_return;
-    };
-    it.fetch({{"1:a", "x"}});
-    it.run_for(Millis{200'000});
-    CHECK(it.calls == 1);
-    CHECK_FALSE(it.has("commit 0:1"));
-    CHECK(it.parked.empty());
-    away = false;
-    it.run_for(Millis{15'000});
-    CHECK(it.letters.size() == 1);
-    CHECK(it.has("commit 0:1"));
-}
-
 TEST_CASE("a defect in a stage is a dead letter, not the end of the worker") {
     WorkerBench it([](std::vector<std::string> values, int) -> Task<Outcome> {
         if (values.front() == "bad") throw std::out_of_range("at");

@@ -27,19 +27,6 @@ std::size_t unknown_replies(const SimWorld& world) {
 
 }  // namespace
 
-TEST_CASE("incident 3: a window that was open when the process died is rebuilt from the log") {
-    SimWorld world({});
-    const Account shop = world.add_shop(1, "shop", window);
-    world.start();
-    world.write(shop, "ana", "hola");
-    world.write(shop, "ana", "tienen puntas");
-    world.run_for(Millis{1'500});
-    world.kill(0);
-    check_well(world);
-    CHECK(world.row(shop, "ana").turns.size() == 1);
-    CHECK(world.provider.bubbles.size() == 4);
-}
-
 TEST_CASE("a process may die at any point of a message's way: the customer gets every bubble once") {
     for (const std::string point : {"find_account.before",
                                     "store_message.before",
@@ -84,45 +71,6 @@ TEST_CASE("a process may die at any point of a message's way: the customer gets 
     }
 }
 
-TEST_CASE(
-    "incident 8: a bubble in flight when the process died is never sent again: without a receipt it is "
-    "unknown") {
-    // the second bubble of three
-    for (const auto& [point, nth] : std::vector<std::pair<std::string, int>>{{"claim_reply.committed", 2},
-                                                                             {"send.before", 2},
-                                                                             {"send.accepted", 2},
-                                                                             {"finish_reply.before", 2}}) {
-        CAPTURE(point);
-        SimSettings settings;
-        settings.rates.provider_loses_receipt = 1;
-        SimWorld world(settings);
-        const Account shop = world.add_shop(1, "shop", window);
-        world.start();
-        world.crash_at(point, nth);
-        world.write(shop, "ana", "hola");
-        check_well(world);
-        CHECK(world.crashes() == 1);
-        CHECK(unknown_replies(world) == 1);
-        const auto bubbles = world.bubbles(shop, "ana");
-        REQUIRE(bubbles.size() >= 2);
-        CHECK(bubbles.front().text == "hello");
-        CHECK(bubbles.back().text == "bye");
-        // what follows waits for a minute in which a receipt might come
-        CHECK(bubbles.back().at - bubbles.front().at > Millis{60'000});
-    }
-}
-
-TEST_CASE("a receipt tells what became of the bubble that was in flight") {
-    SimWorld world({});
-    const Account shop = world.add_shop(1, "shop", window);
-    world.start();
-    world.crash_at("send.accepted", 2);
-    world.write(shop, "ana", "hola");
-    check_well(world);
-    CHECK(unknown_replies(world) == 0);
-    CHECK(world.bubbles(shop, "ana").size() == 3);
-}
-
 TEST_CASE("a fallback that was decided before a crash still reaches the customer") {
     for (const std::string point : {"fail_turn.committed", "publish.before:infer"}) {
         CAPTURE(point);
@@ -159,27 +107,6 @@ TEST_CASE("a process that stops hands over what it has, and loses nothing") {
     check_well(world);
     CHECK(unknown_replies(world) == 0);
     for (int n = 0; n < 100; ++n) CHECK(world.bubbles(shop, "customer-" + std::to_string(n)).size() == 5);
-}
-
-TEST_CASE("incident 7: two owners of one partition at once send nothing twice and keep the order") {
-    SimSettings settings;
-    settings.processes = 2;
-    SimWorld world(settings);
-    const Account shop = world.add_shop(1, "shop", window);
-    world.start();
-    for (int n = 0; n < 40; ++n) {
-        world.clock.after(Millis{n * 500}, [&world, &shop, n] {
-            world.write(shop, "customer-" + std::to_string(n % 10), "m" + std::to_string(n));
-        });
-    }
-    for (int n = 0; n < 20; ++n) {
-        world.clock.after(Millis{1'000 + n * 1'500}, [&world] {
-            for (const auto* stage : {"resolve", "buffer", "infer", "relay"})
-                world.expel(stage, Millis{2'000});
-        });
-    }
-    world.run_for(Millis{30'000});
-    check_well(world);
 }
 
 TEST_CASE("a process that stood still and gets its partitions back sends no bubble twice") {

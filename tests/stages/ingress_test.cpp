@@ -25,7 +25,7 @@ std::vector<Record> ingest(const Parsed& parsed) {
 
 }  // namespace
 
-TEST_CASE("incident 11: everything that a webhook says becomes a record, in its order") {
+TEST_CASE("everything that a webhook says becomes a record, in its order") {
     Parsed parsed;
     parsed.inbound = {message("1", "549"), message("2", "549"), message("3", "551")};
     parsed.receipts.resize(2);
@@ -54,7 +54,7 @@ TEST_CASE("a record carries the scope that was verified, its installation and it
     CHECK(headers.type == "relevo.messages.received.v1");
 }
 
-TEST_CASE("incident 4: a redelivered webhook makes records of the same ids, other messages make others") {
+TEST_CASE("a redelivered webhook makes records of the same ids, other messages make others") {
     Parsed parsed;
     parsed.inbound = {message("1", "549"), message("2", "549")};
     const auto once = ingest(parsed);

@@ -115,7 +115,7 @@ TEST_CASE("what opens no turn ends here, with its reason") {
     CHECK(unknown.store.calls == std::vector<std::string>{"archive"});
 }
 
-TEST_CASE("incident 20: a contact's new name is noted") {
+TEST_CASE("a contact's new name is noted") {
     Fixture it;
     it.received.inbound.kind = InboundKind::renamed;
     it.received.inbound.aliases = {{"wa_id", "549"}, {"wa_id", "54"}};
@@ -170,7 +170,7 @@ TEST_CASE("a record of an address that the account has left is stored as any oth
     CHECK(it.store.calls == std::vector<std::string>{"message"});
 }
 
-TEST_CASE("incident 13: a record speaks for the accounts of the address that verified it, and no other") {
+TEST_CASE("a record speaks for the accounts of the address that verified it, and no other") {
     Fixture it;
     it.received.scope = {4};
     CHECK(it.failure() == "resolve.foreign_account");

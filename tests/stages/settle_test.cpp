@@ -61,7 +61,7 @@ TEST_CASE("a receipt through an address that the account has left still counts")
     CHECK(std::holds_alternative<Emit>(it.run()));
 }
 
-TEST_CASE("incident 13: a receipt speaks for the accounts of the address that verified it, and no other") {
+TEST_CASE("a receipt speaks for the accounts of the address that verified it, and no other") {
     Fixture it;
     it.scope = {4};
     CHECK_THROWS_AS(it.run(), Failure);

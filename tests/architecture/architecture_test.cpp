@@ -265,6 +265,25 @@ TEST_CASE("ctest can call every test by its name") {
     CHECK(wrong == "");
 }
 
+TEST_CASE("every incident has its row, its file and its tests, and what the rows name is there") {
+    const std::string table = read_text(root / "tests/incidents/README.md");
+    const Names rows = matches(table, "^\\| ([0-9]+) \\|");
+    Names tested;
+    for (const auto& file : read_tree("tests/incidents")) {
+        const std::string number = file.path.substr(std::string("tests/incidents/").size(), 2);
+        const Names cases = matches(read_text(root / file.path), "TEST_CASE\\(\\s*\"incident ([0-9]+): ");
+        if (cases.size() == 1 && std::stoi(*cases.begin()) == std::stoi(number))
+            tested.insert(*cases.begin());
+    }
+    CHECK(rows.size() == 24);
+    CHECK(rows == tested);
+    for (const auto& path : matches(table, "`([a-z_0-9./]+/[a-z_0-9./]+|[a-z_0-9]+\\.cpp)`")) {
+        const bool is_there = fs::exists(root / path) || fs::exists(root / "tests" / path) ||
+                              fs::exists(root / "tests/incidents" / path);
+        CHECK_MESSAGE(is_there, path);
+    }
+}
+
 TEST_CASE("every stage of a pipeline is a file of its own and has its test") {
     for (const auto& pipeline : pipelines()) {
         for (const auto& stage : section(read_text(pipeline), "stages")) {

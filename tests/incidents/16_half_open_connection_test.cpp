@@ -80,6 +80,7 @@ TEST_CASE("incident 16: a silent Redis keeps no bubble from being sent") {
     int guesses = 0;
     settings.on_guess = [&] { ++guesses; };
     RedisPace pace(silent.io, settings, clock, random);
+    REQUIRE(loopback::run_until(silent.io, [&] { return silent.server.connections() > 0; }));
     const auto started = std::chrono::steady_clock::now();
     const Millis wait =
         loopback::run(silent.io, pace.take({{"account", Rate{10, std::chrono::seconds(1)}}}, Millis{60'000}));

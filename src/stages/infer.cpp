@@ -22,6 +22,7 @@ constexpr Millis shortest_call{5'000};  // less is not worth its money
 // A fault that shows at once and passes at once is not worth a change of model.
 constexpr Millis blip{2'000};
 constexpr Millis ask_again{1'000};
+constexpr Millis ask_late_again{5'000};
 // From when the answer was asked for: then the customer is told that there is none.
 constexpr Millis longest_silence{120'000};
 
@@ -78,15 +79,28 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
     Channel* channel = channels_.find(inference.channel);
     const TextLimit limit = channel ? channel->limits().text : TextLimit{};
     if (channel && !channel->sending_secret().empty() && !inference.last_message.empty()) {
-        Secret token = co_await vault_.find(step.tenant, std::string(channel->credentials()),
-                                            std::string(channel->sending_secret()));
-        co_await channel->typing(inference.account, inference.to, inference.last_message, std::move(token));
+        Result<Secret> token = co_await find_secret(step.tenant, std::string(channel->credentials()),
+                                                    std::string(channel->sending_secret()));
+        if (token)
+            co_await channel->typing(inference.account, inference.to, inference.last_message,
+                                     std::move(*token));
     }
-    Result<Completion> completion = co_await ask_models(step, std::move(inference));
+    const SysTime patient_until =
+        records.front().headers.time.value_or(records.front().appended) + longest_silence;
+    const SysTime began = clock_.now();
+    const SysTime until = began + longest_asking;
+    Result<Completion> completion = co_await ask_models(step, inference, until);
+    // What comes late, after an outage or a pause, is not tried again from its lane: one bad moment of a
+    // model that is being asked for all at once must not end it.
+    if (began >= patient_until && !completion && completion.error().fault == Fault::transient) {
+        const SysTime then = clock_.now() + completion.error().retry_after.value_or(ask_late_again);
+        if (then + shortest_call <= until) {
+            co_await clock_.sleep_until(then);
+            completion = co_await ask_models(step, inference, until);
+        }
+    }
     if (!completion) {
         Error error = completion.error();
-        const HeaderViews& headers = records.front().headers;
-        const SysTime patient_until = headers.time.value_or(records.front().appended) + longest_silence;
         if (error.fault == Fault::permanent) throw Failure(error);
         if (clock_.now() >= patient_until) co_return co_await fail(step, error);
         // A provider may ask for more than a customer waits.
@@ -105,8 +119,7 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
 
 // The agent's own model, then its fallbacks, in their order. Where all fail one error stands for all: a
 // transient one where there is one, as that model may come back.
-Task<Result<Completion>> Infer::ask_models(const TurnStep& step, Inference inference) {
-    const SysTime until = clock_.now() + longest_asking;
+Task<Result<Completion>> Infer::ask_models(const TurnStep& step, const Inference& inference, SysTime until) {
     std::vector<FallbackModel> models{
         {inference.agent.provider, inference.agent.base_url, inference.agent.model, {}}};
     for (const auto& fallback : inference.agent.fallbacks) {
@@ -141,7 +154,7 @@ Task<Result<Completion>> Infer::ask_models(const TurnStep& step, Inference infer
             if (!worst || (worst->fault == Fault::permanent && error.fault == Fault::transient))
                 worst = error;
             if (speaks_for_all(error)) co_return error;
-            if (last || attempt > 1 || !passes_soon(error, clock_.now() - began)) break;
+            if (attempt > 1 || !passes_soon(error, clock_.now() - began)) break;
             co_await clock_.sleep_until(clock_.now() + ask_again);
         }
         in_vain.push_back({models[i].provider, models[i].model, std::move(code)});
@@ -160,11 +173,12 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
                             "', which this installation does not have"};
     }
     const std::string category = credentials.empty() ? std::string(provider->credentials()) : credentials;
-    Secret key;
+    Result<Secret> key = Secret{};
     if (!provider->credentials().empty() && category != no_credentials) {
-        key = co_await vault_.find(step.tenant, category, "API_KEY");
+        key = co_await find_secret(step.tenant, category, "API_KEY");
+        if (!key) co_return key.error();
     }
-    Prompt prompt = build_prompt(inference, std::move(key));
+    Prompt prompt = build_prompt(inference, std::move(*key));
     prompt.deadline = within;
     const std::string channel = conversation_channel(step.tenant, step.conversation);
     DraftBubbles draft;
@@ -187,6 +201,16 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
     if (result && split_bubbles(result->text, TextLimit{}).empty()) result = empty_answer();
     if (!result) live_.publish(channel, live_withdrawn(step.turn));
     co_return result;
+}
+
+// One that does not open is no reason to ask nobody: a fallback has another, or needs none.
+Task<Result<Secret>> Infer::find_secret(TenantId tenant, std::string category, std::string name) {
+    try {
+        co_return co_await vault_.find(tenant, std::move(category), std::move(name));
+    } catch (const Failure& failure) {
+        if (failure.error().fault != Fault::permanent) throw;
+        co_return failure.error();
+    }
 }
 
 // Ends when the model has not begun by then, or not ended by then.

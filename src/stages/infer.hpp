@@ -29,7 +29,8 @@ class Infer final : public Stage {
     Task<Outcome> give_up(std::span<const Envelope> records, Error error) override;
 
   private:
-    Task<Result<Completion>> ask_models(const TurnStep& step, Inference inference);
+    Task<Result<Completion>> ask_models(const TurnStep& step, const Inference& inference, SysTime until);
+    Task<Result<Secret>> find_secret(TenantId tenant, std::string category, std::string name);
     Task<Result<Completion>> ask_model(const TurnStep& step, const Inference& inference,
                                        const std::string& credentials, Millis within, Millis begins_within);
     Task<void> out_of_patience(const bool& begun, SysTime begins_by, SysTime ends_by);

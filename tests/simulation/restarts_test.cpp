@@ -71,6 +71,31 @@ TEST_CASE("a process may die at any point of a message's way: the customer gets 
     }
 }
 
+TEST_CASE("bubbles that rest go in their order, however long nobody was there to wake them") {
+    SimSettings settings;
+    settings.processes = 2;
+    settings.layout = {{"resolve", "buffer", "retrieve", "infer", "relay", "settle"}, {"wake"}};
+    settings.restart_after = Millis{20 * 60'000};
+    settings.rates.provider_refuses = 1;
+    SimWorld world(settings);
+    const Account shop = world.add_shop(1, "shop", window);
+    world.start();
+    for (int n = 0; n < 8; ++n) world.write(shop, "customer-" + std::to_string(n), "hola");
+    world.run_for(Millis{90'000});
+    REQUIRE(world.provider.bubbles.empty());
+    world.kill(1);
+    world.run_for(Millis{60'000});
+    world.settings.rates.provider_refuses = 0;
+    world.run_for(settings.restart_after);
+    check_well(world);
+    for (int n = 0; n < 8; ++n) {
+        const auto bubbles = world.bubbles(shop, "customer-" + std::to_string(n));
+        REQUIRE(bubbles.size() == 3);
+        CHECK(bubbles.front().text == "hello");
+        CHECK(bubbles.back().text == "bye");
+    }
+}
+
 TEST_CASE("a fallback that was decided before a crash still reaches the customer") {
     for (const std::string point : {"fail_turn.committed", "publish.before:infer"}) {
         CAPTURE(point);

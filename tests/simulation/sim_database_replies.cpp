@@ -50,7 +50,8 @@ std::optional<SysTime> SimDatabase::earlier_open_until(const SimTenant& tenant, 
             SysTime last = std::max({earlier.due.value_or(earlier.created), earlier.created, earlier.asked});
             if (earlier.in_flight()) last = std::max(last, earlier.deliveries.back().at);
             if (last > now - nudge_lost_after)
-                open = std::max(now + Millis{1'000}, earlier.due.value_or(now));
+                open = std::max(now + Millis{1'000},
+                                std::max(earlier.due.value_or(now), earlier.asked) + Millis{1});
         }
         if (open) until = std::max(until.value_or(*open), *open);
     }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "domain/timer_codec.hpp"
@@ -25,8 +26,14 @@ Task<SourceEvent> SimTimersSource::next(bool want_records, Millis wait) {
     }
     Fetched due;
     const SysTime now = clock_.now();
-    for (auto& [id, row] : database_.timers) {
-        if (!want_records || row.timer.due > now || row.leased_until > now) continue;
+    std::vector<std::pair<SysTime, TimerId>> in_order;
+    for (const auto& [id, row] : database_.timers) {
+        if (want_records && row.timer.due <= now && row.leased_until <= now)
+            in_order.emplace_back(row.timer.due, id);
+    }
+    std::sort(in_order.begin(), in_order.end());
+    for (const auto& [when, id] : in_order) {
+        SimTimer& row = database_.timers.at(id);
         if (faults_->happens(faults_->rates().store_refuses)) continue;
         database_.begin(now);
         row.leased_until = now + lease;

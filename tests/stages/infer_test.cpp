@@ -244,17 +244,42 @@ TEST_CASE("one server's key is not told to another") {
 TEST_CASE(
     "an outage of all models is tried again, for two minutes: then the turn ends, and never in silence") {
     Fallback agent;
-    agent.first = agent.second = {{bad_key}};
-    agent.second = {{away}};
+    agent.first = {{bad_key}};
+    agent.second = {{away}, {away}};
     CHECK(agent.failure() == "model.unavailable");  // tried again
     CHECK(agent.it.store.code.empty());
     agent.it.clock.set(agent.it.clock.now() + Millis{120'000});
-    agent.first = {{away}, {away}};
-    agent.second = {{away}};
+    agent.first = agent.second = {{away}, {away}, {away}, {away}};
     const Outcome outcome = agent.run();
     CHECK(std::get<Emit>(outcome).records.size() == 1);
     CHECK(agent.it.store.code == "model.unavailable");
     CHECK(agent.it.live.told.back().find("changed") != std::string::npos);
+}
+
+TEST_CASE("a turn that comes two minutes late is not ended by one bad moment of its model") {
+    Fixture it;
+    it.store.inference.agent.provider = "only";
+    std::deque<OtherModel::Turn> turns{
+        {Error{Fault::transient, "model.rate_limited", "later", Millis{20'000}}}};
+    std::vector<std::string> calls;
+    std::vector<std::unique_ptr<ModelProvider>> list;
+    list.push_back(std::make_unique<OtherModel>("only", turns, calls, it.clock));
+    ModelProviders models(std::move(list));
+    Infer infer(it.store, models, it.channels, it.vault, it.live, it.clock);
+    const Envelope request = it.request();
+    it.clock.set(it.clock.now() + Millis{600'000});
+    run_stage(infer, {request}, it.clock);
+    CHECK(calls.size() == 2);
+    CHECK_FALSE(it.store.bubbles.empty());
+    CHECK(it.store.code.empty());
+}
+
+TEST_CASE("a key that does not open is passed over as a model that refuses it is") {
+    Fallback agent;
+    agent.it.vault.sealed = "first";
+    agent.run();
+    CHECK(agent.calls == std::vector<std::string>{"dos with second/API_KEY"});
+    CHECK(agent.it.store.committed.in_vain.front().code == "vault.sealed_otherwise");
 }
 
 TEST_CASE("a provider that asks for a longer pause than a customer waits is not given it") {
@@ -312,10 +337,12 @@ TEST_CASE("a turn that may not be answered any more asks no model, and is droppe
     Fixture it;
     it.error = Error{Fault::transient, "model.unavailable", "away"};
     CHECK_THROWS_AS(it.run(), Failure);
+    const int calls = std::exchange(it.calls, 0);
+    CHECK(calls == 2);
     it.expires = it.clock.now() - Millis{1};  // the next attempt
     CHECK(std::get<Drop>(it.run()).reason == "expired");
     CHECK(it.store.dropped == "expired");
-    CHECK(it.calls == 1);
+    CHECK(it.calls == 0);
     CHECK(it.live.told.back().find("withdrawn") != std::string::npos);
 }
 

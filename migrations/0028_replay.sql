@@ -1,18 +1,8 @@
 -- What `relevo replay --conversation` reads, as relevo_operator_text: turns as they were frozen, with what the models
 -- answered. The role changes nothing, and of the shops' secrets sees the keys of models only.
 
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'relevo_operator_text') THEN
-        RAISE EXCEPTION 'the role relevo_operator_text is missing: a superuser runs docker/postgres/bootstrap.sql first';
-    END IF;
-END $$;
-GRANT USAGE ON SCHEMA public TO relevo_operator_text;
 GRANT SELECT ON tenants, agents, agent_versions, credentials, conversations, messages, turns, steps, tool_calls, replies
     TO relevo_operator_text;
-CREATE POLICY replay_finds ON tenants FOR SELECT TO relevo_operator_text USING (true);
-CREATE POLICY replay_finds ON turns FOR SELECT TO relevo_operator_text USING (true);
-CREATE POLICY replay_finds ON steps FOR SELECT TO relevo_operator_text USING (true);
 CREATE POLICY models_only ON credentials AS RESTRICTIVE FOR SELECT TO relevo_operator_text
     USING (name = 'API_KEY' AND category IN ('openai', 'anthropic', 'gemini'));
 

@@ -13,8 +13,10 @@ CREATE FUNCTION about_step(request jsonb, response jsonb) RETURNS jsonb LANGUAGE
 RETURN jsonb_strip_nulls(jsonb_build_object(
     'cutoff', request -> 'cutoff',
     'passages', CASE jsonb_typeof(request -> 'passages') WHEN 'array' THEN jsonb_array_length(request -> 'passages') END,
-    'model', left(response ->> 'model', 200), 'finish_reason', left(response ->> 'finish_reason', 200),
-    'usage', response -> 'usage'));
+    'provider', left(response ->> 'provider', 200), 'model', left(response ->> 'model', 200),
+    -- why the models before it were asked in vain
+    'in_vain', nullif(jsonb_path_query_array(response, '$.in_vain[*].code'), '[]'),
+    'finish_reason', left(response ->> 'finish_reason', 200), 'usage', response -> 'usage'));
 GRANT EXECUTE ON FUNCTION about_step TO relevo_app;
 ALTER TABLE steps ADD COLUMN about jsonb GENERATED ALWAYS AS (about_step(request, response)) STORED;
 

@@ -108,7 +108,9 @@ LANGUAGE sql STABLE AS $$
     WHERE s.tenant_id = tenant AND s.turn_id = ANY (turn_ids) AND s.agent_id IS NOT NULL
     UNION ALL
     SELECT s.answered_at, s.answered_at, 6, 'infer', 'step.answered', jsonb_build_object(
-        'turn', s.turn_id, 'step', s.step, 'model', s.about -> 'model', 'finish_reason', s.about -> 'finish_reason',
+        'turn', s.turn_id, 'step', s.step, 'provider', s.about -> 'provider', 'model', s.about -> 'model',
+        'in_vain', (SELECT string_agg(v.code, ', ') FROM jsonb_array_elements_text(s.about -> 'in_vain') AS v(code)),
+        'finish_reason', s.about -> 'finish_reason',
         'input_tokens', s.about #> '{usage,input_tokens}', 'output_tokens', s.about #> '{usage,output_tokens}', 'ms', to_millis(s.answered_at) - to_millis(s.created_at))
     FROM steps AS s WHERE s.tenant_id = tenant AND s.turn_id = ANY (turn_ids) AND s.answered_at IS NOT NULL
     UNION ALL
@@ -305,7 +307,9 @@ LANGUAGE sql STABLE AS $$
         WHERE s.tenant_id = tenant AND s.turn_id = ANY (turn_ids) AND s.step = 0 AND s.agent_id IS NOT NULL
         UNION ALL
         SELECT 'infer', s.turn_id || '/' || s.step, s.turn_id::text, s.created_at, coalesce(s.answered_at, t.closed_at), 4,
-               coalesce(s.about ->> 'model', '')
+               concat_ws(' of ', nullif(s.about ->> 'model', ''), nullif(s.about ->> 'provider', ''))
+               || coalesce(', others asked in vain (' || (SELECT string_agg(v.code, ', ') FROM jsonb_array_elements_text(
+                                                              s.about -> 'in_vain') AS v(code)) || ')', '')
         FROM steps AS s JOIN turns AS t ON t.tenant_id = tenant AND t.id = s.turn_id
         WHERE s.tenant_id = tenant AND s.turn_id = ANY (turn_ids)
         UNION ALL

@@ -77,7 +77,9 @@ std::string of_work(const std::string& event, const Facts& f) {
                            f["agent"], f["version"], f.counted("passages", "passage"), f["cutoff"]);
     }
     if (event == "step.answered") {
-        return fmt::format("step {} answered{}{}{}{}{}", f["step"], f.span("ms"), f.if_any("model", " by "),
+        return fmt::format("step {} answered{}{}{}{}{}{}{}", f["step"], f.span("ms"),
+                           f.if_any("model", " by "), f.if_any("provider", " of "),
+                           f.if_any("in_vain", ", others asked in vain (", ")"),
                            f.if_any("input_tokens", ", ", " tokens in"),
                            f.if_any("output_tokens", ", ", " out"), f.if_any("finish_reason", ", "));
     }

@@ -15,7 +15,8 @@ std::string_view trimmed(std::string_view text) {
 
 TurnAnswer answered_before(const StoredTurn& stored) {
     const Completion& last = stored.steps.back();
-    TurnAnswer out{stored.inference.agent.provider,
+    // what was stored before there were fallbacks names nobody
+    TurnAnswer out{last.provider.empty() ? stored.inference.agent.provider : last.provider,
                    last.model,
                    last.text,
                    last.finish_reason,

@@ -51,6 +51,13 @@ TEST_CASE("the same words are the same answer, whatever blanks stand around them
     CHECK(compare(stored(), stored().inference, answer("No.")).differences == Differences{"answer"});
 }
 
+TEST_CASE("where a fallback answered, it is named and not the agent's own model") {
+    StoredTurn turn = stored();
+    CHECK(compare(turn, turn.inference, answer("Sí.")).before.provider == "openai");
+    turn.steps.back().provider = "offline";
+    CHECK(compare(turn, turn.inference, answer("Sí.")).before.provider == "offline");
+}
+
 TEST_CASE("recorded calls of tools that a replay does not make are a difference") {
     StoredTurn turn = stored();
     turn.steps.insert(turn.steps.begin(), {"", "tool_calls", "old", "r0", {50, 5, true}});

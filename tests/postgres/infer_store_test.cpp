@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "postgres/shops.hpp"
+#include "postgres/stored_turns.hpp"
 #include "tests/postgres/fixture.hpp"
 
 using namespace relevo;
@@ -65,6 +66,12 @@ TEST_CASE("a turn keeps the fallback models that its agent had, and its step say
     run(fixture.infer->commit_answer(fixture.ballet, turn, 0, completion, {"hola"}, at(18)));
     CHECK(fixture.test.query("SELECT response ->> 'provider', response #>> '{in_vain,0,code}' FROM steps") ==
           "offline|model.timeout");
+    Database reading({fixture.test.operator_text_url(), 1});
+    const auto stored = run(load_stored_turn(reading, fixture.ballet, turn, {})).steps.front();
+    CHECK(stored.provider == "offline");
+    CHECK(stored.in_vain.front().code == "model.timeout");
+    CHECK(fixture.test.query("SELECT about ->> 'provider', about ->> 'in_vain' FROM steps") ==
+          "offline|[\"model.timeout\"]");
 }
 
 TEST_CASE(

@@ -8,6 +8,7 @@
 #include "kafka/admin.hpp"
 #include "postgres/migrations.hpp"
 #include "postgres/operator_books.hpp"
+#include "postgres/operator_session.hpp"
 #include "postgres/pauses.hpp"
 #include "postgres/shops.hpp"
 #include "process/inspection.hpp"
@@ -119,8 +120,7 @@ Backend make_backend() {
                             client_limits(config), replay, tell);
     };
     backend.check_text_right = [](const Config& config) {
-        Database database(database_config(text_url(config)));
-        await(database.ping());
+        OperatorSession(text_url(config), operator_text_setting).require_role("relevo_operator_text");
     };
     backend.inspection = make_inspection;
     backend.run = [](const Config& config, const std::vector<PipelineSpec>& pipelines,

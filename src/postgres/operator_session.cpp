@@ -61,4 +61,21 @@ Json OperatorSession::ask(const std::string& op, const std::string& request) {
     }
 }
 
+void OperatorSession::require_role(const std::string& role) {
+    try {
+        if (connection_->snapshot->query_value<bool>("SELECT pg_has_role(current_user, $1, 'MEMBER')",
+                                                     pqxx::params{role})) {
+            return;
+        }
+    } catch (const pqxx::sql_error& failure) {
+        throw Failure({Fault::permanent, "postgres.rejected", failure.what()});
+    } catch (const pqxx::failure& failure) {
+        unavailable(failure);
+    }
+    throw Failure({Fault::permanent, "operator.no_text_right",
+                   fmt::format("the role of {} may not read what people wrote: let it name {}, which "
+                               "docker/postgres/bootstrap.sql makes",
+                               setting_, role)});
+}
+
 }  // namespace relevo

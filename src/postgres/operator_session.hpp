@@ -20,6 +20,9 @@ class OperatorSession {
     /// The result of op_`op`. Throws Failure "operator.refused" (permanent) where the role may not,
     /// "postgres.unavailable" (transient), "postgres.rejected" (permanent).
     Json ask(const std::string& op, const std::string& request);
+    /// Throws Failure "operator.no_text_right" (permanent) where the role is not `role` and may not act as
+    /// it.
+    void require_role(const std::string& role);
 
   private:
     struct Connection;

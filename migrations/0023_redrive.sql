@@ -27,7 +27,11 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN '{}';  -- no text, no JSON, too deep: it is a dead letter all the more
 END $$;
-GRANT EXECUTE ON FUNCTION about_record TO relevo_app;
+
+-- The account that a record was for, as one name. A record that names none means its address's only one.
+CREATE FUNCTION wanted_account(channel text, account text, scope text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN channel || '/' || CASE account WHEN '' THEN ':' || scope ELSE account END;
+GRANT EXECUTE ON FUNCTION about_record, wanted_account TO relevo_app;
 
 ALTER TABLE dead_letters
     ADD COLUMN status text NOT NULL DEFAULT 'dead' CHECK (status IN ('dead', 'redriven', 'dropped')),
@@ -38,24 +42,31 @@ ALTER TABLE dead_letters
     ADD COLUMN edited_by text NOT NULL DEFAULT '',
     ADD COLUMN original bytea,                   -- before the first edit
     ADD COLUMN bytes integer GENERATED ALWAYS AS (octet_length(value)) STORED,
-    ADD COLUMN about jsonb GENERATED ALWAYS AS (about_record(value)) STORED;
+    ADD COLUMN about jsonb GENERATED ALWAYS AS (about_record(value)) STORED,
+    -- the account that nobody had. A column, because row-level security keeps an expression from its index.
+    ADD COLUMN wants text GENERATED ALWAYS AS (
+        CASE WHEN code = 'resolve.unknown_account'
+             THEN wanted_account(about_record(value) ->> 'channel', about_record(value) ->> 'account',
+                                 about_record(value) ->> 'scope') END) STORED;
 CREATE INDEX dead_letters_open ON dead_letters (id) WHERE status = 'dead';
 -- of a key, which may be longer than an index takes
 CREATE INDEX dead_letters_of_key ON dead_letters (md5(record_key), topic);
-CREATE INDEX dead_letters_of_account ON dead_letters ((about ->> 'channel'), (about ->> 'account'))
-    WHERE code = 'resolve.unknown_account' AND status = 'dead';
+CREATE INDEX dead_letters_of_account ON dead_letters (wants, topic, partition, record_offset, id)
+    WHERE wants IS NOT NULL AND status = 'dead';
 CREATE INDEX dead_letters_of_event ON dead_letters ((about ->> 'event_id')) WHERE about ? 'event_id';
 CREATE INDEX dead_letters_of_contact ON dead_letters ((about ->> 'contact')) WHERE about ? 'contact';
 GRANT UPDATE ON dead_letters TO relevo_app;
-GRANT SELECT (status, status_at, status_by, reason, edited_at, edited_by, bytes, about) ON dead_letters
+GRANT SELECT (status, status_at, status_by, reason, edited_at, edited_by, bytes, about, wants) ON dead_letters
     TO relevo_operator;
 GRANT SELECT (original) ON dead_letters TO relevo_operator_text;
 
 ALTER TABLE timers
     ADD COLUMN letter bigint,  -- the dead letter that it redrives
-    ADD COLUMN after uuid;     -- the redriven one of the same key that goes first
+    ADD COLUMN after uuid,     -- the redriven one of the same key that goes first
+    ADD COLUMN line text;      -- the topic and key that it goes first in, hashed
 CREATE INDEX timers_of_key ON timers (md5(key));
-GRANT SELECT (letter, after) ON timers TO relevo_operator;
+CREATE INDEX timers_in_line ON timers (line, life) WHERE line IS NOT NULL;
+GRANT SELECT (letter, after, line) ON timers TO relevo_operator;
 
 -- Also in order: whichever process asks, a redriven letter waits until the one before it is in the log.
 CREATE OR REPLACE FUNCTION lease_timers(moment timestamptz, lease interval, most integer)
@@ -83,8 +94,11 @@ LANGUAGE plpgsql AS $$
 DECLARE
     record jsonb;  -- {topic, key, value, headers}, as a timer's value has it
     before uuid;
+    its_line text;
 BEGIN
-    IF l.status <> 'dead' THEN
+    IF l.status = 'redriven' AND l.status_by = actor AND l.status_at = moment THEN
+        RETURN NULL;  -- by this very call, whose answer was lost
+    ELSIF l.status <> 'dead' THEN
         RETURN 'it is ' || l.status || ' already';
     END IF;
     BEGIN
@@ -112,41 +126,52 @@ BEGIN
     IF fresh IS NOT NULL THEN
         record := jsonb_set(record, '{headers,expires}', to_jsonb(to_millis(fresh)));
     END IF;
+    its_line := md5(record ->> 'topic' || ' ' || (record ->> 'key'));
     SELECT t.id INTO before FROM timers AS t
-    WHERE t.tenant_id IS NOT DISTINCT FROM l.tenant_id AND md5(t.key) = md5(record ->> 'key')
-      AND t.topic = record ->> 'topic' AND t.letter IS NOT NULL
+    WHERE t.tenant_id IS NOT DISTINCT FROM l.tenant_id AND t.line = its_line
     ORDER BY t.life DESC LIMIT 1;
-    INSERT INTO timers (id, tenant_id, due_at, topic, key, value, headers, letter, after)
+    INSERT INTO timers (id, tenant_id, due_at, topic, key, value, headers, letter, after, line)
     VALUES (hash_uuid('redrive', l.id::text), l.tenant_id, moment, record ->> 'topic', record ->> 'key',
-            record ->> 'value', record -> 'headers', l.id, before);
+            record ->> 'value', record -> 'headers', l.id, before, its_line);
     UPDATE dead_letters AS x SET status = 'redriven', status_at = moment, status_by = actor
     WHERE x.tenant_id IS NOT DISTINCT FROM l.tenant_id AND x.id = l.id;
     RETURN NULL;
 END $$;
 
--- {"ids", "by", "now"} and, for a fresh expiry, "expires". Gives [{"id", "why"}, …]: those that were not. In the order in which
--- they were written, whatever the order of the ids.
-CREATE FUNCTION op_redrive_letters(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- [{"id", "why"}, …]: those that were not. In the order in which they were written, whatever the order of the ids.
+CREATE FUNCTION redrive_letters(ids bigint[], actor text, moment timestamptz, fresh timestamptz) RETURNS jsonb
+LANGUAGE plpgsql AS $$
 DECLARE
     l dead_letters;
     why text;
     refused jsonb := '[]';
+    stuck text[] := '{}';  -- the keys of which one stays
 BEGIN
     FOR l IN SELECT x.* FROM dead_letters AS x
-             WHERE x.tenant_id IS NOT DISTINCT FROM app_tenant()
-               AND x.id = ANY (ARRAY(SELECT jsonb_array_elements_text(req -> 'ids')::bigint))
+             WHERE x.tenant_id IS NOT DISTINCT FROM app_tenant() AND x.id = ANY (ids)
              ORDER BY x.topic, x.partition, x.record_offset, x.id FOR UPDATE
     LOOP
-        why := redrive_letter(l, req ->> 'by', from_millis((req ->> 'now')::bigint),
-                              from_millis((req ->> 'expires')::bigint));
+        why := CASE WHEN l.status = 'dead' AND md5(l.record_key) || l.topic = ANY (stuck)
+                    THEN 'an earlier one of its key stays'
+                    ELSE redrive_letter(l, actor, moment, fresh) END;
         IF why IS NOT NULL THEN
             refused := refused || jsonb_build_object('id', l.id, 'why', why);
+            IF l.status = 'dead' THEN
+                stuck := stuck || (md5(l.record_key) || l.topic);
+            END IF;
         END IF;
     END LOOP;
     RETURN refused;
 END $$;
 
--- {"ids", "by", "reason", "now"}; the ids that were dropped. What the letter held open ends with it, for that reason.
+-- {"ids", "by", "now"} and, for a fresh expiry, "expires".
+CREATE FUNCTION op_redrive_letters(req jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT redrive_letters(ARRAY(SELECT jsonb_array_elements_text(req -> 'ids')::bigint), req ->> 'by',
+                           from_millis((req ->> 'now')::bigint), from_millis((req ->> 'expires')::bigint))
+$$;
+
+-- {"ids", "by", "reason", "now"}; the ids that were dropped, by this call or by itself before its answer was lost. What the
+-- letter held open ends with it, for that reason.
 CREATE FUNCTION op_drop_letters(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := from_millis((req ->> 'now')::bigint);
@@ -154,12 +179,17 @@ DECLARE
     l record;
     dropped jsonb := '[]';
 BEGIN
-    FOR l IN SELECT x.id, x.about FROM dead_letters AS x
-             WHERE x.tenant_id IS NOT DISTINCT FROM app_tenant() AND x.status = 'dead'
+    FOR l IN SELECT x.id, x.about, x.status, x.status_by, x.status_at FROM dead_letters AS x
+             WHERE x.tenant_id IS NOT DISTINCT FROM app_tenant() AND x.status IN ('dead', 'dropped')
                AND x.id = ANY (ARRAY(SELECT jsonb_array_elements_text(req -> 'ids')::bigint))
              ORDER BY x.id
     LOOP
-        IF l.about ->> 'reply' ~ uuid_form THEN
+        IF l.status = 'dropped' THEN
+            IF l.status_by = req ->> 'by' AND l.status_at = moment THEN
+                dropped := dropped || to_jsonb(l.id);
+            END IF;
+            CONTINUE;
+        ELSIF l.about ->> 'reply' ~ uuid_form THEN
             PERFORM lock_reply((l.about ->> 'reply')::uuid);
             UPDATE replies AS r SET status = 'dropped', reason = req ->> 'reason'
             WHERE r.tenant_id = app_tenant() AND r.id = (l.about ->> 'reply')::uuid AND r.status = 'pending'
@@ -192,34 +222,54 @@ CREATE FUNCTION op_edit_letter(req jsonb) RETURNS jsonb LANGUAGE sql AS $$
 $$;
 
 -- Letters of accounts that nobody had are no tenant's. An account and a letter that are made at the same time see each
--- other: whoever comes second waits here for the first. A record that names no account means its address's only one.
+-- other: whoever comes second waits here for the first.
 CREATE FUNCTION lock_account_letters(channel text, account text, scope text) RETURNS void LANGUAGE sql AS $$
-    SELECT pg_advisory_xact_lock(hashtextextended(
-        format('unknown account %s/%s', channel, CASE account WHEN '' THEN ':' || scope ELSE account END), 0))
+    SELECT pg_advisory_xact_lock(hashtextextended('unknown account ' || wanted_account(channel, account, scope), 0))
 $$;
 
--- What came in for an account before it was there is handled now.
+-- The oldest `most` of what came in for an account that nobody had; how many. As no tenant.
+CREATE FUNCTION redrive_account_letters(wanted text, most integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    ids bigint[] := ARRAY(SELECT x.id FROM dead_letters AS x
+                          WHERE x.tenant_id IS NULL AND x.status = 'dead' AND x.wants = wanted
+                          ORDER BY x.topic, x.partition, x.record_offset, x.id LIMIT most);
+BEGIN
+    RETURN cardinality(ids) - jsonb_array_length(redrive_letters(ids, 'account created', now(), NULL));
+END $$;
+
+-- What came in for an account before it was there is handled now: the first of it, because the account is not made until
+-- that is done. op_redrive_account goes on with the rest.
 CREATE FUNCTION wake_account_letters() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     tenant text := current_setting('app.tenant_id', true);
-    l dead_letters;
+    most integer := 1000;
 BEGIN
     PERFORM lock_account_letters(NEW.channel, NEW.external_id, '');
     PERFORM lock_account_letters(NEW.channel, '', NEW.endpoint_id::text);
     PERFORM set_config('app.tenant_id', '', true);
-    FOR l IN SELECT x.* FROM dead_letters AS x
-             WHERE x.tenant_id IS NULL AND x.code = 'resolve.unknown_account' AND x.status = 'dead'
-               AND x.about ->> 'channel' = NEW.channel
-               AND x.about ->> 'account' IN (NEW.external_id, '')
-               AND (x.about ->> 'account' <> '' OR x.about ->> 'scope' = NEW.endpoint_id::text)
-             ORDER BY x.topic, x.partition, x.record_offset, x.id FOR UPDATE
-    LOOP
-        PERFORM redrive_letter(l, 'account created', now(), NULL);
-    END LOOP;
+    most := most - redrive_account_letters(wanted_account(NEW.channel, NEW.external_id, ''), most);
+    PERFORM redrive_account_letters(wanted_account(NEW.channel, '', NEW.endpoint_id::text), most);
     PERFORM set_config('app.tenant_id', coalesce(tenant, ''), true);
     RETURN NULL;
 END $$;
 CREATE TRIGGER wake_account_letters AFTER INSERT ON accounts FOR EACH ROW EXECUTE FUNCTION wake_account_letters();
+
+-- {"channel", "account", "endpoint", "limit"}, as no tenant: how many of those that wait for this account were redriven. Fewer
+-- than the limit: none is left.
+CREATE FUNCTION op_redrive_account(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    most integer := (req ->> 'limit')::integer;
+    named text;
+    redriven integer := 0;
+BEGIN
+    FOREACH named IN ARRAY ARRAY[req ->> 'account', ''] LOOP
+        IF EXISTS (SELECT FROM resolve_account(req ->> 'channel', named, (req ->> 'endpoint')::bigint)) THEN
+            redriven := redriven + redrive_account_letters(
+                wanted_account(req ->> 'channel', named, req ->> 'endpoint'), most - redriven);
+        END IF;
+    END LOOP;
+    RETURN to_jsonb(redriven);
+END $$;
 
 CREATE OR REPLACE FUNCTION op_bury(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -250,8 +300,8 @@ BEGIN
     RETURN 'null';
 END $$;
 
-GRANT EXECUTE ON FUNCTION moment_of, redrive_letter, op_redrive_letters, op_drop_letters, op_edit_letter,
-    lock_account_letters, wake_account_letters TO relevo_app;
+GRANT EXECUTE ON FUNCTION moment_of, redrive_letter, redrive_letters, op_redrive_letters, op_drop_letters, op_edit_letter,
+    lock_account_letters, redrive_account_letters, wake_account_letters, op_redrive_account TO relevo_app;
 
 -- {"ids", "stage", "code", "tenant" (a slug), "topic", "key", "since", "until", "status", "unknown_accounts", "after", "limit"},
 -- each of which may be left out. As the operator's role; by id. `earlier` counts the dead ones of its key that go before it.

@@ -52,6 +52,9 @@ class PostgresShops final : public ShopBook {
             std::find_if(all.begin(), all.end(), [&](const auto& it) { return it.tenant == tenant; });
         return std::move(*made);
     }
+    std::int64_t redrive_waiting(TenantId shop) override {
+        return await(relevo::redrive_waiting(database_, shop));
+    }
     std::vector<ShopListing> list() override { return await(list_shops(database_, key_)); }
 
   private:

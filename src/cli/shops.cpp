@@ -87,6 +87,16 @@ void point_at_model(ShopSpec& shop, const ShopOptions& options) {
     }
 }
 
+// Some of it went with the new account; also what an earlier `apply` was cut off from is left.
+void redrive_waiting(ShopBook& shops, const ShopListing& shop) {
+    std::int64_t redriven = 0;
+    while (const std::int64_t more = shops.redrive_waiting(shop.tenant)) {
+        redriven += more;
+        fmt::print(stderr, "\r{}: {} more of what waited for its accounts redriven", shop.slug, redriven);
+    }
+    if (redriven > 0) fmt::print(stderr, "\n");
+}
+
 int apply_shops(ShopBook& shops, const Config& config, const std::vector<std::string>& providers,
                 const ShopOptions& options, bool json) {
     std::vector<ShopListing> applied;
@@ -96,6 +106,7 @@ int apply_shops(ShopBook& shops, const Config& config, const std::vector<std::st
         point_at_model(shop, options);
         applied.push_back(shops.apply(shop));
         fmt::print(stderr, "{}: applied\n", file);
+        redrive_waiting(shops, applied.back());
     }
     json ? print_json(applied, config) : print_list(applied, config);
     return 0;

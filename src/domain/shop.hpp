@@ -98,9 +98,9 @@ struct ShopListing {
     struct Address {
         std::string key;                    ///< of the webhook's address, or of the widget
         std::vector<std::string> accounts;  ///< the provider's names of the shop's numbers, or of its bot
-        std::string app_of;  ///< the shop whose address it is, where that is another: no secrets then
-        Secret secret;                      ///< that signs (WhatsApp) or accompanies (Telegram) each webhook
-        Secret verify_token;                ///< of WhatsApp's challenge
+        std::string app_of;   ///< the shop whose address it is, where that is another: no secrets then
+        Secret secret;        ///< that signs (WhatsApp) or accompanies (Telegram) each webhook
+        Secret verify_token;  ///< of WhatsApp's challenge
     };
     TenantId tenant;
     std::string slug;
@@ -116,6 +116,9 @@ class ShopBook {
     virtual ~ShopBook() = default;
     /// Makes the shop, or what changed of it.
     virtual ShopListing apply(const ShopSpec& shop) = 0;
+    /// Redrives, of what came in for the shop's accounts before it had them, the next ones: how many; 0: none
+    /// is left.
+    virtual std::int64_t redrive_waiting(TenantId shop) = 0;
     virtual std::vector<ShopListing> list() = 0;
 };
 

@@ -220,6 +220,23 @@ Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Rand
     co_return tenant;
 }
 
+Task<std::int64_t> redrive_waiting(Database& database, TenantId tenant) {
+    constexpr int at_once = 1'000;  // of one account, in one transaction
+    const Json known = Json::parse(co_await database.call("list_addresses", tenant, "{}"));
+    std::int64_t redriven = 0;
+    for (const auto& account : known["accounts"].items()) {
+        std::string request = JsonObject()
+                                  .text("channel", account.text("channel"))
+                                  .text("account", account.text("account"))
+                                  .number("endpoint", account.number("endpoint"))
+                                  .number("limit", at_once)
+                                  .str();
+        const std::string count = co_await database.call("redrive_account", TenantId{}, std::move(request));
+        redriven += Json::parse(count).number();
+    }
+    co_return redriven;
+}
+
 Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key) {
     const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
     std::vector<ShopListing> listings;

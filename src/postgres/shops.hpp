@@ -16,6 +16,10 @@ namespace relevo {
 /// none is refused too (shop.invalid).
 Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Random& random);
 
+/// Redrives, of what came in for the shop's accounts before it had them, the next ones: how many; 0: none is
+/// left.
+Task<std::int64_t> redrive_waiting(Database& database, TenantId tenant);
+
 /// All shops with the addresses of the accounts that they have, and the secrets that a provider is given. Of
 /// another shop's address a shop is told no secret.
 Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key);

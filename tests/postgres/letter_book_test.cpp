@@ -150,6 +150,8 @@ TEST_CASE("a redriven letter keeps its headers, and gets a fresh expiry only whe
         "messages.received|whatsapp/9:550|fresh|1780003600000|00-0af7651916cd43dd8448eb211c80319c");
     CHECK(bench.test.query("SELECT status, status_by FROM dead_letters ORDER BY id") ==
           "redriven|ana\nredriven|ana");
+    // the same call, asked again after its answer was lost
+    CHECK(bench.book->redrive({}, {ids[0]}, "ana", {}, at(0)).empty());
     // again: it is not sent twice
     const auto refused = bench.book->redrive({}, {ids[0]}, "ana", {}, at(1));
     REQUIRE(refused.size() == 1);
@@ -171,6 +173,22 @@ TEST_CASE("a letter whose bytes are no text is refused until it is edited, and i
           "ff00|{\"channel\":\"whatsapp\"}");
     CHECK(bench.book->redrive({}, {id}, "ana", {}, at(3)).empty());
     CHECK_FALSE(bench.book->edit({}, id, "{}", "ana", at(4)));
+}
+
+TEST_CASE("behind a letter that is refused the later ones of its key stay, and no others") {
+    Bench bench;
+    DeadLetter broken = bench.received("9", "549", "x", "record.malformed");
+    broken.value = "\xff";
+    bench.bury(broken);
+    bench.bury(bench.received("9", "549", "behind"));
+    bench.bury(bench.received("9", "550", "other"));
+    const auto ids = bench.ids();
+    const auto refused = bench.book->redrive({}, ids, "ana", {}, at(0));
+    REQUIRE(refused.size() == 2);
+    CHECK(refused[0].id == ids[0]);
+    CHECK(refused[1].id == ids[1]);
+    CHECK(refused[1].why == "an earlier one of its key stays");
+    CHECK(bench.leased() == "other ");
 }
 
 TEST_CASE("what only wake could not handle goes to the topic that it was meant for") {
@@ -199,6 +217,8 @@ TEST_CASE("a tenant's letters are changed for that tenant only") {
     CHECK_FALSE(bench.book->edit(bench.other, ids[0], "{}", "eve", at(0)));
     CHECK(bench.dead().size() == 1);
     CHECK(bench.book->drop(bench.ballet, ids, "ana", "spam", at(0)) == 1);
+    CHECK(bench.book->drop(bench.ballet, ids, "ana", "spam", at(0)) == 1);  // its answer was lost
+    CHECK(bench.book->drop(bench.ballet, ids, "eve", "spam", at(0)) == 0);
     CHECK(bench.test.query("SELECT status, status_by, reason FROM dead_letters") == "dropped|ana|spam");
 }
 
@@ -235,4 +255,38 @@ TEST_CASE("letters of an unknown account are redriven when the account is create
     bench.bury(bench.received("3003", "550", "late"));
     CHECK(bench.test.query("SELECT status FROM dead_letters WHERE about ->> 'event_id' = 'late'") ==
           "redriven");
+}
+
+TEST_CASE(
+    "of many letters an account's creation redrives the oldest, and applying the shop goes on with the "
+    "rest") {
+    Bench bench;
+    bench.test.query(
+        "INSERT INTO dead_letters (stage, topic, partition, record_offset, record_key, value, headers, code, "
+        "text, attempts) "
+        "SELECT 'resolve', 'messages.received', 0, n, 'whatsapp/3003:549', convert_to(jsonb_build_object("
+        "'channel', 'whatsapp', 'account', CASE WHEN n % 2 = 0 THEN '3003' ELSE '4004' END, 'event_id', "
+        "n)::text, 'UTF8'), "
+        "'{}', 'resolve.unknown_account', '', 1 FROM generate_series(2400, 1, -1) AS n RETURNING 1");
+    ShopSpec spec = other_spec();
+    spec.whatsapp->numbers.push_back({"3003", "+54"});
+    const TenantId shop = run(apply_shop(bench.database, bench.key, spec, bench.random));
+    const std::string state =
+        "SELECT status, count(*), max(record_offset) FROM dead_letters "
+        "WHERE wants = 'whatsapp/3003' GROUP BY 1 ORDER BY 1";
+    CHECK(bench.test.query(state) == "dead|200|2400\nredriven|1000|2000");
+    CHECK(run(redrive_waiting(bench.database, shop)) == 200);
+    CHECK(run(redrive_waiting(bench.database, shop)) == 0);
+    CHECK(bench.test.query("SELECT status, count(*) FROM dead_letters GROUP BY 1 ORDER BY 1") ==
+          "dead|1200\nredriven|1200");
+    // each behind the one before it
+    CHECK(bench.test.query("SELECT count(*), count(DISTINCT after) FROM timers") == "1200|1199");
+}
+
+TEST_CASE("what stands before a letter of its key is found without reading the key's other timers") {
+    Bench bench;
+    CHECK(bench.test
+              .query("SET enable_seqscan = off; SET ROLE relevo_app; EXPLAIN SELECT t.id FROM timers AS t "
+                     "WHERE t.tenant_id IS NOT DISTINCT FROM 1 AND t.line = 'x' ORDER BY t.life DESC LIMIT 1")
+              .find("Index Scan Backward using timers_in_line") != std::string::npos);
 }

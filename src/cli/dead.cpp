@@ -75,9 +75,15 @@ class Dead {
     int retry() {
         std::optional<SysTime> expires;
         if (!options_.extend.empty()) expires = now_ + parse_span(options_.extend);
-        DeadPlan plan = plan_retry(selected(), expires.has_value(), now_);
-        return carry_out(std::move(plan), "retry", [&](const DeadBatch& batch) {
-            return book_->redrive(batch.tenant, batch.ids, user_, expires, now_);
+        const DeadPlan plan = plan_retry(selected(), expires.has_value(), now_);
+        std::vector<RefusedLetter> refused;  // so far
+        return carry_out(plan, "retry", [&](DeadBatch batch) {
+            auto stay = hold_back(batch, plan, refused);
+            for (auto& letter : book_->redrive(batch.tenant, batch.ids, user_, expires, now_)) {
+                stay.push_back(std::move(letter));
+            }
+            refused.insert(refused.end(), stay.begin(), stay.end());
+            return stay;
         });
     }
 
@@ -144,7 +150,7 @@ class Dead {
         }
     }
 
-    int carry_out(DeadPlan plan, const std::string& verb,
+    int carry_out(const DeadPlan& plan, const std::string& verb,
                   const std::function<std::vector<RefusedLetter>(const DeadBatch&)>& change) {
         if (!json_) fmt::print("{}", describe(plan, options_.yes ? verb : "would " + verb));
         std::vector<RefusedLetter> refused;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "cli/moments.hpp"
@@ -80,6 +81,27 @@ std::vector<DeadBatch> batches_of(const DeadPlan& plan, std::size_t most) {
         for (auto& batch : batches) all.push_back(std::move(batch));
     }
     return all;
+}
+
+std::vector<RefusedLetter> hold_back(DeadBatch& batch, const DeadPlan& plan,
+                                     const std::vector<RefusedLetter>& refused) {
+    std::vector<RefusedLetter> held;
+    if (refused.empty()) return held;
+    std::set<std::int64_t> staying;
+    for (const auto& letter : refused) staying.insert(letter.id);
+    std::set<std::tuple<TenantId, std::string, std::string>> stuck;
+    std::set<std::int64_t> behind;
+    for (const auto& letter : plan.letters) {  // in their order
+        const std::tuple line(letter.tenant, letter.topic, letter.key);
+        if (staying.contains(letter.id)) stuck.insert(line);
+        if (stuck.contains(line)) behind.insert(letter.id);
+    }
+    std::erase_if(batch.ids, [&](std::int64_t id) {
+        if (!behind.contains(id)) return false;
+        held.push_back({id, "an earlier one of its key stays"});
+        return true;
+    });
+    return held;
 }
 
 }  // namespace relevo

@@ -32,4 +32,8 @@ struct DeadBatch {
 };
 std::vector<DeadBatch> batches_of(const DeadPlan& plan, std::size_t most);
 
+/// Takes out of `batch` what would overtake a refused letter of its key, and says so of each.
+std::vector<RefusedLetter> hold_back(DeadBatch& batch, const DeadPlan& plan,
+                                     const std::vector<RefusedLetter>& refused);
+
 }  // namespace relevo

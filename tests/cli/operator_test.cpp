@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -17,6 +18,7 @@ struct FakeLetters final : LetterBook {
     std::vector<Letter> letters;
     std::vector<std::string>& done;
     LetterFilter& asked;
+    static constexpr std::int64_t refused = 4'000;
     FakeLetters(std::vector<Letter> its_letters, std::vector<std::string>& its_done, LetterFilter& its_asked)
         : letters(std::move(its_letters)), done(its_done), asked(its_asked) {}
     std::vector<Letter> list(const LetterFilter& filter, std::int64_t after, int) override {
@@ -28,6 +30,7 @@ struct FakeLetters final : LetterBook {
     std::vector<RefusedLetter> redrive(TenantId, const std::vector<std::int64_t>& ids, const std::string& by,
                                        std::optional<SysTime> expires, SysTime) override {
         done.push_back("redrive " + std::to_string(ids.size()) + " by " + by + (expires ? " extended" : ""));
+        if (std::ranges::find(ids, refused) != ids.end()) return {{refused, "its bytes are no text"}};
         return {};
     }
     std::int64_t drop(TenantId, const std::vector<std::int64_t>& ids, const std::string&,
@@ -116,6 +119,18 @@ TEST_CASE("a letter behind an earlier one of its key stays, and the exit code sa
     it.letters[0].earlier = 1;
     CHECK(it.type({"dead", "retry", "12", "--yes"}) == 1);
     CHECK(it.done.empty());
+}
+
+TEST_CASE("behind a refused letter the later ones of its key stay, also those of the next transaction") {
+    Bench it;
+    it.letters.assign(300, it.letters[0]);
+    for (std::size_t i = 0; i < it.letters.size(); ++i) {
+        it.letters[i].id = FakeLetters::refused + static_cast<std::int64_t>(i);
+        it.letters[i].offset = static_cast<std::int64_t>(i);
+        it.letters[i].key = i % 2 == 0 ? "even" : "odd";
+    }
+    CHECK(it.type({"dead", "retry", "--all", "--yes"}) == 1);
+    CHECK(it.done == std::vector<std::string>{"redrive 200 by ana", "redrive 50 by ana"});
 }
 
 TEST_CASE("filters reach the book") {

@@ -17,6 +17,13 @@ CREATE POLICY tenant ON pauses
 GRANT SELECT, INSERT, UPDATE, DELETE ON pauses TO relevo_app;
 GRANT SELECT ON pauses TO relevo_router;
 CREATE POLICY router_reads ON pauses FOR SELECT TO relevo_router USING (true);
+GRANT SELECT ON pauses TO relevo_operator;
+CREATE POLICY operator_reads ON pauses FOR SELECT TO relevo_operator USING (true);
+
+ALTER TABLE timers ADD COLUMN kept text;  -- the stage whose pause it waits for
+-- in the order in which the records were made; of one moment, in which they were kept
+CREATE INDEX timers_kept ON timers (tenant_id, kept, ((headers ->> 'time')::bigint), life) WHERE kept IS NOT NULL;
+GRANT SELECT (kept) ON timers TO relevo_operator;
 
 CREATE FUNCTION list_pauses() RETURNS TABLE (stage text, tenant_id bigint, paused_by text, reason text, at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
@@ -50,25 +57,38 @@ END $$;
 CREATE FUNCTION op_keep_paused(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM pauses AS p WHERE p.stage = req ->> 'stage' AND p.tenant_id = app_tenant() FOR KEY SHARE;
-    RETURN op_park(CASE WHEN FOUND THEN req ELSE req || jsonb_build_object('due', req -> 'now') END);
+    IF NOT FOUND THEN
+        RETURN op_park(req || jsonb_build_object('due', req -> 'now'));
+    END IF;
+    PERFORM op_park(req);
+    UPDATE timers AS t SET kept = req ->> 'stage' WHERE t.tenant_id = app_tenant() AND t.id = (req ->> 'id')::uuid;
+    RETURN 'null';
 END $$;
 
--- Whether there was such a pause. What was kept of the tenant comes back as it was kept: of one conversation in its
--- order, and not all in one moment, because others wait for wake as well.
+-- Whether there was such a pause. op_wake_kept follows until it finds nothing more.
 CREATE FUNCTION op_resume(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE
-    found_any boolean;
 BEGIN
     DELETE FROM pauses AS p WHERE p.stage = req ->> 'stage' AND p.tenant_id IS NOT DISTINCT FROM app_tenant();
-    found_any := FOUND;
-    IF app_tenant() IS NOT NULL THEN
-        UPDATE timers AS t SET due_at = now() + kept.place * interval '200 microseconds'
-        FROM (SELECT x.id, row_number() OVER (ORDER BY x.life) AS place FROM timers AS x
-              WHERE x.tenant_id = app_tenant() AND x.topic = req ->> 'topic' AND x.due_at > now()) AS kept
-        WHERE t.id = kept.id;
-    END IF;
-    RETURN to_jsonb(found_any);
+    RETURN to_jsonb(FOUND);
 END $$;
+
+-- {"stage", "limit", "from"}: of what was kept of the tenant, the next ones come back: of one conversation in its order, and
+-- not all in one moment, because others wait for wake as well. {"count", "until"}: how many, and when the last of them is due,
+-- from which on the next ones are.
+CREATE FUNCTION op_wake_kept(req jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    WITH next AS (
+        SELECT x.id, row_number() OVER (ORDER BY (x.headers ->> 'time')::bigint, x.life) AS place FROM timers AS x
+        WHERE x.tenant_id = app_tenant() AND x.kept = req ->> 'stage'
+        ORDER BY (x.headers ->> 'time')::bigint, x.life LIMIT (req ->> 'limit')::integer
+    ), woken AS (
+        UPDATE timers AS t
+        SET kept = NULL,
+            due_at = greatest(now(), from_millis((req ->> 'from')::bigint)) + next.place * interval '200 microseconds'
+        FROM next WHERE t.tenant_id = app_tenant() AND t.id = next.id
+        RETURNING t.due_at
+    )
+    SELECT jsonb_build_object('count', count(*), 'until', coalesce(to_millis(max(w.due_at)) + 1, 0)) FROM woken AS w
+$$;
 
 -- Bubbles that were not asked for in a long time stop nobody (earlier_open_until). After a pause that would let the
 -- newest overtake them.
@@ -78,4 +98,4 @@ BEGIN
     RETURN 'null';
 END $$;
 
-GRANT EXECUTE ON FUNCTION op_list_pauses, op_pause, op_keep_paused, op_resume, op_keep_places TO relevo_app;
+GRANT EXECUTE ON FUNCTION op_list_pauses, op_pause, op_keep_paused, op_resume, op_wake_kept, op_keep_places TO relevo_app;

@@ -15,7 +15,7 @@ inline constexpr std::array<std::string_view, 10> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 22> made_indexes{
+inline constexpr std::array<std::string_view, 23> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "chunks_of_source",
@@ -36,6 +36,7 @@ inline constexpr std::array<std::string_view, 22> made_indexes{
     "replies_open",
     "timers_due",
     "timers_in_line",
+    "timers_kept",
     "timers_of_key",
     "turns_open",
 };

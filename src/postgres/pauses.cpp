@@ -10,7 +10,11 @@ namespace relevo {
 namespace {
 
 // A kept record asks again by itself after this long: should a resumption ever miss it, it is late, not lost.
-constexpr Millis keep_for{600'000};
+// Each time it goes through the log, where others overtake it: seldom, and within the day that records last.
+constexpr Millis keep_for{6 * 3'600'000};
+
+// Some 10 ms of one transaction, and 200 ms of wake's work.
+constexpr int woken_at_once = 1'000;
 
 Task<TenantId> find_tenant(Database& database, std::string slug) {
     if (slug.empty()) co_return TenantId{};
@@ -20,6 +24,16 @@ Task<TenantId> find_tenant(Database& database, std::string slug) {
     }
     throw Failure({Fault::permanent, "pause.unknown_shop",
                    "there is no shop '" + slug + "'; relevo shops list names them"});
+}
+
+Task<void> wake_kept(Database& database, TenantId tenant, std::string stage) {
+    for (SysTime from{};;) {
+        std::string request =
+            JsonObject().text("stage", stage).number("limit", woken_at_once).time("from", from).str();
+        const Json woken = Json::parse(co_await database.call("wake_kept", tenant, std::move(request)));
+        if (woken.number("count") < woken_at_once) co_return;
+        from = woken.time("until");
+    }
 }
 
 }  // namespace
@@ -83,9 +97,14 @@ Task<bool> resume(Database& database, std::string stage, std::string topic, std:
             waiting.emplace_back(TenantId{each.number("tenant")}, "{}");
         }
     }
-    if (topic == topics::replies_ready) co_await database.call_all("keep_places", std::move(waiting));
-    std::string request = JsonObject().text("stage", stage).text("topic", topic).str();
+    // bubbles that are tried again come to relay out of wake
+    if (topic == topics::replies_ready || topic == "timers") {
+        co_await database.call_all("keep_places", std::move(waiting));
+    }
+    std::string request = JsonObject().text("stage", stage).str();
     const std::string result = co_await database.call("resume", tenant, std::move(request));
+    // also where it was resumed before: a resumption that was cut off is finished by the next one
+    if (tenant.value != 0) co_await wake_kept(database, tenant, stage);
     co_return Json::parse(result).flag();
 }
 

@@ -87,6 +87,45 @@ TEST_CASE("what was kept of a paused shop comes back in its order when the shop 
     CHECK(kept(fixture) == "r3 r1 r2");
 }
 
+TEST_CASE(
+    "what was kept comes back in the order in which it was made, also where a resumption is finished by the "
+    "next") {
+    Fixture fixture;
+    PostgresPauses pauses(fixture.database);
+    const SysTime now = SystemClock().now();
+    run(pause(fixture.database, {"relay", "ballet", "a", "", {}}));
+    for (int i : {3, 1, 2}) {  // as after hours, when they went through the log again
+        Record record = reply_record(fixture.ballet, "r" + std::to_string(i));
+        record.headers.time = now + Millis{i};
+        run(pauses.keep("relay", record, now));
+    }
+    // hours: each time it goes through the log, where others overtake it
+    CHECK(fixture.test.query("SELECT count(*) FROM timers WHERE due_at > now() + interval '5 hours'") == "3");
+    fixture.test.query("DELETE FROM pauses RETURNING 1");
+    run(make_timers(fixture.database)
+            ->park({now + Millis{3'600'000}, reply_record(fixture.ballet, "later")}));
+    CHECK_FALSE(run(resume(fixture.database, "relay", "replies.ready", "ballet")));
+    CHECK(kept(fixture) == "r1 r2 r3");
+}
+
+TEST_CASE("more than one transaction takes comes back in its order") {
+    Fixture fixture;
+    run(pause(fixture.database, {"relay", "ballet", "a", "", {}}));
+    fixture.test.query(
+        "INSERT INTO timers (id, tenant_id, due_at, topic, key, value, headers, kept) "
+        "SELECT gen_random_uuid(), " +
+        fixture.ballet.to_string() +
+        ", now() + interval '6 hours', 'replies.ready', 'k', '', jsonb_build_object('time', n), "
+        "'relay' FROM generate_series(2500, 1, -1) AS n RETURNING 1");
+    CHECK(run(resume(fixture.database, "relay", "replies.ready", "ballet")));
+    CHECK(
+        fixture.test.query(
+            "SELECT count(*) FROM (SELECT (headers ->> 'time')::int - row_number() OVER (ORDER BY due_at) AS "
+            "off "
+            "FROM timers WHERE due_at < now() + interval '1 minute' AND kept IS NULL) AS x WHERE off = 0") ==
+        "2500");
+}
+
 TEST_CASE("a record that is kept just after its shop was resumed comes back at once") {
     Fixture fixture;
     PostgresPauses pauses(fixture.database);
@@ -98,11 +137,17 @@ TEST_CASE("bubbles that waited through a long pause still go before the newer on
     Fixture fixture;
     const auto stored = fixture.store("1", "hola", at(0));
     const auto first = fixture.answer(fixture.claim(stored, at(16)), {"uno"}, at(17));
-    run(pause(fixture.database, {"relay", "", "ana", "", {}}));
+    // where wake is paused, the nudges of bubbles wait too
+    std::pair<std::string, std::string> paused{"relay", "replies.ready"};
+    SUBCASE("relay") {}
+    SUBCASE("wake") {
+        paused = {"wake", "timers"};
+    }
+    run(pause(fixture.database, {paused.first, "", "ana", "", {}}));
     const auto again = fixture.store("2", "¿y?", at(3'600));
     const auto second = fixture.answer(fixture.claim(again, at(3'616)), {"dos"}, at(3'617));
     fixture.test.query("UPDATE replies SET status = 'pending', reason = ''");
-    run(resume(fixture.database, "relay", "replies.ready", ""));
+    run(resume(fixture.database, paused.first, paused.second, ""));
     // its nudge is an hour old, and yet it is waited for
     const auto claim = fixture.ask(second[0], SystemClock().now());
     CHECK(claim.state == ReplyClaim::State::wait);

@@ -99,3 +99,18 @@ BEGIN
 END $$;
 
 GRANT EXECUTE ON FUNCTION op_list_pauses, op_pause, op_keep_paused, op_resume, op_wake_kept, op_keep_places TO relevo_app;
+
+-- {"tenant", "conversation", "waits_at"}: the pause that holds what the conversation waits for, or null. As the operator's role.
+CREATE FUNCTION op_pause_of(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT coalesce((
+        SELECT jsonb_build_object('stage', p.stage, 'shop', coalesce(t.slug, ''), 'by', p.paused_by, 'reason', p.reason,
+                                  'since', to_millis(p.at))
+        FROM pauses AS p LEFT JOIN tenants AS t ON t.id = p.tenant_id
+        WHERE (p.tenant_id IS NULL OR p.tenant_id = (req ->> 'tenant')::bigint)
+          AND (p.stage = req ->> 'waits_at'
+               OR EXISTS (SELECT FROM timers AS k
+                          WHERE k.tenant_id = p.tenant_id AND k.kept = p.stage
+                            AND md5(k.key) = md5(format('%s:%s', req ->> 'tenant', req ->> 'conversation'))))
+        ORDER BY p.at LIMIT 1), 'null')
+$$;
+GRANT EXECUTE ON FUNCTION op_pause_of TO relevo_operator;

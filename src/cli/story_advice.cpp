@@ -53,6 +53,12 @@ std::string for_provider(const Standing& s) {
     return "the provider said " + said;
 }
 
+std::string for_pause(const Pause& pause) {
+    return fmt::format("paused by {} since {}{}; relevo resume {}{}", pause.by, to_iso8601(pause.since),
+                       pause.reason.empty() ? "" : " (" + pause.reason + ")", pause.stage,
+                       pause.shop.empty() ? "" : " --tenant " + pause.shop);
+}
+
 }  // namespace
 
 std::string next_step(const Story& story, const std::vector<StageLag>& lags, SysTime now) {
@@ -61,6 +67,7 @@ std::string next_step(const Story& story, const std::vector<StageLag>& lags, Sys
     if (s.ended == "human")
         return story.human ? "a human has the conversation: it is theirs to answer or to give back" : "";
     if (s.ended == "dropped") return s.code.empty() ? "" : for_provider(s);
+    if (s.ended == "open" && s.pause) return for_pause(*s.pause);
     if (s.ended == "open" && s.until) {
         const std::string wait = *s.until > now
                                      ? fmt::format("it goes on by itself in {}", human_span(*s.until - now))

@@ -9,6 +9,7 @@
 
 #include "core/clock.hpp"
 #include "core/ids.hpp"
+#include "domain/pauses.hpp"
 
 namespace relevo {
 
@@ -131,6 +132,7 @@ struct Standing {
     std::optional<SysTime> until;  ///< parked
     std::int64_t letter = 0;       ///< the dead letter that holds it
     std::string code, text;        ///< of that letter, or what the provider said last
+    std::optional<Pause> pause{};  ///< that holds an open one
 };
 
 struct Story {

@@ -46,8 +46,9 @@ StoryRef parse_ref(const Json& row) {
 }
 
 Standing parse_standing(const Json& row) {
-    return {row.text("ended"),         row.text("reason"),   row.text("waits_at"), time_if_any(row, "since"),
-            time_if_any(row, "until"), row.number("letter"), row.text("code"),     row.text("text")};
+    return {row.text("ended"),         row.text("reason"),        row.text("waits_at"),
+            time_if_any(row, "since"), time_if_any(row, "until"), row.number("letter"),
+            row.text("code"),          row.text("text"),          {}};
 }
 
 StoryEvent parse_event(const Json& row) {
@@ -84,6 +85,7 @@ class PostgresStoryBook final : public StoryBook {
                                         .raw("lagging", json_array(stages))
                                         .str();
         Story story = parse_story(session_.ask("story", request));
+        if (story.standing.ended == "open") story.standing.pause = pause_of(story, which.tenant);
         if (with_text_) add_texts(story, which.tenant);
         return story;
     }
@@ -109,6 +111,18 @@ class PostgresStoryBook final : public StoryBook {
                                    time_if_any(row, "end"), row.text("note")});
         }
         return story;
+    }
+
+    std::optional<Pause> pause_of(const Story& story, TenantId tenant) {
+        const std::string request = JsonObject()
+                                        .number("tenant", tenant.value)
+                                        .text("conversation", story.conversation)
+                                        .text("waits_at", story.standing.waits_at)
+                                        .str();
+        const Json row = session_.ask("pause_of", request);
+        if (row.null()) return {};
+        return Pause{row.text("stage"), row.text("shop"), row.text("by"), row.text("reason"),
+                     row.time("since")};
     }
 
     void add_texts(Story& story, TenantId tenant) {

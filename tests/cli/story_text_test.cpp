@@ -41,6 +41,9 @@ TEST_CASE("what to do next follows from what holds the message") {
     parked.standing.until = now + Millis{240'000};
     CHECK(says(next_step(parked, {}, now), "the token was refused: whatsapp.bad_token (renew the token)"));
     CHECK(says(next_step(parked, {}, now), "it goes on by itself in 4 min"));
+    parked.standing.pause = Pause{"relay", "pointe", "ana", "wrong prices", now - Millis{60'000}};
+    CHECK(next_step(parked, {}, now) ==
+          "paused by ana since 2026-11-21T11:59:00.000Z (wrong prices); relevo resume relay --tenant pointe");
     CHECK(says(next_step(stuck("unexplained"), {}, now), "no record, timer or dead letter"));
     CHECK(next_step(stuck("answered"), {}, now).empty());
 }

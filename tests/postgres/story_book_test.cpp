@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/json_object.hpp"
+#include "postgres/pauses.hpp"
 #include "tests/postgres/books.hpp"
 
 using namespace relevo;
@@ -104,6 +105,32 @@ TEST_CASE("a message that stands still says where, since when, and what holds it
     CHECK(dead.standing.code == "record.malformed");
     CHECK(dead.standing.letter > 0);
     CHECK(events(dead).find("record.dead") != std::string::npos);
+}
+
+TEST_CASE("of a paused shop's message it is told who paused it, and of a whole stage's too") {
+    BooksBench bench;
+    const auto stored = bench.from("1");
+    bench.claim(stored, at(16));
+    PostgresPauses pauses(bench.database);
+    const std::string key = bench.ballet.to_string() + ":" + stored.conversation.to_string();
+    const auto held = [&] {
+        return only(*make_story_book(bench.urls, false), stored.message.to_string(), at(60));
+    };
+    CHECK_FALSE(held().standing.pause);
+    run(pause(bench.database, {"infer", "ballet", "ana", "wrong prices", {}}));
+    CHECK_FALSE(held().standing.pause);  // it is not there yet
+    run(pauses.keep("infer", {"inferences.requested", key, "{}", {.id = "i"}}, at(20)));
+    const auto shop = held().standing.pause;
+    REQUIRE(shop);
+    CHECK(shop->stage == "infer");
+    CHECK(shop->shop == "ballet");
+    CHECK(shop->by == "ana");
+    CHECK(shop->reason == "wrong prices");
+    run(resume(bench.database, "infer", "inferences.requested", "ballet"));
+    run(pause(bench.database, {"retrieve", "", "eva", "", {}}));
+    REQUIRE(held().standing.pause);
+    CHECK(held().standing.pause->by == "eva");
+    CHECK(held().standing.pause->shop == "");
 }
 
 TEST_CASE("a message that never became a row is found among the dead letters") {

@@ -155,7 +155,7 @@ Task<Sent> Relay::attempt(const ReplyReady& ready, const ReplyClaim& claim, Pass
     }
     Outbound bubble{claim.account, claim.to, claim.text, claim.permit->reply(), std::move(token)};
     Sent sent = co_await channel->send(std::move(bubble), *claim.permit);
-    if (pass) admission_.ended(asker_of(ready, claim), std::move(*pass), sent);
+    if (pass) admission_.ended(asker_of(ready, claim), limits_of(*channel), std::move(*pass), sent);
     co_return sent;
 }
 
@@ -189,6 +189,7 @@ Task<Outcome> Relay::send(const ReplyReady& ready, ReplyClaim claim, Pass pass) 
     const Sent::State state = sent.state;
     const std::string code = sent.error.code;
     if (state != Sent::State::accepted) {
+        watch_.failed(claim.channel, code);
         log_warn("delivery.not_confirmed", {{"channel", claim.channel},
                                             {"tenant", ready.tenant.value},
                                             {"reply", claim.permit->reply().to_string()},

@@ -113,8 +113,10 @@ struct ScriptedPace final : Pace {
 struct CountingWatch final : DeliveryWatch {
     void breaker_opened(std::string_view, std::string_view) override { ++open; }
     void breaker_closed(std::string_view, std::string_view) override { --open; }
+    void failed(std::string_view, std::string_view code) override { codes.emplace_back(code); }
     void parked(std::string_view, std::string_view reason) override { reasons.emplace_back(reason); }
     int open = 0;
+    std::vector<std::string> codes;
     std::vector<std::string> reasons;
 };
 
@@ -305,6 +307,7 @@ TEST_CASE("an account whose provider does not answer is left alone: what is due 
         CHECK(std::holds_alternative<Park>(it.run()));
     }
     CHECK(it.watch.open == 1);
+    CHECK(it.watch.codes == std::vector<std::string>(5, "fake.unreachable"));
     CHECK(it.sent.size() == 5);
     const int slots = it.pace.taken;
     it.ledger.then(State::send);

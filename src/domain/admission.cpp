@@ -39,10 +39,17 @@ std::shared_ptr<Breaker>& Admission::breaker_of(const Asker& asker, const Channe
     return breaker;
 }
 
+// No wait of this schedule is longer than its last.
+void Admission::tell(const Asker& asker, const ChannelLimits& limits, const Breaker::Entry& refusal) const {
+    const SysTime asks_again = std::max(refusal.again, clock_.now() + limits.retries.back());
+    watch_.left_alone(asker.channel, asker.account, asks_again);
+}
+
 // While one probes, the others wait beside it: it ends soon, and then they may all go. While it is open they
 // rest for as long as the outage has taught, as rows.
 Admission::Hold Admission::hold(const Asker& asker, const ChannelLimits& limits, const Breaker& breaker,
                                 const Breaker::Entry& refusal) const {
+    tell(asker, limits, refusal);
     if (refusal.probing) return Hold{refusal.again, Hold::probed};
     const Millis rest = spread(retry_wait(limits.retries, breaker.openings(), std::nullopt), asker.reply);
     return Hold{std::max(refusal.again, clock_.now() + rest), Hold::away};
@@ -69,12 +76,13 @@ std::variant<Admission::Pass, Admission::Hold> Admission::enter(const Asker& ask
     return Pass(breaker, entry);
 }
 
-void Admission::ended(const Asker& asker, Pass pass, const Sent& sent) {
+void Admission::ended(const Asker& asker, const ChannelLimits& limits, Pass pass, const Sent& sent) {
     const auto breaker = std::exchange(pass.breaker_, nullptr);
     const bool was_closed = breaker->closed();
     breaker->ended(pass.entry_, sent.away ? Breaker::End::failed : Breaker::End::answered, clock_.now(),
                    sent.error.retry_after);
     if (was_closed && !breaker->closed()) watch_.breaker_opened(asker.channel, asker.account);
+    if (const auto refusal = breaker->refusal(clock_.now())) tell(asker, limits, *refusal);
     if (!was_closed && breaker->closed()) watch_.breaker_closed(asker.channel, asker.account);
 }
 

@@ -15,12 +15,16 @@
 
 namespace relevo {
 
-/// Told what keeps bubbles from their providers: for metrics. Called on the threads of the workers.
+/// Told what keeps bubbles from their customers: for metrics. Called on the threads of the workers.
 class DeliveryWatch {
   public:
     virtual ~DeliveryWatch() = default;
     virtual void breaker_opened(std::string_view, std::string_view) {}  ///< channel, account
     virtual void breaker_closed(std::string_view, std::string_view) {}
+    /// Channel, account. Its breaker is open, and whoever was turned away asks again by then: who has not may
+    /// be somebody else's by now, or have expired.
+    virtual void left_alone(std::string_view, std::string_view, SysTime) {}
+    virtual void failed(std::string_view, std::string_view) {}  ///< channel, the code of an attempt's error
     virtual void parked(std::string_view, std::string_view) {}  ///< channel, a Hold's reason
     virtual void paced(std::string_view, Millis) {}             ///< channel, and the wait for the slot
 };
@@ -70,10 +74,11 @@ class Admission {
     /// At the slot's time, right before the attempt.
     std::variant<Pass, Hold> enter(const Asker& asker, const ChannelLimits& limits);
     /// How the attempt ended.
-    void ended(const Asker& asker, Pass pass, const Sent& sent);
+    void ended(const Asker& asker, const ChannelLimits& limits, Pass pass, const Sent& sent);
 
   private:
     std::shared_ptr<Breaker>& breaker_of(const Asker& asker, const ChannelLimits& limits);
+    void tell(const Asker& asker, const ChannelLimits& limits, const Breaker::Entry& refusal) const;
     Hold hold(const Asker& asker, const ChannelLimits& limits, const Breaker& breaker,
               const Breaker::Entry& refusal) const;
 

@@ -1,5 +1,6 @@
 #include "gateway/health.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "core/json_object.hpp"
@@ -8,6 +9,8 @@ namespace relevo {
 namespace {
 
 constexpr Millis stuck_after{60'000};  // a loop turns five times a second
+constexpr Millis gathered_for{5'000};  // anybody may ask: no oftener do the servers hear of it
+constexpr Millis look_again{20};       // while somebody else gathers
 
 HttpResponse report(int status, const std::vector<std::pair<std::string, std::string>>& lines) {
     JsonObject states;
@@ -47,18 +50,19 @@ constexpr BacklogFigure backlog_figures[] = {
 };
 
 Task<void> read_backlog(BacklogStore& store, Clock& clock, Metrics& metrics) {
-    metrics.forget(letters, letters_help);
-    for (const auto& figure : backlog_figures) metrics.forget(figure.name, figure.help);
+    std::optional<Backlog> backlog;
     try {
-        const Backlog backlog = co_await store.read(clock.now());
-        for (const auto& [stage, count] : backlog.dead_letters) {
-            metrics.set(letters, letters_help, {{"stage", stage}}, static_cast<double>(count));
-        }
-        for (const auto& figure : backlog_figures)
-            metrics.set(figure.name, figure.help, {}, figure.of(backlog));
+        backlog = co_await store.read(clock.now());
     } catch (const Failure&) {
         // relevo_dependency_up says why they are missing
     }
+    metrics.forget(letters, letters_help);
+    for (const auto& figure : backlog_figures) metrics.forget(figure.name, figure.help);
+    if (!backlog) co_return;
+    for (const auto& [stage, count] : backlog->dead_letters) {
+        metrics.set(letters, letters_help, {{"stage", stage}}, static_cast<double>(count));
+    }
+    for (const auto& figure : backlog_figures) metrics.set(figure.name, figure.help, {}, figure.of(*backlog));
 }
 
 }  // namespace
@@ -86,16 +90,24 @@ void Health::add_routes(Router& router) {
 }
 
 Task<HttpResponse> Health::figures() {
+    while (!gathering_.expired()) co_await clock_.sleep_until(clock_.now() + look_again);
+    if (clock_.now() - gathered_at_ >= gathered_for) co_await gather();
+    HttpResponse response;
+    response.body = metrics_.text();
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    co_return response;
+}
+
+Task<void> Health::gather() {
+    const auto turn = std::make_shared<int>();  // ends with its reader, who may go away in the middle
+    gathering_ = turn;
     for (const auto& dependency : dependencies_) {
         const bool answers = co_await dependency.answers();
         metrics_.set("dependency_up", "1 while the process reaches it", {{"dependency", dependency.name}},
                      answers ? 1 : 0);
     }
     for (const auto& gather : gathers_) co_await gather(metrics_);
-    HttpResponse response;
-    response.body = metrics_.text();
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    co_return response;
+    gathered_at_ = clock_.now();
 }
 
 HttpResponse Health::alive() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,8 @@ struct Heartbeat {
     std::function<SysTime()> last_turn;
 };
 
-/// Figures that somebody else has: put into the metrics whenever these are read. Within a few seconds; never
-/// throws.
+/// Figures that somebody else has: put into the metrics when these are read, five seconds old at most. Within
+/// a few seconds; never throws.
 using Gather = std::function<Task<void>(Metrics&)>;
 
 /// Adds to relevo_<name>_total{label_name=label} what `counter`, which never falls, grew by since it was last
@@ -55,12 +56,15 @@ class Health {
     HttpResponse alive() const;
     Task<HttpResponse> ready();
     Task<HttpResponse> figures();
+    Task<void> gather();
 
     std::vector<Dependency> dependencies_;
     std::vector<Heartbeat> heartbeats_;
     std::vector<Gather> gathers_;
     Metrics& metrics_;
     Clock& clock_;
+    std::weak_ptr<int> gathering_;  // somebody does, while it lasts
+    SysTime gathered_at_{};
 };
 
 }  // namespace relevo

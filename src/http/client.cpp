@@ -10,6 +10,7 @@
 #include <set>
 #include <vector>
 
+#include "http/ascii.hpp"
 #include "http/link.hpp"
 
 namespace relevo {
@@ -19,17 +20,10 @@ namespace {
 
 constexpr auto quiet_awaitable = asio::as_tuple(asio::use_awaitable);
 
-bool token(std::string_view name) {
-    return !name.empty() && std::ranges::all_of(name, [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-    });
-}
-
 // A line break in a value would be a header, or a request, of its own.
 bool well_formed(const HttpCall& call) {
-    return token(call.method) && std::ranges::all_of(call.headers, [](const auto& header) {
-               return token(header.first) &&
+    return is_token(call.method) && std::ranges::all_of(call.headers, [](const auto& header) {
+               return is_token(header.first) &&
                       header.second.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
            });
 }

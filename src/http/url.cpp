@@ -4,15 +4,9 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include "http/ascii.hpp"
+
 namespace relevo {
-namespace {
-
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-}  // namespace
-
 std::optional<Url> parse_url(std::string_view text) {
     const auto parsed = boost::urls::parse_uri(text);
     if (!parsed || parsed->host().empty() || parsed->has_userinfo()) return std::nullopt;

@@ -34,6 +34,13 @@ Gather gather_pool(const Database& database) {
     };
 }
 
+Gather gather_breakers(DeliveryMetrics& delivery, const Clock& clock) {
+    return [&delivery, &clock](Metrics&) {
+        delivery.forget_unasked(clock.now());
+        return told();
+    };
+}
+
 // The second figure of statm: https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html
 double resident_bytes() {
     std::ifstream statm("/proc/self/statm");
@@ -59,7 +66,10 @@ Gather gather_process() {
 std::vector<Gather> make_gathers(Shared& shared, BacklogStore& backlog) {
     return {gather_growth("live_dropped", "Live events that nobody was told: Redis was away", "transport",
                           "redis", [&shared] { return shared.live.dropped(); }),
-            gather_kafka_problems(), gather_pool(shared.database), gather_process(),
+            gather_kafka_problems(),
+            gather_pool(shared.database),
+            gather_process(),
+            gather_breakers(shared.delivery, shared.clock),
             gather_backlog(backlog, shared.clock)};
 }
 

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,15 +16,6 @@
 namespace relevo {
 
 // What a replayed stage gets in place of the world.
-
-/// Runs a task to its end on a loop of its own.
-template <class T>
-T await_here(Task<T> task) {
-    boost::asio::io_context io;
-    auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-    io.run();
-    return result.get();
-}
 
 /// Tells nobody anything.
 class DeafLive final : public Live {

@@ -1,10 +1,8 @@
 #include "process/replay_stage.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <map>
 
+#include "core/await.hpp"
 #include "core/json_object.hpp"
 #include "kafka/log_reader.hpp"
 #include "postgres/json.hpp"
@@ -121,7 +119,7 @@ ReplayedWork describe(const Rerun& rerun, Parts& parts) {
 
 std::string key_prefix(ScratchDatabase& database, const StageReplay& request) {
     if (request.shop.empty()) return {};
-    const std::string tenants = await_here(database.call("list_tenants", TenantId{}, "{}"));
+    const std::string tenants = await(database.call("list_tenants", TenantId{}, "{}"));
     for (const auto& shop : Json::parse(tenants).items()) {
         if (shop.text("slug") == request.shop) return std::to_string(shop.number("tenant")) + ":";
     }
@@ -135,7 +133,7 @@ void replay_stage(const Config& config, const ChannelLimitsByName& channels, con
     // first, so that it goes last: records are its memory
     LogReader reader(KafkaSettings{config.kafka_brokers, config.kafka_prefix});
     Parts parts(config, channels);
-    const std::string installation = await_here(installation_id(parts.database));
+    const std::string installation = await(installation_id(parts.database));
     const std::string prefix = key_prefix(parts.database, request);
     parts.database.undo();
     const auto stage = parts.make(request.stage.name, installation);
@@ -145,9 +143,9 @@ void replay_stage(const Config& config, const ChannelLimitsByName& channels, con
         const bool all = reader.read(request.stage.input, partition, range, [&](Envelope record) {
             if (!request.key.empty() && record.key != request.key) return true;
             if (!record.key.starts_with(prefix)) return true;
-            return await_here(reruns.add(std::move(record)));
+            return await(reruns.add(std::move(record)));
         });
-        if (!all || !await_here(reruns.end_partition())) return;
+        if (!all || !await(reruns.end_partition())) return;
     }
 }
 

@@ -41,6 +41,15 @@ Task<void> watch_pauses(Shared& shared) {
     }
 }
 
+std::string problem_text(std::exception_ptr problem) {
+    try {
+        if (problem) std::rethrow_exception(problem);
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+    return "it ended";
+}
+
 std::set<std::string> chosen_stages(const std::vector<PipelineSpec>& pipelines, const RunOptions& options) {
     std::set<std::string> known{"ingress"};
     for (const auto& pipeline : pipelines) {
@@ -99,7 +108,14 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
     asio::co_spawn(io, front.warm_up(), [](std::exception_ptr problem) {
         if (problem) log_warn("start.cold", {{"text", "the first webhooks will ask the database"}});
     });
-    asio::co_spawn(io, watch_pauses(shared), [](std::exception_ptr) {});
+    asio::co_spawn(io, watch_pauses(shared), [&](std::exception_ptr problem) {
+        log_error("pauses.unwatched",
+                  {{"text",
+                    "no pause would be obeyed any more: the process stops; start it again, and report this"},
+                   {"why", problem_text(problem)}});
+        exit_code = 1;
+        stop();
+    });
     for (const auto& thread : threads) {
         thread->start([&] {
             asio::post(io, [&] {

@@ -5,10 +5,14 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
+
 #include "core/log.hpp"
 
 namespace relevo {
 namespace {
+
+constexpr Millis late_by{60'000};  // what wakes and lanes may add to the moment when a bubble is due
 
 // Longer waits than the lane's are parked.
 const prometheus::Histogram::BucketBoundaries wait_buckets{0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 20, 45};
@@ -18,6 +22,7 @@ const prometheus::Histogram::BucketBoundaries wait_buckets{0.01, 0.05, 0.1, 0.5,
 struct DeliveryMetrics::Families {
     prometheus::Family<prometheus::Gauge>& open;
     prometheus::Family<prometheus::Counter>& openings;
+    prometheus::Family<prometheus::Counter>& errors;
     prometheus::Family<prometheus::Counter>& parked;
     prometheus::Family<prometheus::Histogram>& waits;
 };
@@ -33,6 +38,10 @@ DeliveryMetrics::DeliveryMetrics(prometheus::Registry& registry)
                        .Help("How often an account's provider was found away")
                        .Register(registry),
                    prometheus::BuildCounter()
+                       .Name("relevo_delivery_errors_total")
+                       .Help("Attempts to send a bubble that were not accepted, by code")
+                       .Register(registry),
+                   prometheus::BuildCounter()
                        .Name("relevo_parked_bubbles_total")
                        .Help("Bubbles that were parked untried, by reason")
                        .Register(registry),
@@ -44,14 +53,42 @@ DeliveryMetrics::DeliveryMetrics(prometheus::Registry& registry)
 DeliveryMetrics::~DeliveryMetrics() = default;
 
 void DeliveryMetrics::breaker_opened(std::string_view channel, std::string_view account) {
-    families_->open.Add({{"channel", std::string(channel)}}).Increment();
     families_->openings.Add({{"channel", std::string(channel)}}).Increment();
     log_warn("breaker.opened", {{"channel", channel}, {"account", account}});
 }
 
 void DeliveryMetrics::breaker_closed(std::string_view channel, std::string_view account) {
-    families_->open.Add({{"channel", std::string(channel)}}).Decrement();
+    {
+        const std::lock_guard lock(mutex_);
+        Accounts& accounts = alone_[std::string(channel)];
+        accounts.erase(std::string(account));
+        show(std::string(channel), accounts);
+    }
     log_info("breaker.closed", {{"channel", channel}, {"account", account}});
+}
+
+void DeliveryMetrics::left_alone(std::string_view channel, std::string_view account, SysTime until) {
+    const std::lock_guard lock(mutex_);
+    Accounts& accounts = alone_[std::string(channel)];
+    SysTime& known = accounts[std::string(account)];
+    known = std::max(known, until + late_by);
+    show(std::string(channel), accounts);
+}
+
+void DeliveryMetrics::forget_unasked(SysTime now) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [channel, accounts] : alone_) {
+        std::erase_if(accounts, [&](const auto& account) { return account.second < now; });
+        show(channel, accounts);
+    }
+}
+
+void DeliveryMetrics::show(const std::string& channel, const Accounts& accounts) {
+    families_->open.Add({{"channel", channel}}).Set(static_cast<double>(accounts.size()));
+}
+
+void DeliveryMetrics::failed(std::string_view channel, std::string_view code) {
+    families_->errors.Add({{"channel", std::string(channel)}, {"code", std::string(code)}}).Increment();
 }
 
 void DeliveryMetrics::parked(std::string_view channel, std::string_view reason) {

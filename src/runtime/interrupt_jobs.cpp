@@ -23,6 +23,9 @@ void Jobs::obey(std::shared_ptr<const StagePause> pause) {
     const auto told = [&](bool handling) {
         return [this, handling](Job& job) {
             if (job.handling != handling || job.abandoned || Lanes::is_over(job.work)) return false;
+            // A tenant's job that is being kept waits out its back-off; begun again it would not. Nor would
+            // it know which of its records are dead letters already.
+            if (!pause_->all && (job.keeping || !job.aside.empty())) return false;
             return job.paused = pause_->all || pause_->has(job.first().key);
         };
     };

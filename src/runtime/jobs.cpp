@@ -101,7 +101,7 @@ void Jobs::finish(Place job) {
     }
     job->work = {};
     job->signal.reset();
-    job->stuck = job->abandoned = job->cut = job->paused = job->settled = false;
+    job->stuck = job->abandoned = job->cut = job->paused = job->settled = job->keeping = false;
     job->outcome = StageMetrics::Outcome::emit;
     job->reason.clear();
     job->emitted.clear();
@@ -118,7 +118,8 @@ Task<void> Jobs::serve(Work first, SignalPtr signal) {
         std::optional<Error> error;
         tell_observers(&Observer::taken, *job);
         try {
-            if (pause_->has(job->first().key)) {
+            job->keeping = pause_->has(job->first().key);
+            if (job->keeping) {
                 co_await keep(*job);
             } else {
                 Outcome outcome = co_await parts_.stage.handle(job->work.records);
@@ -224,7 +225,8 @@ Task<void> Jobs::see_through(Job& job, std::optional<Error> error) {
 }
 
 Task<void> Jobs::perform(Job& job) {
-    if (pause_->has(job.first().key)) {
+    job.keeping = pause_->has(job.first().key);
+    if (job.keeping) {
         co_await keep(job);
         co_return;
     }
@@ -254,7 +256,7 @@ Task<void> Jobs::set_aside(const Envelope& record, Error error) {
         return !records.empty() && &record >= records.data() && &record < records.data() + records.size();
     };
     const auto job = std::ranges::find_if(jobs_, has_it);
-    if (std::ranges::find(job->aside, record.offset) != job->aside.end()) co_return;
+    if (job->has_aside(record)) co_return;
     std::vector<DeadLetter> letter{make_dead_letter(record, spec_.name, error, 1)};
     co_await parts_.dead_letters.bury(std::move(letter));
     job->aside.push_back(record.offset);
@@ -285,7 +287,7 @@ Task<void> Jobs::carry_out(Job& job, Outcome outcome) {
 // Every record of the job as it came, each a timer of its own.
 Task<void> Jobs::park(Job& job, SysTime due) {
     for (const auto& record : job.work.records) {
-        if (std::ranges::find(job.aside, record.offset) != job.aside.end()) continue;
+        if (job.has_aside(record)) continue;
         Timer timer{due, Record{std::string(record.topic), std::string(record.key), std::string(record.value),
                                 copy_of(record.headers)}};
         co_await parts_.timers.park(std::move(timer));
@@ -294,6 +296,7 @@ Task<void> Jobs::park(Job& job, SysTime due) {
 
 Task<void> Jobs::keep(Job& job) {
     for (const auto& record : job.work.records) {
+        if (job.has_aside(record)) continue;
         Record kept{std::string(record.topic), std::string(record.key), std::string(record.value),
                     copy_of(record.headers)};
         co_await parts_.pauses->keep(spec_.name, std::move(kept), parts_.clock.now());

@@ -11,6 +11,7 @@ namespace {
 
 constexpr Millis commit_every{200};  // what a crash makes us read again
 constexpr Millis report_every{1'000};
+constexpr Millis obey_every{200};  // all jobs are looked at while there is a pause
 
 }  // namespace
 
@@ -45,7 +46,7 @@ Task<void> Worker::turn_until_stopped() {
     while (!stopping_) {
         SysTime now = parts_.clock.now();
         last_turn_.store(now, std::memory_order_relaxed);
-        obey_pauses();
+        obey_pauses(now);
         lanes_.close_due(now);
         // At the cap only a closed window makes room again.
         if (!lanes_.has_room() && lanes_.running() == 0 && !pause_->all) lanes_.close_oldest();
@@ -66,10 +67,13 @@ void Worker::stop() {
     parts_.source.wake();
 }
 
-void Worker::obey_pauses() {
+void Worker::obey_pauses(SysTime now) {
     if (!parts_.pauses) return;
     auto pause = parts_.pauses->of(spec_.name);
-    if (pause->all != pause_->all || pause->tenants != pause_->tenants) {
+    const bool same = pause->all == pause_->all && pause->tenants == pause_->tenants;
+    if (same && now - obeyed_at_ < obey_every) return;
+    obeyed_at_ = now;
+    if (!same) {
         log_info("pauses.changed",
                  {{"stage", spec_.name}, {"all", pause->all}, {"tenants", pause->tenants.size()}});
     }

@@ -39,7 +39,7 @@ class Worker {
 
   private:
     Task<void> turn_until_stopped();
-    void obey_pauses();
+    void obey_pauses(SysTime now);
     Task<void> serve(SourceEvent event);
     Task<void> revoke(Revoked revoked);
     void commit(SysTime now);
@@ -55,6 +55,7 @@ class Worker {
     std::unordered_map<std::int32_t, Commit> committed_;
     SysTime committed_at_{};
     SysTime reported_at_{};
+    SysTime obeyed_at_{};
     std::atomic<SysTime> last_turn_{};
     std::shared_ptr<const StagePause> pause_ = std::make_shared<const StagePause>();
     bool stopping_ = false;

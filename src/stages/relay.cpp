@@ -13,8 +13,10 @@
 namespace relevo {
 namespace {
 
-constexpr Millis longest_lane_wait{45'000};  // with a send and its note, well below two minutes
-constexpr Millis longest_note{45'000};  // how long PostgreSQL may be away while only we know how a send ended
+// Together below the pipeline's stuck_after of 110 s: this wait, 10 s each at most for the last claim, the
+// secret and the send, and then the note, the last try of which takes up to 10 s more.
+constexpr Millis longest_lane_wait{45'000};
+constexpr Millis longest_note{20'000};  // how long PostgreSQL may be away while only we know how a send ended
 constexpr Millis note_again{500};
 constexpr Millis operator_pause{300'000};
 
@@ -153,7 +155,7 @@ Task<Sent> Relay::attempt(const ReplyReady& ready, const ReplyClaim& claim, Pass
     }
     Outbound bubble{claim.account, claim.to, claim.text, claim.permit->reply(), std::move(token)};
     Sent sent = co_await channel->send(std::move(bubble), *claim.permit);
-    if (pass) admission_.ended(asker_of(ready, claim), std::move(*pass), sent);
+    if (pass) admission_.ended(asker_of(ready, claim), limits_of(*channel), std::move(*pass), sent);
     co_return sent;
 }
 
@@ -187,6 +189,7 @@ Task<Outcome> Relay::send(const ReplyReady& ready, ReplyClaim claim, Pass pass) 
     const Sent::State state = sent.state;
     const std::string code = sent.error.code;
     if (state != Sent::State::accepted) {
+        watch_.failed(claim.channel, code);
         log_warn("delivery.not_confirmed", {{"channel", claim.channel},
                                             {"tenant", ready.tenant.value},
                                             {"reply", claim.permit->reply().to_string()},

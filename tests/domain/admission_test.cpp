@@ -19,6 +19,11 @@ struct ManualClock final : Clock {
     SysTime time{Millis{1'700'000'000'000}};
 };
 
+struct NotingWatch final : DeliveryWatch {
+    void left_alone(std::string_view, std::string_view, SysTime until) override { alone_until = until; }
+    SysTime alone_until{};
+};
+
 struct Bench {
     Bench() {
         limits.pace = {{PaceLimit::Per::account, {2, Millis{1'000}}},
@@ -41,11 +46,11 @@ struct Bench {
         auto entered = admission.enter(asker, limits);
         Sent sent;
         sent.away = away;
-        admission.ended(asker, std::get<Admission::Pass>(std::move(entered)), sent);
+        admission.ended(asker, limits, std::get<Admission::Pass>(std::move(entered)), sent);
     }
     ManualClock clock;
     LocalPace pace{clock};
-    DeliveryWatch watch;
+    NotingWatch watch;
     ChannelLimits limits;
     Admission admission{pace, clock, watch};
 };
@@ -89,6 +94,23 @@ TEST_CASE("the longer an outage lasts the longer the bubbles rest, which come ba
     CHECK(spread(Millis{900'000}, early) == Millis{450'000});
     CHECK(spread(Millis{900'000}, late) > Millis{890'000});
     CHECK(spread(Millis{900'000}, late) <= Millis{900'000});
+}
+
+TEST_CASE("while an account is left alone it is said again at every refusal, and for how long at most") {
+    Bench it;
+    const auto asker = Bench::asker("1");
+    it.attempt(asker, true);
+    CHECK(it.watch.alone_until == SysTime{});
+    it.attempt(asker, true);
+    const Millis longest = it.limits.retries.back();
+    CHECK(it.watch.alone_until == it.clock.now() + longest);
+    it.clock.time += Millis{1'000};
+    const auto hold = std::get<Hold>(it.slot(asker));
+    CHECK(it.watch.alone_until == it.clock.now() + longest);
+    CHECK(hold.until <= it.watch.alone_until);
+    it.clock.time = hold.until;
+    it.attempt(asker, true);  // the probe
+    CHECK(it.watch.alone_until == it.clock.now() + longest);
 }
 
 TEST_CASE("a pass that is not used gives the probe's place to the next one") {

@@ -198,7 +198,7 @@ describe('metrics', () => {
     const text = await system.metrics();
     const described = new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name));
     // Not before something of the kind happened.
-    const later = ['relevo_kafka_errors_total', 'relevo_errors_total', 'relevo_webhooks_total', 'relevo_backlog_dead_letters', 'relevo_open_breakers'];
+    const later = ['relevo_kafka_errors_total', 'relevo_errors_total', 'relevo_delivery_errors_total', 'relevo_webhooks_total', 'relevo_backlog_dead_letters', 'relevo_open_breakers'];
     for (const [name] of rules.matchAll(/relevo_[a-z_]+/g)) {
       if (!later.includes(name)) assert.ok(described.has(name), name);
     }

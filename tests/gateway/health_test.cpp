@@ -4,10 +4,21 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 using namespace relevo;
 
 namespace {
+
+struct SteppedClock final : Clock {
+    SysTime now() const override { return time; }
+    Task<void> sleep_until(SysTime) override {
+        co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
+    }
+    SysTime time{Millis{1'700'000'000'000}};
+};
 
 HttpResponse get(Router& router, const std::string& path) {
     HttpRequest request;
@@ -24,10 +35,16 @@ HttpResponse get(Router& router, const std::string& path) {
     return result;
 }
 
+// After what was gathered before is no longer kept.
+HttpResponse next_figures(Router& router, SteppedClock& clock) {
+    clock.time += Millis{5'000};
+    return get(router, "/metrics");
+}
+
 }  // namespace
 
 TEST_CASE("what somebody else counts is gathered whenever the metrics are read") {
-    SystemClock clock;
+    SteppedClock clock;
     Metrics metrics;
     const Gather gather = [](Metrics& into) -> Task<void> {
         into.count("events", "Events", "kind", "dropped", 3);
@@ -36,12 +53,14 @@ TEST_CASE("what somebody else counts is gathered whenever the metrics are read")
     Health health({}, {}, {gather}, metrics, clock);
     Router router;
     health.add_routes(router);
-    CHECK(get(router, "/metrics").body.find(R"(relevo_events_total{kind="dropped"} 3)") != std::string::npos);
-    CHECK(get(router, "/metrics").body.find(R"(relevo_events_total{kind="dropped"} 6)") != std::string::npos);
+    CHECK(next_figures(router, clock).body.find(R"(relevo_events_total{kind="dropped"} 3)") !=
+          std::string::npos);
+    CHECK(next_figures(router, clock).body.find(R"(relevo_events_total{kind="dropped"} 6)") !=
+          std::string::npos);
 }
 
 TEST_CASE("a total that somebody else counts is the same however often the metrics are read") {
-    SystemClock clock;
+    SteppedClock clock;
     Metrics metrics;
     std::uint64_t dropped = 0;
     Health health({}, {}, {gather_growth("events", "Events", "kind", "dropped", [&] { return dropped; })},
@@ -49,8 +68,8 @@ TEST_CASE("a total that somebody else counts is the same however often the metri
     Router router;
     health.add_routes(router);
     const auto reads = [&](const std::string& total) {
-        return get(router, "/metrics").body.find("relevo_events_total{kind=\"dropped\"} " + total + "\n") !=
-               std::string::npos;
+        return next_figures(router, clock)
+                   .body.find("relevo_events_total{kind=\"dropped\"} " + total + "\n") != std::string::npos;
     };
     CHECK(reads("0"));
     dropped = 3;
@@ -60,8 +79,66 @@ TEST_CASE("a total that somebody else counts is the same however often the metri
     CHECK(reads("5"));
 }
 
+TEST_CASE("however many read the metrics at once and in the next seconds, the servers are asked once") {
+    SteppedClock clock;
+    Metrics metrics;
+    int asked = 0;
+    const auto answers = [&]() -> Task<bool> {
+        ++asked;
+        for (int turn = 0; turn < 9; ++turn) co_await clock.sleep_until({});
+        co_return true;
+    };
+    Health health({{"redis", answers}}, {}, {}, metrics, clock);
+    Router router;
+    health.add_routes(router);
+    boost::asio::io_context io;
+    int whole = 0;
+    for (int reader = 0; reader < 3; ++reader) {
+        HttpRequest request;
+        request.method = "GET";
+        request.path = request.target = "/metrics";
+        boost::asio::co_spawn(io, router.handle(std::move(request)),
+                              [&](std::exception_ptr, HttpResponse response) {
+                                  if (response.body.find("relevo_dependency_up") != std::string::npos)
+                                      ++whole;
+                              });
+    }
+    io.run();
+    CHECK(whole == 3);
+    CHECK(asked == 1);
+    clock.time += Millis{4'999};
+    get(router, "/metrics");
+    CHECK(asked == 1);
+    clock.time += Millis{1};
+    get(router, "/metrics");
+    CHECK(asked == 2);
+}
+
+TEST_CASE("a reader who goes away in the middle leaves the next one its place") {
+    SteppedClock clock;
+    Metrics metrics;
+    bool hangs = true;
+    const auto answers = [&]() -> Task<bool> {
+        while (hangs) co_await clock.sleep_until({});
+        co_return true;
+    };
+    Health health({{"redis", answers}}, {}, {}, metrics, clock);
+    Router router;
+    health.add_routes(router);
+    {
+        boost::asio::io_context io;
+        HttpRequest request;
+        request.method = "GET";
+        request.path = request.target = "/metrics";
+        boost::asio::co_spawn(io, router.handle(std::move(request)), [](std::exception_ptr, HttpResponse) {});
+        for (int turn = 0; turn < 5; ++turn) io.run_one();
+    }
+    hangs = false;
+    CHECK(get(router, "/metrics").body.find("relevo_dependency_up") != std::string::npos);
+}
+
 TEST_CASE("metrics say which dependency is away") {
-    SystemClock clock;
+    SteppedClock clock;
     Metrics metrics;
     bool there = true;
     const auto answers = [&]() -> Task<bool> { co_return there; };
@@ -69,9 +146,9 @@ TEST_CASE("metrics say which dependency is away") {
     Router router;
     health.add_routes(router);
     const std::string up = "relevo_dependency_up{dependency=\"redis\"} ";
-    CHECK(get(router, "/metrics").body.find(up + "1\n") != std::string::npos);
+    CHECK(next_figures(router, clock).body.find(up + "1\n") != std::string::npos);
     there = false;
-    CHECK(get(router, "/metrics").body.find(up + "0\n") != std::string::npos);
+    CHECK(next_figures(router, clock).body.find(up + "0\n") != std::string::npos);
 }
 
 TEST_CASE("what waits is told as it is now, and not at all while it cannot be read") {
@@ -83,12 +160,12 @@ TEST_CASE("what waits is told as it is now, and not at all while it cannot be re
         Backlog backlog{{{"infer", 2}}, 3, Millis{4'500}, 5, Millis{6'000}, 7};
         bool away = false;
     } store;
-    SystemClock clock;
+    SteppedClock clock;
     Metrics metrics;
     Health health({}, {}, {gather_backlog(store, clock)}, metrics, clock);
     Router router;
     health.add_routes(router);
-    const auto text = "\n" + get(router, "/metrics").body;
+    const auto text = "\n" + next_figures(router, clock).body;
     CAPTURE(text);
     for (const std::string line :
          {"relevo_backlog_dead_letters{stage=\"infer\"} 2", "relevo_backlog_due_timers 3",
@@ -97,11 +174,11 @@ TEST_CASE("what waits is told as it is now, and not at all while it cannot be re
         CHECK(text.find("\n" + line + "\n") != std::string::npos);
     }
     store.backlog.dead_letters = {{"relay", 1}};
-    const auto later = get(router, "/metrics").body;
+    const auto later = next_figures(router, clock).body;
     CHECK(later.find("stage=\"infer\"") == std::string::npos);
     CHECK(later.find("relevo_backlog_dead_letters{stage=\"relay\"} 1\n") != std::string::npos);
     store.away = true;
-    const auto without = get(router, "/metrics").body;
+    const auto without = next_figures(router, clock).body;
     CHECK(without.find("\nrelevo_backlog_due_timers ") == std::string::npos);
     CHECK(without.find("relevo_backlog_dead_letters{") == std::string::npos);
 }

@@ -53,6 +53,18 @@ TEST_CASE("the backlog is counted over all shops, and only what waits") {
     CHECK(backlog.longest_open == Millis{24'000});
     CHECK(backlog.unknown_deliveries == 1);
 
+    // nor is late what an operator makes wait: a redriven letter behind another one, a paused shop's turn
+    fixture.test.query(
+        "UPDATE timers SET after = (SELECT id FROM timers ORDER BY due_at DESC LIMIT 1) "
+        "WHERE due_at = (SELECT min(due_at) FROM timers)");
+    fixture.test.query("INSERT INTO pauses (stage, tenant_id, paused_by) SELECT 'infer', " +
+                       fixture.ballet.to_string() + ", 'ana'");
+    const auto waiting = run(store->read(at(40)));
+    CHECK(waiting.due_timers == 0);
+    CHECK(waiting.longest_due == Millis{0});
+    CHECK(waiting.open_turns == 1);
+    CHECK(waiting.longest_open == Millis{0});
+
     // what was redriven or given up waits for nobody
     fixture.test.query("UPDATE dead_letters SET status = 'redriven' WHERE stage = 'infer' RETURNING 1");
     CHECK(run(store->read(at(40))).dead_letters == std::map<std::string, std::int64_t>{{"retrieve", 2}});

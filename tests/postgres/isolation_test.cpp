@@ -117,7 +117,8 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
               "SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name) "
               "FROM information_schema.role_column_grants WHERE grantee = 'relevo_router' "
               "AND table_name IN ('dead_letters', 'turns', 'deliveries')") ==
-          "dead_letters.stage dead_letters.status deliveries.status turns.created_at turns.status");
+          "dead_letters.stage dead_letters.status deliveries.status turns.created_at turns.status "
+          "turns.tenant_id");
 }
 
 TEST_CASE("keys of the tables under traffic begin with what tells rows apart, not with the tenant") {

@@ -130,11 +130,15 @@ TEST_CASE("a tenant's record that waits for its moment is kept, not sent, when t
     CHECK(it.has("commit 0:2"));
 }
 
-TEST_CASE("while the store is away a paused tenant's records wait in their lane, in order") {
+TEST_CASE(
+    "while the store is away a paused tenant's records wait in their lane, in order, and ask it rarely") {
     Sender sender;
     WorkerBench& it = sender.bench;
     bool away = true;
+    int asked = 0;
     sender.pauses.before_keep = [&]() -> Task<void> {
+        ++asked;
+        co_await it.clock.sleep_until(it.clock.now() + Millis{1'000});
         if (away) throw Failure({Fault::transient, "postgres.unavailable", "away"});
         co_return;
     };
@@ -142,6 +146,7 @@ TEST_CASE("while the store is away a paused tenant's records wait in their lane,
     it.run_for(Millis{500});
     it.fetch({{"1:a", "x"}, {"1:a", "y"}});
     it.run_for(Millis{30'000});
+    CHECK(asked < 12);  // a turn of the worker is no reason
     CHECK(sender.pauses.kept.empty());
     CHECK_FALSE(it.has("commit 0:1"));
     away = false;
@@ -149,6 +154,31 @@ TEST_CASE("while the store is away a paused tenant's records wait in their lane,
     REQUIRE(sender.pauses.kept.size() == 2);
     CHECK(sender.pauses.kept[0].value == "x");
     CHECK(it.calls == 0);
+}
+
+TEST_CASE("of a paused tenant's burst what was set aside before is not kept as well") {
+    ToldPauses pauses;
+    StageSpec spec;
+    spec.lane = Lanes::Policy::burst;
+    WorkerBench* bench = nullptr;
+    WorkerBench it(
+        [&](std::vector<std::string>, int) -> Task<Outcome> {
+            co_await bench->set_aside(1, {Fault::permanent, "record.malformed", "no such field"});
+            throw Failure({Fault::transient, "test.away", "away"});
+        },
+        spec, {}, &pauses);
+    bench = &it;
+    it.window = {Millis{100}, Millis{1'000}, 3};
+    it.fetch({{"1:a", "x"}, {"1:a", "poison"}, {"1:a", "y"}});
+    it.run_for(Millis{2'000});
+    REQUIRE(it.count("bury poison") == 1);
+    pauses.told.tenants = {"1"};
+    it.run_for(Millis{30'000});
+    REQUIRE(pauses.kept.size() == 2);
+    CHECK(pauses.kept[0].value == "x");
+    CHECK(pauses.kept[1].value == "y");
+    CHECK(it.count("bury poison") == 1);
+    CHECK(it.has("commit 0:3"));
 }
 
 TEST_CASE("a paused worker stops as quickly as any other") {

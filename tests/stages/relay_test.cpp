@@ -113,8 +113,10 @@ struct ScriptedPace final : Pace {
 struct CountingWatch final : DeliveryWatch {
     void breaker_opened(std::string_view, std::string_view) override { ++open; }
     void breaker_closed(std::string_view, std::string_view) override { --open; }
+    void failed(std::string_view, std::string_view code) override { codes.emplace_back(code); }
     void parked(std::string_view, std::string_view reason) override { reasons.emplace_back(reason); }
     int open = 0;
+    std::vector<std::string> codes;
     std::vector<std::string> reasons;
 };
 
@@ -305,6 +307,7 @@ TEST_CASE("an account whose provider does not answer is left alone: what is due 
         CHECK(std::holds_alternative<Park>(it.run()));
     }
     CHECK(it.watch.open == 1);
+    CHECK(it.watch.codes == std::vector<std::string>(5, "fake.unreachable"));
     CHECK(it.sent.size() == 5);
     const int slots = it.pace.taken;
     it.ledger.then(State::send);
@@ -373,7 +376,7 @@ TEST_CASE("a refusal for good and a send that nobody knows of end the bubble, an
 
 TEST_CASE("how a send ended is noted once the database is back, and nothing is sent meanwhile") {
     Fixture it;
-    it.ledger.away = 60;  // half a minute
+    it.ledger.away = 30;  // a quarter of a minute
     it.ledger.then(State::send);
     CHECK(std::holds_alternative<Emit>(it.run()));
     CHECK(it.sent.size() == 1);
@@ -381,8 +384,11 @@ TEST_CASE("how a send ended is noted once the database is back, and nothing is s
     Fixture gone;
     gone.ledger.away = 1'000;
     gone.ledger.then(State::send);
+    const SysTime sent_at = gone.clock.now();
     CHECK_THROWS_AS(gone.run(), Failure);
     CHECK(gone.sent.size() == 1);
+    // with the longest wait before it, claim, secret, send and a last try it ends before the watchdog comes
+    CHECK(gone.clock.now() - sent_at <= Millis{110'000 - 45'000 - 4 * 10'000});
 }
 
 TEST_CASE("a secret that cannot be had is noted as certainly not sent, and tried again") {

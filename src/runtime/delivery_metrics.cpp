@@ -15,7 +15,7 @@ namespace {
 constexpr Millis late_by{60'000};  // what wakes and lanes may add to the moment when a bubble is due
 
 // Longer waits than the lane's are parked.
-const prometheus::Histogram::BucketBoundaries wait_buckets{0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 20, 45};
+const prometheus::Histogram::BucketBoundaries wait_buckets{0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 20, 35};
 
 }  // namespace
 

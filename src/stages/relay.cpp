@@ -15,8 +15,8 @@ namespace {
 
 // Together below the pipeline's stuck_after of 110 s: this wait, 10 s each at most for the last claim, the
 // secret and the send, and then the note, the last try of which takes up to 10 s more.
-constexpr Millis longest_lane_wait{45'000};
-constexpr Millis longest_note{20'000};  // how long PostgreSQL may be away while only we know how a send ended
+constexpr Millis longest_lane_wait{35'000};
+constexpr Millis longest_note{30'000};  // how long PostgreSQL may be away while only we know how a send ended
 constexpr Millis note_again{500};
 constexpr Millis operator_pause{300'000};
 

@@ -376,7 +376,7 @@ TEST_CASE("a refusal for good and a send that nobody knows of end the bubble, an
 
 TEST_CASE("how a send ended is noted once the database is back, and nothing is sent meanwhile") {
     Fixture it;
-    it.ledger.away = 30;  // a quarter of a minute
+    it.ledger.away = 60;  // half a minute
     it.ledger.then(State::send);
     CHECK(std::holds_alternative<Emit>(it.run()));
     CHECK(it.sent.size() == 1);
@@ -388,7 +388,7 @@ TEST_CASE("how a send ended is noted once the database is back, and nothing is s
     CHECK_THROWS_AS(gone.run(), Failure);
     CHECK(gone.sent.size() == 1);
     // with the longest wait before it, claim, secret, send and a last try it ends before the watchdog comes
-    CHECK(gone.clock.now() - sent_at <= Millis{110'000 - 45'000 - 4 * 10'000});
+    CHECK(gone.clock.now() - sent_at <= Millis{110'000 - 35'000 - 4 * 10'000});
 }
 
 TEST_CASE("a secret that cannot be had is noted as certainly not sent, and tried again") {

@@ -1,6 +1,7 @@
 -- What waits in the whole installation, for its metrics: numbers only, of all shops together.
 
 CREATE INDEX deliveries_unknown ON deliveries (at) WHERE status = 'unknown';
+CREATE INDEX dead_letters_of_stage ON dead_letters (stage) WHERE status = 'dead';
 
 GRANT SELECT (stage, status) ON dead_letters TO relevo_router;
 GRANT SELECT (tenant_id, status, created_at) ON turns TO relevo_router;

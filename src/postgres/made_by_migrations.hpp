@@ -15,7 +15,7 @@ inline constexpr std::array<std::string_view, 10> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 23> made_indexes{
+inline constexpr std::array<std::string_view, 24> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "chunks_of_source",
@@ -25,6 +25,7 @@ inline constexpr std::array<std::string_view, 23> made_indexes{
     "dead_letters_of_event",
     "dead_letters_of_key",
     "dead_letters_of_record",
+    "dead_letters_of_stage",
     "dead_letters_open",
     "deliveries_by_provider",
     "deliveries_unknown",

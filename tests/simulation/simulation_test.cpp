@@ -133,6 +133,7 @@ TEST_CASE("a provider that asks for a pause gets it, and the answer arrives in o
     settings.seed = 7;
     Shop it(settings);
     it.world.write(it.shop, "ana", "hola");
+    CHECK(it.world.settle(Millis{2 * 3'600'000}));  // refused often enough it rests for quarters of an hour
     check_well(it.world);
     CHECK(texts(it.world.bubbles(it.shop, "ana")) == std::vector<std::string>{"hello", "re hola", "bye"});
 }

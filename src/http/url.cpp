@@ -7,6 +7,7 @@
 #include "http/ascii.hpp"
 
 namespace relevo {
+
 std::optional<Url> parse_url(std::string_view text) {
     const auto parsed = boost::urls::parse_uri(text);
     if (!parsed || parsed->host().empty() || parsed->has_userinfo()) return std::nullopt;

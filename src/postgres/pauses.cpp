@@ -5,6 +5,7 @@
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
 #include "postgres/timer_json.hpp"
+#include "runtime/pipeline.hpp"
 
 namespace relevo {
 namespace {
@@ -98,7 +99,7 @@ Task<bool> resume(Database& database, std::string stage, std::string topic, std:
         }
     }
     // bubbles that are tried again come to relay out of wake
-    if (topic == topics::replies_ready || topic == "timers") {
+    if (topic == topics::replies_ready || topic == timers_input) {
         co_await database.call_all("keep_places", std::move(waiting));
     }
     std::string request = JsonObject().text("stage", stage).str();

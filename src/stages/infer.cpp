@@ -22,7 +22,7 @@ constexpr Millis shortest_call{5'000};  // less is not worth its money
 // A fault that shows at once and passes at once is not worth a change of model.
 constexpr Millis blip{2'000};
 constexpr Millis ask_again{1'000};
-constexpr Millis ask_late_again{5'000};
+constexpr Millis ask_late_again{5'000};  // one that comes late
 // From when the answer was asked for: then the customer is told that there is none.
 constexpr Millis longest_silence{120'000};
 

@@ -41,8 +41,9 @@ TEST_CASE_TEMPLATE("bubbles go in order and as far apart as the channel wants", 
     CHECK(stores.ask(answered.replies[1], at(24)).state == State::send);
 }
 
-TEST_CASE_TEMPLATE("a postponed bubble rests with all that follows it, and neither is forgotten while it does", S,
-                   SimulatedStores, PostgresStores) {
+TEST_CASE_TEMPLATE(
+    "a postponed bubble rests with all that follows it, and neither is forgotten while it does", S,
+    SimulatedStores, PostgresStores) {
     S stores;
     const Answered answered(stores, {"uno", "dos", "tres"});
     const auto& bubbles = answered.replies;
@@ -62,6 +63,19 @@ TEST_CASE_TEMPLATE("a postponed bubble rests with all that follows it, and neith
     CHECK(stores.ask(bubbles[2], at(930)).reason == waits_for_earlier);
     CHECK(stores.ask(bubbles[1], at(930)).state == State::send);
     CHECK(stores.count("delivery") == 2);
+}
+
+TEST_CASE_TEMPLATE("who waits for several bubbles asks after as many seconds", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    const Answered answered(stores, {"uno", "dos", "tres", "cuatro"});
+    for (const int place : {1, 2, 3}) {
+        const auto behind = stores.ask(answered.replies[static_cast<std::size_t>(place)], at(18));
+        CHECK(behind.reason == waits_for_earlier);
+        CHECK(behind.until == at(18 + place));
+    }
+    stores.accept(stores.ask(answered.replies[0], at(18)), "p1", at(19));
+    CHECK(stores.ask(answered.replies[3], at(21)).until == at(23));
 }
 
 TEST_CASE_TEMPLATE("what is in flight or over is not postponed", S, SimulatedStores, PostgresStores) {

@@ -2,9 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+
+#include "tests/http/loopback.hpp"
 
 using namespace relevo;
 
@@ -75,28 +76,16 @@ struct Bench {
         return Channels(std::move(all));
     }
 
-    template <class T>
-    T run(Task<T> task) {
-        std::optional<T> result;
-        boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr problem, T value) {
-            if (problem) std::rethrow_exception(problem);
-            result = std::move(value);
-        });
-        io.restart();
-        io.run();
-        return std::move(*result);
-    }
-
     // What the server does: the head first, then the whole request.
     HttpResponse post(const std::string& key, const std::string& secret, const std::string& body) {
         HttpRequest request;
         request.method = "POST";
         request.path = request.target = "/webhooks/plain/" + key;
         request.headers = {{"secret", secret}};
-        auto refused = run(router.check(request));
+        auto refused = loopback::run(io, router.check(request));
         if (refused) return *refused;
         request.body = body;
-        return run(router.handle(request));
+        return loopback::run(io, router.handle(request));
     }
 
     boost::asio::io_context io;
@@ -174,7 +163,7 @@ TEST_CASE("webhooks are counted by channel and code, and nobody's path becomes a
     HttpRequest request;
     request.method = "POST";
     request.path = request.target = "/webhooks/made-up-by-somebody/known";
-    CHECK(bench.run(bench.router.check(request))->status == 404);
+    CHECK(loopback::run(bench.io, bench.router.check(request))->status == 404);
     const auto text = bench.metrics.text();
     CAPTURE(text);
     for (const std::string series : {R"({channel="plain",code="",status="200"} 1)",

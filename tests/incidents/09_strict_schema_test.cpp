@@ -1,5 +1,5 @@
 #include "core/json_object.hpp"
-#include "tests/incidents/shop.hpp"
+#include "tests/simulation/shop.hpp"
 
 namespace relevo {
 namespace {

@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include "core/log.hpp"
 #include "gateway/webhooks.hpp"
 #include "tests/channels/fake_http.hpp"
+#include "tests/http/loopback.hpp"
 #include "tests/simulation/sim_webhooks.hpp"
 
 namespace relevo {
@@ -36,20 +36,9 @@ struct Gateway final : EndpointStore, Vault, Sink {
     HttpResponse post(const std::string& channel, HttpHeaders headers) {
         HttpRequest request = testing::webhook("", std::move(headers));
         request.path = request.target = "/webhooks/" + channel + "/key";
-        if (auto refused = run(router.check(request))) return *refused;
+        if (auto refused = loopback::run(io, router.check(request))) return *refused;
         request.body = channel == "telegram" ? R"({"update_id":1})" : body;
-        return run(router.handle(request));
-    }
-    template <class T>
-    T run(Task<T> task) {
-        std::optional<T> result;
-        boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr problem, T value) {
-            if (problem) std::rethrow_exception(problem);
-            result = std::move(value);
-        });
-        io.restart();
-        io.run();
-        return std::move(*result);
+        return loopback::run(io, router.handle(request));
     }
 
     const std::string secret;

@@ -4,8 +4,8 @@
 
 #include "core/json_object.hpp"
 #include "postgres/json.hpp"
-#include "tests/incidents/shop.hpp"
 #include "tests/postgres/fixture.hpp"
+#include "tests/simulation/shop.hpp"
 
 namespace relevo::testing {
 namespace {

@@ -1,5 +1,5 @@
-#include "tests/incidents/shop.hpp"
 #include "tests/runtime/worker_bench.hpp"
+#include "tests/simulation/shop.hpp"
 
 namespace relevo {
 namespace {

@@ -3,33 +3,13 @@
 #include "tests/runtime/worker_bench.hpp"
 
 namespace relevo {
-namespace {
-
-// A stage whose handlers each take `time`.
-struct Slow {
-    explicit Slow(Millis time, StageSpec spec = {})
-        : bench([this, time](std::vector<std::string> values,
-                             int) { return handle(this, std::move(values), time); },
-                std::move(spec)) {}
-
-    static Task<Outcome> handle(Slow* self, std::vector<std::string> values, Millis time) {
-        co_await self->bench.clock.sleep_until(self->bench.clock.now() + time);
-        std::vector<Record> out;
-        out.push_back({"output", "key", values.front(), {}});
-        co_return Emit{std::move(out)};
-    }
-
-    WorkerBench bench;
-};
-
-}  // namespace
 
 TEST_CASE(
     "incident 18: records were fetched while none completed, here at the cap no more are taken until some "
     "are") {
     StageSpec spec;
     spec.limits.records = 10;
-    Slow slow(Millis{5'000}, spec);
+    SlowStage slow(Millis{5'000}, spec);
     WorkerBench& it = slow.bench;
     for (int n = 0; n < 30; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
     it.run_for(Millis{1'000});
@@ -46,7 +26,7 @@ TEST_CASE("incident 18: what never completes holds no more than the cap, for eve
     StageSpec spec;
     spec.limits.records = 10;
     spec.stuck_after = Millis{1'000'000'000};
-    Slow slow(Millis{1'000'000'000}, spec);
+    SlowStage slow(Millis{1'000'000'000}, spec);
     WorkerBench& it = slow.bench;
     for (int n = 0; n < 1'000; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
     it.run_for(Millis{3'600'000});
@@ -57,7 +37,7 @@ TEST_CASE("incident 18: what never completes holds no more than the cap, for eve
 TEST_CASE("incident 18: the size of what was taken is capped as well") {
     StageSpec spec;
     spec.limits.bytes = 1'000;
-    Slow slow(Millis{5'000}, spec);
+    SlowStage slow(Millis{5'000}, spec);
     WorkerBench& it = slow.bench;
     for (int n = 0; n < 10; ++n) it.fetch({{"1:" + std::to_string(n), std::string(400, 'x')}});
     it.run_for(Millis{1'000});
@@ -68,7 +48,7 @@ TEST_CASE("incident 18: of the places for running work a tenant has its share on
     StageSpec spec;
     spec.limits.running = 8;
     spec.limits.running_per_tenant = 2;
-    Slow slow(Millis{5'000}, spec);
+    SlowStage slow(Millis{5'000}, spec);
     WorkerBench& it = slow.bench;
     for (int n = 0; n < 20; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
     it.fetch({{"2:a", "other"}});
@@ -81,7 +61,7 @@ TEST_CASE("incident 18: windows that fill the cap are closed, the oldest first, 
     StageSpec spec;
     spec.lane = Lanes::Policy::burst;
     spec.limits.records = 10;
-    Slow slow(Millis{10}, spec);
+    SlowStage slow(Millis{10}, spec);
     WorkerBench& it = slow.bench;
     for (int n = 0; n < 30; ++n) it.fetch({{"1:" + std::to_string(n), std::to_string(n)}});
     it.run_for(Millis{15'000});  // less than any window lasts

@@ -7,7 +7,7 @@
 #include "core/log.hpp"
 #include "models/openai.hpp"
 #include "tests/channels/fake_http.hpp"
-#include "tests/incidents/shop.hpp"
+#include "tests/simulation/shop.hpp"
 
 namespace relevo {
 namespace {

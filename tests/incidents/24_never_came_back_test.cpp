@@ -1,4 +1,4 @@
-#include "tests/incidents/shop.hpp"
+#include "tests/simulation/shop.hpp"
 
 namespace relevo {
 namespace {

@@ -48,7 +48,8 @@ std::filesystem::path migrations() {
 }
 
 void ensure_roles(pqxx::nontransaction& work) {
-    for (const auto* role : {"relevo_owner", "relevo_app", "relevo_operator", "relevo_operator_text", "relevo_router"}) {
+    for (const auto* role :
+         {"relevo_owner", "relevo_app", "relevo_operator", "relevo_operator_text", "relevo_router"}) {
         work.exec(
             fmt::format("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{0}')"
                         " THEN CREATE ROLE {0} NOLOGIN; END IF; END $$",

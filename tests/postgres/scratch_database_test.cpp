@@ -33,7 +33,8 @@ TEST_CASE("in a scratch database a store's calls see each other, and nothing of 
         auto claim = run(relay->claim(fixture.ballet, replies[0], at(18), true));
         REQUIRE(claim.state == ReplyClaim::State::send);
         run(relay->finish(fixture.ballet, *claim.permit, {Sent::State::accepted, "wamid.1", {}}, {}, at(18)));
-        CHECK(run(relay->claim(fixture.ballet, replies[0], at(30), true)).state == ReplyClaim::State::delivered);
+        CHECK(run(relay->claim(fixture.ballet, replies[0], at(30), true)).state ==
+              ReplyClaim::State::delivered);
         CHECK(everything(fixture) == before);
         const auto asked = scratch.undo();
         REQUIRE(asked.size() == 3);

@@ -264,4 +264,21 @@ class WorkerBench {
     Worker worker_;
 };
 
+/// A stage whose handlers each take `time`.
+struct SlowStage {
+    explicit SlowStage(Millis time, StageSpec spec = {})
+        : bench([this, time](std::vector<std::string> values,
+                             int) { return handle(this, std::move(values), time); },
+                std::move(spec)) {}
+
+    static Task<Outcome> handle(SlowStage* self, std::vector<std::string> values, Millis time) {
+        co_await self->bench.clock.sleep_until(self->bench.clock.now() + time);
+        std::vector<Record> out;
+        out.push_back({"output", "key", values.front(), {}});
+        co_return Emit{std::move(out)};
+    }
+
+    WorkerBench bench;
+};
+
 }  // namespace relevo

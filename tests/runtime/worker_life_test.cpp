@@ -22,27 +22,10 @@ struct SlowBroker {
     WorkerBench bench;
 };
 
-// A stage whose handlers each take `time`.
-struct Slow {
-    explicit Slow(Millis time, StageSpec spec = {})
-        : bench([this, time](std::vector<std::string> values,
-                             int) { return handle(this, std::move(values), time); },
-                std::move(spec)) {}
-
-    static Task<Outcome> handle(Slow* self, std::vector<std::string> values, Millis time) {
-        co_await self->bench.clock.sleep_until(self->bench.clock.now() + time);
-        std::vector<Record> out;
-        out.push_back({"output", "key", values.front(), {}});
-        co_return Emit{std::move(out)};
-    }
-
-    WorkerBench bench;
-};
-
 }  // namespace
 
 TEST_CASE("a revocation waits for running handlers, commits, then gives the partition up") {
-    Slow slow(Millis{2'000});
+    SlowStage slow(Millis{2'000});
     WorkerBench& it = slow.bench;
     it.fetch({{"1:a", "x"}, {"1:a", "y"}});
     it.run_for(Millis{500});
@@ -57,7 +40,7 @@ TEST_CASE("a revocation waits for running handlers, commits, then gives the part
 }
 
 TEST_CASE("a handler that outlasts the grace of a revocation is cancelled and settles nothing") {
-    Slow slow(Millis{20'000});
+    SlowStage slow(Millis{20'000});
     WorkerBench& it = slow.bench;
     it.fetch({{"1:a", "x"}});
     it.run_for(Millis{500});
@@ -71,7 +54,8 @@ TEST_CASE("a handler that outlasts the grace of a revocation is cancelled and se
     CHECK_FALSE(it.has("commit 0:1"));
 }
 
-TEST_CASE("a broker that outlasts the grace of a revocation settles nothing later, and other partitions go on") {
+TEST_CASE(
+    "a broker that outlasts the grace of a revocation settles nothing later, and other partitions go on") {
     SlowBroker slow(Millis{20'000});
     WorkerBench& it = slow.bench;
     it.source.push(Assigned{{1}});
@@ -129,7 +113,7 @@ TEST_CASE("a handler that only waits for its next attempt does not delay a revoc
 }
 
 TEST_CASE("other partitions go on while one is revoked") {
-    Slow slow(Millis{1'000});
+    SlowStage slow(Millis{1'000});
     WorkerBench& it = slow.bench;
     it.source.push(Assigned{{1}});
     it.fetch({{"1:a", "x"}});
@@ -144,7 +128,7 @@ TEST_CASE("other partitions go on while one is revoked") {
 }
 
 TEST_CASE("a worker that stops lets its handlers end and commits them") {
-    Slow slow(Millis{3'000});
+    SlowStage slow(Millis{3'000});
     WorkerBench& it = slow.bench;
     it.fetch({{"1:a", "x"}, {"1:a", "y"}});
     it.run_for(Millis{500});
@@ -158,7 +142,7 @@ TEST_CASE("a worker that stops lets its handlers end and commits them") {
 }
 
 TEST_CASE("a worker that stops does not wait longer than its grace") {
-    Slow slow(Millis{60'000});
+    SlowStage slow(Millis{60'000});
     WorkerBench& it = slow.bench;
     it.fetch({{"1:a", "x"}});
     it.run_for(Millis{500});
@@ -205,7 +189,7 @@ TEST_CASE("an idle worker stops at once") {
 }
 
 TEST_CASE("a worker whose source breaks ends its handlers and says so") {
-    Slow slow(Millis{60'000});
+    SlowStage slow(Millis{60'000});
     WorkerBench& it = slow.bench;
     it.fetch({{"1:a", "x"}});
     it.run_for(Millis{500});
@@ -218,7 +202,7 @@ TEST_CASE("a worker whose source breaks ends its handlers and says so") {
 }
 
 TEST_CASE("a worker that dies in the middle of everything leaves nothing behind") {
-    Slow slow(Millis{3'000});
+    SlowStage slow(Millis{3'000});
     slow.bench.fetch({{"1:a", "x"}, {"1:b", "y"}});
     slow.bench.run_for(Millis{500});
 }

@@ -1,8 +1,6 @@
-#include <doctest/doctest.h>
-
 #include <algorithm>
 
-#include "tests/simulation/world.hpp"
+#include "tests/simulation/shop.hpp"
 
 namespace relevo {
 namespace {
@@ -10,24 +8,15 @@ namespace {
 constexpr Millis lifetime{300'000};
 
 // A shop whose records may reach a customer for five minutes.
-struct Shop {
-    explicit Shop(SimSettings settings, bool started = true)
+struct ShortLived {
+    explicit ShortLived(SimSettings settings, bool started = true)
         : world(std::move(settings)), shop(world.add_shop(1, "shop", {Millis{3'000}, Millis{10'000}, 20})) {
         world.pipeline.expires_after = lifetime;
         began = world.clock.now();
         if (started) world.start();
     }
-    void check_well() {
-        CHECK(world.settle());
-        const auto problems = find_problems(world);
-        for (const auto& problem : problems) MESSAGE(problem);
-        CHECK(problems.empty());
-    }
-    std::vector<std::string> texts() const {
-        std::vector<std::string> out;
-        for (const auto& bubble : world.bubbles(shop, "ana")) out.push_back(bubble.text);
-        return out;
-    }
+    void check_well() { relevo::check_well(world); }
+    Texts texts() const { return relevo::texts(world.bubbles(shop, "ana")); }
     // Oldest first.
     std::vector<SimTurn> turns() {
         std::vector<SimTurn> out;
@@ -47,7 +36,7 @@ const std::vector<std::string> second_answer{"hello", "re sigue ahí", "bye"};
 TEST_CASE("what a provider refused until it expired is dropped, and the next answer does not wait for it") {
     SimSettings settings;
     settings.rates.provider_refuses = 1;
-    Shop it(settings);
+    ShortLived it(settings);
     it.world.write(it.shop, "ana", "hola");
     it.check_well();
     CHECK(it.texts().empty());
@@ -66,7 +55,7 @@ TEST_CASE(
     "answered") {
     SimSettings settings;
     settings.rates.model_fails = 1;
-    Shop it(settings);
+    ShortLived it(settings);
     it.world.write(it.shop, "ana", "hola");
     it.check_well();
     CHECK(it.texts() == std::vector<std::string>{"fallback"});
@@ -86,7 +75,7 @@ TEST_CASE(
 TEST_CASE("a message that waited for a free turn until it expired ends as dropped, and holds nothing") {
     SimSettings settings;
     settings.max_open_turns = 0;
-    Shop it(settings);
+    ShortLived it(settings);
     it.world.write(it.shop, "ana", "hola");
     it.world.write(it.shop, "ana", "tienen puntas");  // one record stands for both while they wait
     it.check_well();
@@ -96,7 +85,7 @@ TEST_CASE("a message that waited for a free turn until it expired ends as droppe
 }
 
 TEST_CASE("after an outage longer than a record lives, a fresh message brings the older ones with it") {
-    Shop it({}, false);
+    ShortLived it({}, false);
     it.world.write(it.shop, "ana", "hola");
     it.world.write(it.shop, "bea", "buenas");
     it.world.run_for(lifetime);

@@ -1,29 +1,11 @@
-#include <doctest/doctest.h>
-
 #include <algorithm>
 
-#include "tests/simulation/world.hpp"
+#include "tests/simulation/shop.hpp"
 
 namespace relevo {
 namespace {
 
 constexpr BurstPolicy window{Millis{3'000}, Millis{10'000}, 20};
-
-void check_well(SimWorld& world) {
-    CHECK(world.settle());
-    const auto problems = find_problems(world);
-    for (const auto& problem : problems) MESSAGE(problem);
-    CHECK(problems.empty());
-}
-
-std::size_t unknown_replies(const SimWorld& world) {
-    std::size_t count = 0;
-    for (const auto& [id, tenant] : world.database.tenants) {
-        for (const auto& [reply_id, reply] : tenant.replies)
-            count += reply.status == SimReply::Status::unknown;
-    }
-    return count;
-}
 
 }  // namespace
 

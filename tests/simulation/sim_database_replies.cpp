@@ -39,6 +39,7 @@ bool SimDatabase::is_held(const SimConversation& conversation, const SimTurn& tu
 std::optional<SysTime> SimDatabase::earlier_open_until(const SimTenant& tenant, const SimReply& reply,
                                                        SysTime now) {
     std::optional<SysTime> until;
+    int pending = 0;
     for (const auto& id : tenant.conversations.at(reply.conversation).replies) {
         const SimReply& earlier = tenant.replies.at(id);
         if (!(earlier.order < reply.order)) continue;
@@ -49,9 +50,11 @@ std::optional<SysTime> SimDatabase::earlier_open_until(const SimTenant& tenant, 
         } else if (earlier.status == SimReply::Status::pending) {
             SysTime last = std::max({earlier.due.value_or(earlier.created), earlier.created, earlier.asked});
             if (earlier.in_flight()) last = std::max(last, earlier.deliveries.back().at);
-            if (last > now - nudge_lost_after)
-                open = std::max(now + Millis{1'000},
+            if (last > now - nudge_lost_after) {
+                // as many seconds as there are bubbles to wait for
+                open = std::max(now + Millis{1'000} * ++pending,
                                 std::max(earlier.due.value_or(now), earlier.asked) + Millis{1});
+            }
         }
         if (open) until = std::max(until.value_or(*open), *open);
     }

@@ -1,38 +1,8 @@
-#include <doctest/doctest.h>
-
 #include <algorithm>
 
-#include "tests/simulation/world.hpp"
+#include "tests/simulation/shop.hpp"
 
 namespace relevo {
-namespace {
-
-constexpr BurstPolicy window{Millis{16'000}, Millis{60'000}, 20};
-
-std::vector<std::string> texts(const std::vector<SimBubble>& bubbles) {
-    std::vector<std::string> out;
-    for (const auto& bubble : bubbles) out.push_back(bubble.text);
-    return out;
-}
-
-void check_well(SimWorld& world) {
-    CHECK(world.settle());
-    const auto problems = find_problems(world);
-    for (const auto& problem : problems) MESSAGE(problem);
-    CHECK(problems.empty());
-}
-
-struct Shop {
-    explicit Shop(SimSettings settings = {})
-        : world(std::move(settings)), shop(world.add_shop(1, "shop", window)) {
-        world.start();
-    }
-    SimWorld world;
-    Account shop;
-};
-
-}  // namespace
-
 TEST_CASE("bubbles of one conversation are at least 4 s apart, and others are not delayed by them") {
     Shop it;
     for (int n = 0; n < 50; ++n) it.world.write(it.shop, "customer-" + std::to_string(n), "hola");

@@ -23,6 +23,31 @@ inline SimSettings with_bug(std::string_view name, SimSettings settings = {}) {
     return settings;
 }
 
+/// It comes to its end, and nobody saw what nobody should ever see.
+inline void check_well(SimWorld& world) {
+    CHECK(world.settle());
+    const auto problems = find_problems(world);
+    for (const auto& problem : problems) MESSAGE(problem);
+    CHECK(problems.empty());
+}
+
+using Texts = std::vector<std::string>;
+
+inline Texts texts(const std::vector<SimBubble>& bubbles) {
+    Texts out;
+    for (const auto& bubble : bubbles) out.push_back(bubble.text);
+    return out;
+}
+
+inline std::size_t unknown_replies(const SimWorld& world) {
+    std::size_t count = 0;
+    for (const auto& [id, tenant] : world.database.tenants) {
+        for (const auto& [reply_id, reply] : tenant.replies)
+            count += reply.status == SimReply::Status::unknown;
+    }
+    return count;
+}
+
 /// A shop in a simulated installation, and what its customers see. Its model answers "hello", "re " and each
 /// line that it was asked, "bye".
 struct Shop {
@@ -36,34 +61,16 @@ struct Shop {
         CHECK(world.settle());
         return find_problems(world);
     }
-    void check_well() {
-        const auto found = problems();
-        for (const auto& problem : found) MESSAGE(problem);
-        CHECK(found.empty());
-    }
+    void check_well() { relevo::check_well(world); }
     /// What reached the customer, oldest first.
-    std::vector<std::string> texts(const std::string& who = "ana") const {
-        std::vector<std::string> out;
-        for (const auto& bubble : world.bubbles(shop, who)) out.push_back(bubble.text);
-        return out;
-    }
+    Texts texts(const std::string& who = "ana") const { return relevo::texts(world.bubbles(shop, who)); }
     std::size_t count(const std::string& text, const std::string& who = "ana") const {
         const auto all = texts(who);
         return static_cast<std::size_t>(std::count(all.begin(), all.end(), text));
-    }
-    std::size_t unknown_replies() const {
-        std::size_t count = 0;
-        for (const auto& [id, tenant] : world.database.tenants) {
-            for (const auto& [reply_id, reply] : tenant.replies)
-                count += reply.status == SimReply::Status::unknown;
-        }
-        return count;
     }
 
     SimWorld world;
     Account shop;
 };
-
-using Texts = std::vector<std::string>;
 
 }  // namespace relevo

@@ -47,21 +47,21 @@ Installation::Installation(const std::string& providers)
       config(load_config(config_file).value()),
       pipeline(load_pipeline(config.pipelines / "conversation.yaml").value()),
       database(database_config(config.postgres_url)),
-      key(MasterKey::read(config.master_key_file)),
+      vault(database, master_keys(config)),
       cluster(KafkaSettings{config.kafka_brokers}),
       id(await(installation_id(database))) {}
 
 Endpoint Installation::add_web_shop(ShopSpec spec) {
     if (!spec.web) spec.web.emplace();
     if (spec.web->key.empty()) spec.web->key = random.hex(16);
-    await(apply_shop(database, key, spec, random));
+    await(apply_shop(database, vault, spec, random));
     return await(make_endpoint_store(database)->find("web", spec.web->key)).value();
 }
 
 Endpoint Installation::add_whatsapp_shop(const ShopSpec& spec) {
-    const TenantId tenant = await(apply_shop(database, key, spec, random));
+    const TenantId tenant = await(apply_shop(database, vault, spec, random));
     const auto store = make_endpoint_store(database);
-    for (const auto& shop : await(list_shops(database, key))) {
+    for (const auto& shop : await(list_shops(database, vault))) {
         if (shop.tenant == tenant) return await(store->find("whatsapp", shop.whatsapp->key)).value();
     }
     throw std::runtime_error(spec.slug + " is not among the shops");

@@ -33,7 +33,7 @@ class Installation {
     const Config config;
     const PipelineSpec pipeline;
     Database database;
-    MasterKey key;
+    PostgresVault vault;
     KafkaAdmin cluster;
     SystemRandom random;
     const std::string id;

@@ -11,12 +11,14 @@
 #include "postgres/operator_session.hpp"
 #include "postgres/pauses.hpp"
 #include "postgres/shops.hpp"
+#include "process/core_dumps.hpp"
 #include "process/inspection.hpp"
 #include "process/replay_stage.hpp"
 #include "process/replay_turns.hpp"
 #include "process/run.hpp"
 #include "process/shared.hpp"
 #include "process/stage_thread.hpp"
+#include "process/vault_book.hpp"
 
 namespace relevo {
 namespace {
@@ -44,9 +46,9 @@ class PostgresSchema final : public Schema {
 class PostgresShops final : public ShopBook {
   public:
     explicit PostgresShops(const Config& config)
-        : database_(database_config(config.postgres_url)), key_(MasterKey::read(config.master_key_file)) {}
+        : database_(database_config(config.postgres_url)), vault_(database_, master_keys(config)) {}
     ShopListing apply(const ShopSpec& shop) override {
-        const TenantId tenant = await(apply_shop(database_, key_, shop, random_));
+        const TenantId tenant = await(apply_shop(database_, vault_, shop, random_));
         auto all = list();
         const auto made =
             std::find_if(all.begin(), all.end(), [&](const auto& it) { return it.tenant == tenant; });
@@ -55,11 +57,11 @@ class PostgresShops final : public ShopBook {
     std::int64_t redrive_waiting(TenantId shop) override {
         return await(relevo::redrive_waiting(database_, shop));
     }
-    std::vector<ShopListing> list() override { return await(list_shops(database_, key_)); }
+    std::vector<ShopListing> list() override { return await(list_shops(database_, vault_)); }
 
   private:
     Database database_;
-    MasterKey key_;
+    PostgresVault vault_;
     SystemRandom random_;
 };
 
@@ -103,6 +105,8 @@ Backend make_backend() {
     };
     backend.schema = [](const Config& config) { return std::make_unique<PostgresSchema>(config); };
     backend.shops = [](const Config& config) { return std::make_unique<PostgresShops>(config); };
+    backend.vault = make_vault_book;
+    backend.new_master_key = new_master_key;
     backend.letters = [](const Config& config) {
         return make_letter_book(operator_urls(config), database_config(config.postgres_url));
     };
@@ -119,8 +123,8 @@ Backend make_backend() {
     backend.replay_turns = [](const Config& config, const TurnReplay& replay, const TellTurn& tell) {
         ModelSettings models = model_settings(config);
         models.offline_pause = Millis{0};  // nobody reads along
-        return replay_turns(text_url(config), MasterKey::read(config.master_key_file), models,
-                            client_limits(config), replay, tell);
+        return replay_turns(text_url(config), master_keys(config), models, client_limits(config), replay,
+                            tell);
     };
     backend.check_text_right = [](const Config& config) {
         OperatorSession(text_url(config), operator_text_setting).require_role("relevo_operator_text");
@@ -135,6 +139,7 @@ Backend make_backend() {
 }  // namespace relevo
 
 int main(int argc, char** argv) {
+    relevo::forbid_core_dumps();
     if (sodium_init() < 0) return 1;
     return relevo::run_command_line(argc, argv, relevo::make_backend());
 }

@@ -99,7 +99,8 @@ Sent judge(const HttpResponse& response, int attempt, const Secret& token) {
 HttpCall WhatsApp::call(const std::string& account, const Secret& token, std::string body) const {
     HttpCall call;
     call.url = base_url_ + "/" + std::string(api_version) + "/" + path_segment(account) + "/messages";
-    call.headers = {{"Authorization", "Bearer " + token.reveal()}, {"Content-Type", "application/json"}};
+    authorize(call, token);
+    call.headers.emplace_back("Content-Type", "application/json");
     call.body = std::move(body);
     call.chosen_by = ChosenBy::installation;
     return call;
@@ -145,7 +146,7 @@ Task<AccountCheck> WhatsApp::check_account(std::string account, Secret token) {
     request.method = "GET";
     request.url = base_url_ + "/" + std::string(api_version) + "/" + path_segment(account) +
                   "?fields=id,webhook_configuration";
-    request.headers = {{"Authorization", "Bearer " + token.reveal()}};
+    authorize(request, token);
     request.deadline = check_deadline;
     request.chosen_by = ChosenBy::installation;
     const auto response = co_await http_.send(std::move(request));

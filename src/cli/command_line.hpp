@@ -13,6 +13,7 @@
 #include "domain/schema.hpp"
 #include "domain/shop.hpp"
 #include "domain/turn_replay.hpp"
+#include "domain/vault_book.hpp"
 #include "runtime/cluster.hpp"
 #include "runtime/replay.hpp"
 
@@ -34,6 +35,8 @@ struct Backend {
     std::function<std::unique_ptr<Cluster>(const Config&)> cluster;
     std::function<std::unique_ptr<Schema>(const Config&)> schema;
     std::function<std::unique_ptr<ShopBook>(const Config&)> shops;
+    std::function<std::unique_ptr<VaultBook>(const Config&)> vault;
+    std::function<Secret(int version)> new_master_key;  ///< its line, for a file or a key store
     std::function<std::unique_ptr<LetterBook>(const Config&)> letters;
     std::function<std::unique_ptr<StoryBook>(const Config&, bool with_text)> stories;
     std::function<std::unique_ptr<AuditBook>(const Config&)> audits;

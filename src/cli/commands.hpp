@@ -64,6 +64,7 @@ void add_dead(Commands& commands);
 void add_prove(Commands& commands);
 void add_pause(Commands& commands);
 void add_replay(Commands& commands);
+void add_vault(Commands& commands);
 void add_version(Commands& commands);
 
 /// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".

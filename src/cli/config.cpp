@@ -52,6 +52,7 @@ Config read_config(const YAML::Node& root) {
                read(n, {{"url", string(config.redis_url)}}, {"url"});
            }},
           {"master_key_file", path(config.master_key_file)},
+          {"master_key_command", string(config.master_key_command)},
           {"admin_token_file", path(config.admin_token_file)},
           {"pipelines", path(config.pipelines)},
           {"migrations", path(config.migrations)},
@@ -72,7 +73,11 @@ Config read_config(const YAML::Node& root) {
                if (!n.IsSequence()) refuse(n, "expected a list of host:port");
                for (const auto& address : n) config.trusted_addresses.push_back(text(address));
            }}},
-         {"kafka", "postgres", "redis", "master_key_file", "pipelines", "migrations", "console"});
+         {"kafka", "postgres", "redis", root["master_key_command"] ? "master_key_command" : "master_key_file",
+          "pipelines", "migrations", "console"});
+    if (!config.master_key_file.empty() && !config.master_key_command.empty()) {
+        refuse(root, "expected either master_key_file or master_key_command, not both");
+    }
     if (config.public_url.empty()) {
         config.public_url = fmt::format("http://{}:{}", config.http.address, config.http.port);
     }

@@ -27,7 +27,8 @@ struct Config {
         postgres_operator_url;  ///< as relevo_operator, who reads all tenants; what an operator asks needs it
     Secret postgres_operator_text_url;  ///< as relevo_operator_text, who also reads what people wrote
     std::string redis_url;
-    std::filesystem::path master_key_file;
+    std::filesystem::path master_key_file;  ///< one of both
+    std::string master_key_command;         ///< prints what the file would hold
     std::filesystem::path admin_token_file;
     std::filesystem::path pipelines;    ///< folder
     std::filesystem::path migrations;   ///< folder

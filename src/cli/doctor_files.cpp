@@ -23,7 +23,7 @@ Findings files_exist(const FileFacts&, const Setting& setting) {
                   fmt::format("correct {} in the configuration, or put the {} there", key,
                               folder ? "folder" : "file")));
     };
-    expect("master_key_file", config.master_key_file, false);
+    if (config.master_key_command.empty()) expect("master_key_file", config.master_key_file, false);
     if (!config.admin_token_file.empty()) expect("admin_token_file", config.admin_token_file, false);
     if (!config.socketio_js.empty()) expect("socketio_js", config.socketio_js, false);
     expect("pipelines", config.pipelines, true);

@@ -71,11 +71,12 @@ Findings credentials_open(const Credentials& credentials, const Setting& setting
     Findings findings;
     for (const auto& credential : credentials) {
         if (credential.opens) continue;
-        findings.push_back(
-            wrong(fmt::format("{}'s credential {} {} does not open with the master key", credential.shop,
-                              credential.category, credential.name),
-                  fmt::format("restore {} as it was, or state the credential again: relevo shops apply",
-                              setting.config.master_key_file.string())));
+        findings.push_back(wrong(
+            fmt::format("{}'s credential {} {} does not open with the master key", credential.shop,
+                        credential.category, credential.name),
+            fmt::format("restore {} as it was, or state the credential again: relevo shops apply",
+                        setting.config.master_key_command.empty() ? setting.config.master_key_file.string()
+                                                                  : "what master_key_command prints")));
     }
     return or_all_well(std::move(findings),
                        fmt::format("{} credentials open with the master key", credentials.size()));

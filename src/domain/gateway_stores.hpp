@@ -28,6 +28,8 @@ class EndpointStore {
     virtual ~EndpointStore() = default;
     /// By its unguessable key.
     virtual Task<std::optional<Endpoint>> find(std::string channel, std::string key) = 0;
+    /// Grows whenever a secret of the installation changes.
+    virtual Task<std::int64_t> secret_changes() = 0;
     /// Channel and key of every address, at most 10,000: what the gateway reads at its start.
     virtual Task<std::vector<std::pair<std::string, std::string>>> keys() = 0;
 };

@@ -69,4 +69,12 @@ HttpResponse error_response(int status, std::string_view code, std::string_view 
     return {.status = status, .body = JsonObject().raw("error", error).str(), .headers = {}};
 }
 
+void authorize(HttpCall& call, const Secret& token) {
+    constexpr std::string_view scheme = "Bearer ";
+    std::string value;
+    value.reserve(scheme.size() + token.reveal().size());
+    value.append(scheme).append(token.reveal());
+    call.headers.emplace_back("Authorization", std::move(value));
+}
+
 }  // namespace relevo

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/task.hpp"
+#include "domain/secret.hpp"
 
 namespace relevo {
 
@@ -38,7 +39,8 @@ struct HttpResponse {
 /// {"error":{"code":…,"text":…}}: what went wrong and what to do, for the caller.
 HttpResponse error_response(int status, std::string_view code, std::string_view text);
 
-/// Who chose a call's address: the operator or we, or a tenant, whom we must not follow into the operator's network.
+/// Who chose a call's address: the operator or we, or a tenant, whom we must not follow into the operator's
+/// network.
 enum class ChosenBy { tenant, installation };
 
 /// A request of ours to a provider.
@@ -53,6 +55,9 @@ struct HttpCall {
     ChosenBy chosen_by = ChosenBy::tenant;
 };
 
+/// Adds the header Authorization: Bearer TOKEN, and leaves no other copy of it.
+void authorize(HttpCall& call, const Secret& token);
+
 /// What came back. Receives the body's parts as they arrive where a sink was given.
 using BodySink = std::function<void(std::string_view)>;
 
@@ -60,15 +65,15 @@ using BodySink = std::function<void(std::string_view)>;
 enum class Reached { no, maybe };
 struct HttpFault {
     Reached reached;
-    std::string text;  ///< names host and reason; never a header or a body
+    std::string text;      ///< names host and reason; never a header or a body
     bool refused = false;  ///< by us, and always will be: repeating it is useless
 };
 
 class HttpClient {
   public:
     virtual ~HttpClient() = default;
-    /// Never throws for the network's faults. With a sink the response's body stays empty when its status is 2xx
-    /// and goes to the sink in parts; other statuses fill the body.
+    /// Never throws for the network's faults. With a sink the response's body stays empty when its status is
+    /// 2xx and goes to the sink in parts; other statuses fill the body.
     virtual Task<boost::system::result<HttpResponse, HttpFault>> send(HttpCall call, BodySink sink = {}) = 0;
 };
 

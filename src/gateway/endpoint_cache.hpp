@@ -21,7 +21,8 @@ struct KnownEndpoint {
 };
 
 /// Who an unguessable key belongs to, from memory: webhooks are answered while PostgreSQL is away. What is
-/// old is used once more and read again in the background. Used from the gateway's io_context only.
+/// old is used once more and read again in the background; what may have changed is read again first, if
+/// PostgreSQL answers. Used from the gateway's io_context only.
 class EndpointCache {
   public:
     EndpointCache(EndpointStore& store, Vault& vault, Channels& channels, Clock& clock)
@@ -32,15 +33,21 @@ class EndpointCache {
     Task<std::optional<KnownEndpoint>> find(std::string channel, std::string key);
     /// Reads every address of the installation, so that the first webhook of each needs no database.
     Task<void> preload();
+    /// Looks every second whether a secret was changed: then no old one verifies a webhook any more. Never
+    /// ends.
+    Task<void> watch_changes();
 
   private:
     using Key = std::pair<std::string, std::string>;
     struct Entry {
         std::optional<KnownEndpoint> known;
         SysTime read;
+        std::int64_t changes = 0;  // of the installation's secrets, when the reading began
         bool refreshing = false;
     };
-    Task<std::optional<KnownEndpoint>> read(Key key);
+    Task<Entry> read(Key key);
+    /// Within a second.
+    Task<Entry> read_soon(Key key);
     Task<void> refresh(Key key);
 
     EndpointStore& store_;
@@ -48,6 +55,7 @@ class EndpointCache {
     Channels& channels_;
     Clock& clock_;
     std::map<Key, Entry> entries_;
+    std::int64_t changes_ = 0;
 };
 
 }  // namespace relevo

@@ -169,6 +169,16 @@ Task<boost::system::result<HttpResponse, HttpFault>> PooledHttpClient::Pool::sen
                                                                                   BodySink sink) {
     const auto until = std::chrono::steady_clock::now() + call.deadline;
     auto url = parse_url(call.url);
+    // tokens stand in headers, and in Telegram's paths
+    struct Wiped {
+        HttpCall& call;
+        std::optional<Url>& url;
+        ~Wiped() {
+            wipe(call.url);
+            for (auto& [name, value] : call.headers) wipe(value);
+            if (url) wipe(url->target);
+        }
+    } const wiped{call, url};
     if (!url) co_return HttpFault{Reached::no, "not an http or https address", true};
     url->origin.guarded =
         call.chosen_by == ChosenBy::tenant && !pool->trusted.contains(url->origin.to_string());

@@ -14,6 +14,7 @@
 #include <cerrno>
 
 #include "http/address_guard.hpp"
+#include "http/wiping_allocator.hpp"
 
 namespace relevo {
 namespace asio = boost::asio;
@@ -38,9 +39,10 @@ LinkFault fault_of(std::string_view doing, error_code error, bool nothing_sent) 
     return {std::string(doing) + ": " + reason, nothing_sent, timed_out};
 }
 
-http::request<http::span_body<const char>> to_beast(const HttpCall& call, std::string_view target,
-                                                    std::string_view host) {
-    http::request<http::span_body<const char>> message;
+using Request = http::request<http::span_body<const char>, http::basic_fields<WipingAllocator<char>>>;
+
+Request to_beast(const HttpCall& call, std::string_view target, std::string_view host) {
+    Request message;
     message.version(11);
     message.method_string(call.method);
     message.target(target);
@@ -77,6 +79,7 @@ class StreamLink final : public Link {
         const auto host =
             origin_.host.find(':') == std::string::npos ? origin_.host : "[" + origin_.host + "]";
         const auto message = to_beast(call, target, usual_port ? host : host + ":" + origin_.port);
+        wipe(target);  // it may carry a token
         const auto [write_error, sent] = co_await http::async_write(stream, message, quiet_awaitable);
         if (write_error && (sent == 0 || write_error == beast::error::timeout)) {
             co_return fault_of("sending", write_error, sent == 0);

@@ -123,7 +123,7 @@ Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta
         call.url = base + "/chat/completions";
         call.headers = {{"content-type", "application/json"},
                         {"accept", "text/event-stream, application/json"}};
-        if (!key.empty()) call.headers.emplace_back("authorization", "Bearer " + key);
+        if (!key.empty()) authorize(call, prompt.key);
         call.body = request_body(prompt, dialect);
         call.deadline = until - clock_.now();
         call.max_response_bytes = max_response_bytes;

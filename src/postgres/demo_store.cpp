@@ -2,6 +2,7 @@
 
 #include "core/json_object.hpp"
 #include "postgres/json.hpp"
+#include "postgres/shop_names.hpp"
 #include "postgres/stores.hpp"
 
 namespace relevo {
@@ -42,11 +43,8 @@ class PostgresDemoStore final : public DemoStore {
     static constexpr std::size_t most_conversations = 100;
 
     Task<std::vector<std::string>> of_each_tenant(std::string op) {
-        const std::string tenants = co_await database_.call("list_tenants", TenantId{}, "{}");
         std::vector<std::pair<TenantId, std::string>> requests;
-        for (const auto& tenant : Json::parse(tenants).items()) {
-            requests.emplace_back(TenantId{tenant.number("tenant")}, "{}");
-        }
+        for (const auto& shop : co_await list_shop_names(database_)) requests.emplace_back(shop.tenant, "{}");
         std::vector<std::string> results = co_await database_.call_all(std::move(op), std::move(requests));
         co_return results;
     }

@@ -220,11 +220,9 @@ ShopFacts read_shop_facts(const Secret& url) {
                 facts.accounts.push_back({{tenant}, shop, channel, account, {}});
                 endpoints.push_back(endpoint);
             }
-            for (const auto& [category, name, sealed] : work.query<std::string, std::string, std::string>(
-                     "SELECT category, name, encode(sealed, 'hex') FROM credentials WHERE tenant_id = $1"
-                     " ORDER BY category, name",
-                     pqxx::params{tenant})) {
-                facts.credentials.push_back({{tenant}, shop, category, name, from_hex(sealed)});
+            const auto listed = work.query_value<std::string>("SELECT op_list_credentials('{}')");
+            for (auto& credential : sealed_credentials(listed)) {
+                facts.credentials.push_back({{tenant}, shop, std::move(credential)});
             }
         }
         for (std::size_t i = 0; i < endpoints.size(); ++i) facts.accounts[i].key = keys[endpoints[i]];

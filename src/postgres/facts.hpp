@@ -6,6 +6,7 @@
 #include "core/ids.hpp"
 #include "domain/facts.hpp"
 #include "domain/secret.hpp"
+#include "postgres/vault.hpp"
 
 namespace relevo {
 
@@ -19,12 +20,10 @@ DatabaseFacts read_database_facts(const Secret& url);
 /// As the operator sees it.
 WaitingFacts read_waiting_facts(const Secret& operator_url);
 
-struct SealedCredential {
+struct ShopCredential {
     TenantId tenant;
     std::string shop;
-    std::string category;
-    std::string name;
-    std::string sealed;  ///< bytes
+    SealedCredential credential;
 };
 struct KnownAccount {
     TenantId tenant;
@@ -34,7 +33,7 @@ struct KnownAccount {
     std::string key;  ///< of its webhook's address
 };
 struct ShopFacts {
-    std::vector<SealedCredential> credentials;
+    std::vector<ShopCredential> credentials;
     std::vector<KnownAccount> accounts;  ///< without retired ones
 };
 /// Of every shop, each read as itself.

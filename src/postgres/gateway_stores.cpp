@@ -1,6 +1,7 @@
 #include "core/json_object.hpp"
 #include "postgres/json.hpp"
 #include "postgres/stores.hpp"
+#include "postgres/vault.hpp"
 
 namespace relevo {
 namespace {
@@ -17,6 +18,8 @@ class PostgresEndpointStore final : public EndpointStore {
         co_return Endpoint{
             {found.number("id")}, {found.number("tenant_id")}, found.text("channel"), found.text("account")};
     }
+
+    Task<std::int64_t> secret_changes() override { return vault_changes(database_); }
 
     Task<std::vector<std::pair<std::string, std::string>>> keys() override {
         const std::string result =

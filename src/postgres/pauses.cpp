@@ -4,6 +4,7 @@
 #include "domain/records.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
+#include "postgres/shop_names.hpp"
 #include "postgres/timer_json.hpp"
 #include "runtime/pipeline.hpp"
 
@@ -19,10 +20,7 @@ constexpr int woken_at_once = 1'000;
 
 Task<TenantId> find_tenant(Database& database, std::string slug) {
     if (slug.empty()) co_return TenantId{};
-    const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
-    for (const auto& shop : Json::parse(tenants).items()) {
-        if (shop.text("slug") == slug) co_return TenantId{shop.number("tenant")};
-    }
+    if (const auto found = co_await find_shop(database, slug)) co_return *found;
     throw Failure({Fault::permanent, "pause.unknown_shop",
                    "there is no shop '" + slug + "'; relevo shops list names them"});
 }
@@ -93,10 +91,7 @@ Task<bool> resume(Database& database, std::string stage, std::string topic, std:
     if (tenant.value != 0) {
         waiting.emplace_back(tenant, "{}");
     } else {
-        const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
-        for (const auto& each : Json::parse(tenants).items()) {
-            waiting.emplace_back(TenantId{each.number("tenant")}, "{}");
-        }
+        for (const auto& each : co_await list_shop_names(database)) waiting.emplace_back(each.tenant, "{}");
     }
     // bubbles that are tried again come to relay out of wake
     if (topic == topics::replies_ready || topic == timers_input) {

@@ -5,6 +5,7 @@
 #include "core/json_object.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
+#include "postgres/shop_names.hpp"
 #include "postgres/stores.hpp"
 
 namespace relevo {
@@ -98,12 +99,9 @@ std::string accounts_json(const ShopSpec& spec, const std::string& app_key, Rand
 }
 
 Task<std::string> app_key_of(Database& database, std::string slug) {
-    const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
-    for (const auto& shop : Json::parse(tenants).items()) {
-        if (shop.text("slug") != slug) continue;
+    if (const auto shop = co_await find_shop(database, slug)) {
         std::string request = JsonObject().text("channel", "whatsapp").str();
-        const std::string found =
-            co_await database.call("app_key", {shop.number("tenant")}, std::move(request));
+        const std::string found = co_await database.call("app_key", *shop, std::move(request));
         std::string key = Json::parse(found).text();
         if (!key.empty()) co_return key;
     }
@@ -139,23 +137,28 @@ std::vector<Credential> credentials_of(const ShopSpec& spec) {
     return credentials;
 }
 
-Task<std::string> credentials_json(Database& database, MasterKey key, TenantId tenant,
-                                   std::vector<Credential> credentials, Random& random) {
-    const std::unique_ptr<Vault> vault = make_vault(database, key);
-    std::vector<std::string> sealed;
+// What the vault has; nothing where that does not open any more, but is stated again.
+Task<Secret> known_value(PostgresVault& vault, TenantId tenant, Credential credential) {
+    try {
+        co_return co_await vault.find(tenant, credential.category, credential.name);
+    } catch (const Failure& failure) {
+        if (credential.value.empty() || failure.error().code != "vault.sealed_otherwise") throw;
+    }
+    co_return Secret();
+}
+
+// What is new of them.
+Task<std::vector<StatedCredential>> stated_credentials(PostgresVault& vault, TenantId tenant,
+                                                       std::vector<Credential> credentials, Random& random) {
+    std::vector<StatedCredential> stated;
     for (const auto& credential : credentials) {
-        const Secret known = co_await vault->find(tenant, credential.category, credential.name);
+        const Secret known = co_await known_value(vault, tenant, credential);
         Secret wanted = credential.value;
         if (wanted.empty() && known.empty() && credential.draw) wanted = Secret(random.hex(16));
         if (wanted.empty() || wanted.reveal() == known.reveal()) continue;
-        const std::string bytes = key.seal(tenant, credential.category, credential.name, wanted);
-        sealed.push_back(JsonObject()
-                             .text("category", credential.category)
-                             .text("name", credential.name)
-                             .text("sealed", to_hex(bytes))
-                             .str());
+        stated.push_back({credential.category, credential.name, std::move(wanted)});
     }
-    co_return json_array(sealed);
+    co_return stated;
 }
 
 struct OwnedAddress {
@@ -165,17 +168,16 @@ struct OwnedAddress {
 using Addresses = std::map<std::int64_t, OwnedAddress>;  // by the endpoint's id
 
 // An endpoint's secrets are its own shop's; accounts of other shops may stand under it.
-Task<void> add_addresses(Database& database, MasterKey key, TenantId tenant, std::string owner,
-                         Json endpoints, Addresses& addresses) {
-    const std::unique_ptr<Vault> vault = make_vault(database, key);
+Task<void> add_addresses(PostgresVault& vault, TenantId tenant, std::string owner, Json endpoints,
+                         Addresses& addresses) {
     for (const auto& row : endpoints.items()) {
         ShopListing::Address address{row.text("key"), {}, {}, {}, {}};
         const std::string channel = row.text("channel");
         if (channel == "whatsapp") {
-            address.secret = co_await vault->find(tenant, whatsapp, "APP_SECRET");
-            address.verify_token = co_await vault->find(tenant, whatsapp, "VERIFY_TOKEN");
+            address.secret = co_await vault.find(tenant, whatsapp, "APP_SECRET");
+            address.verify_token = co_await vault.find(tenant, whatsapp, "VERIFY_TOKEN");
         } else if (channel == "telegram") {
-            address.secret = co_await vault->find(tenant, telegram, "SECRET_TOKEN");
+            address.secret = co_await vault.find(tenant, telegram, "SECRET_TOKEN");
         }
         addresses.emplace(row.number("id"), OwnedAddress{owner, std::move(address)});
     }
@@ -193,7 +195,7 @@ void add_account(ShopListing& listing, const Json& row, const Addresses& address
 
 }  // namespace
 
-Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Random& random) {
+Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spec, Random& random) {
     std::string registration = JsonObject().text("slug", spec.slug).text("name", spec.name).str();
     const std::string registered =
         co_await database.call("register_tenant", TenantId{}, std::move(registration));
@@ -202,21 +204,25 @@ Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Rand
     if (spec.whatsapp && !spec.whatsapp->app_of.empty()) {
         app_key = co_await app_key_of(database, spec.whatsapp->app_of);
     }
-    const std::string credentials =
-        co_await credentials_json(database, key, tenant, credentials_of(spec), random);
+    const auto credentials = co_await stated_credentials(vault, tenant, credentials_of(spec), random);
     std::vector<std::string> products;
     for (const auto& product : spec.catalogue) products.push_back(product_json(product));
-    std::string request = JsonObject()
-                              .text("name", spec.name)
-                              .text("language", spec.language)
-                              .text("fallback_text", spec.fallback_text)
-                              .raw("synonyms", synonyms_json(spec))
-                              .raw("agent", agent_json(spec.agent))
-                              .raw("accounts", accounts_json(spec, app_key, random))
-                              .raw("credentials", credentials)
-                              .raw("catalogue", json_array(products))
-                              .str();
-    co_await database.call("apply_shop", tenant, std::move(request));
+    bool stale = true;
+    while (stale) {
+        const std::string sealed = co_await vault.sealed_json(tenant, credentials);
+        std::string request = JsonObject()
+                                  .text("name", spec.name)
+                                  .text("language", spec.language)
+                                  .text("fallback_text", spec.fallback_text)
+                                  .raw("synonyms", synonyms_json(spec))
+                                  .raw("agent", agent_json(spec.agent))
+                                  .raw("accounts", accounts_json(spec, app_key, random))
+                                  .raw("credentials", sealed)
+                                  .raw("catalogue", json_array(products))
+                                  .str();
+        const std::string result = co_await database.call("apply_shop", tenant, std::move(request));
+        stale = Json::parse(result).flag("stale");
+    }
     co_return tenant;
 }
 
@@ -237,16 +243,14 @@ Task<std::int64_t> redrive_waiting(Database& database, TenantId tenant) {
     co_return redriven;
 }
 
-Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key) {
-    const std::string tenants = co_await database.call("list_tenants", TenantId{}, "{}");
+Task<std::vector<ShopListing>> list_shops(Database& database, PostgresVault& vault) {
     std::vector<ShopListing> listings;
     std::vector<Json> accounts;
     Addresses addresses;
-    for (const auto& shop : Json::parse(tenants).items()) {
-        const TenantId tenant{shop.number("tenant")};
-        listings.push_back({tenant, shop.text("slug"), shop.text("name"), {}, {}, {}});
+    for (const auto& [tenant, slug, name] : co_await list_shop_names(database)) {
+        listings.push_back({tenant, slug, name, {}, {}, {}});
         const Json known = Json::parse(co_await database.call("list_addresses", tenant, "{}"));
-        co_await add_addresses(database, key, tenant, shop.text("slug"), known["endpoints"], addresses);
+        co_await add_addresses(vault, tenant, slug, known["endpoints"], addresses);
         accounts.push_back(known["accounts"]);
     }
     for (std::size_t i = 0; i < listings.size(); ++i) {

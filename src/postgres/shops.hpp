@@ -5,7 +5,7 @@
 #include "core/random.hpp"
 #include "domain/shop.hpp"
 #include "postgres/database.hpp"
-#include "postgres/seal.hpp"
+#include "postgres/vault.hpp"
 
 namespace relevo {
 
@@ -14,7 +14,7 @@ namespace relevo {
 /// are retired; what was acknowledged for one that changed its address is still its own for 14 days. What
 /// other shops have is refused (postgres.rejected): a number or bot belongs to one. An app of a shop that has
 /// none is refused too (shop.invalid).
-Task<TenantId> apply_shop(Database& database, MasterKey key, ShopSpec spec, Random& random);
+Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spec, Random& random);
 
 /// Redrives, of what came in for the shop's accounts before it had them, the next ones: how many; 0: none is
 /// left.
@@ -22,6 +22,6 @@ Task<std::int64_t> redrive_waiting(Database& database, TenantId tenant);
 
 /// All shops with the addresses of the accounts that they have, and the secrets that a provider is given. Of
 /// another shop's address a shop is told no secret.
-Task<std::vector<ShopListing>> list_shops(Database& database, MasterKey key);
+Task<std::vector<ShopListing>> list_shops(Database& database, PostgresVault& vault);
 
 }  // namespace relevo

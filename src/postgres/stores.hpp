@@ -8,7 +8,6 @@
 #include "domain/gateway_stores.hpp"
 #include "domain/stores.hpp"
 #include "postgres/database.hpp"
-#include "postgres/seal.hpp"
 
 namespace relevo {
 
@@ -29,7 +28,6 @@ std::unique_ptr<RelayStore> make_relay_store(Database& database, ChannelLimitsBy
 std::unique_ptr<SettleStore> make_settle_store(Database& database);
 std::unique_ptr<DeadLetters> make_dead_letters(Database& database);
 std::unique_ptr<Timers> make_timers(Database& database);
-std::unique_ptr<Vault> make_vault(Database& database, MasterKey key);
 
 std::unique_ptr<EndpointStore> make_endpoint_store(Database& database);
 std::unique_ptr<WebStore> make_web_store(Database& database);

@@ -59,23 +59,6 @@ class PostgresTimers final : public Timers {
     Database& database_;
 };
 
-class PostgresVault final : public Vault {
-  public:
-    PostgresVault(Database& database, MasterKey key) : database_(database), key_(std::move(key)) {}
-
-    Task<Secret> find(TenantId tenant, std::string category, std::string name) override {
-        std::string request = JsonObject().text("category", category).text("name", name).str();
-        const std::string result = co_await database_.call("find_credential", tenant, std::move(request));
-        const Json found = Json::parse(result);
-        if (found.null()) co_return Secret();
-        co_return key_.open(tenant, category, name, from_hex(found.text()));
-    }
-
-  private:
-    Database& database_;
-    MasterKey key_;
-};
-
 }  // namespace
 
 std::unique_ptr<DeadLetters> make_dead_letters(Database& database) {
@@ -84,10 +67,6 @@ std::unique_ptr<DeadLetters> make_dead_letters(Database& database) {
 
 std::unique_ptr<Timers> make_timers(Database& database) {
     return std::make_unique<PostgresTimers>(database);
-}
-
-std::unique_ptr<Vault> make_vault(Database& database, MasterKey key) {
-    return std::make_unique<PostgresVault>(database, std::move(key));
 }
 
 Task<std::string> installation_id(Database& database) {

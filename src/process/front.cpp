@@ -36,7 +36,7 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       backlog_(make_backlog_store(shared.database)),
       http_(io, client_limits(shared.config)),
       channels_(make_channels(channel_settings(shared.config), http_)),
-      endpoints_(*endpoints_store_, *shared.vault, channels_, shared.clock),
+      endpoints_(*endpoints_store_, shared.vault, channels_, shared.clock),
       sink_(io.get_executor(), kafka_settings(shared.config), {ingress_delivery_timeout, Millis{2}, 100'000}),
       intake_{sink_,         shared.clock,    random_, shared.metrics, shared.installation,
               expires_after, shared.observers},

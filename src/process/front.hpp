@@ -27,6 +27,8 @@ class Front {
 
     /// Reads what webhooks need, so that they are answered while PostgreSQL is away; connects to the log.
     Task<void> warm_up();
+    /// Never ends.
+    Task<void> watch_secrets() { return endpoints_.watch_changes(); }
     /// Lets running exchanges end.
     Task<void> stop();
 

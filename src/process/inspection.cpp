@@ -29,17 +29,17 @@ class ServerInspection final : public Inspection {
     RedisFacts redis() override { return read_redis_facts(config_.redis_url); }
 
     std::vector<CredentialFacts> credentials() override {
-        const MasterKey key = MasterKey::read(config_.master_key_file);
+        const auto masters = master_keys(config_);
         std::vector<CredentialFacts> facts;
-        for (const auto& credential : read_shop_facts(config_.postgres_url).credentials) {
+        for (const auto& it : read_shop_facts(config_.postgres_url).credentials) {
             facts.push_back(
-                {credential.shop, credential.category, credential.name, open(key, credential).has_value()});
+                {it.shop, it.credential.category, it.credential.name, open(*masters, it).has_value()});
         }
         return facts;
     }
 
     std::vector<AccountFacts> accounts(bool ask) override {
-        const MasterKey key = MasterKey::read(config_.master_key_file);
+        const auto masters = master_keys(config_);
         const ShopFacts shops = read_shop_facts(config_.postgres_url);
         boost::asio::io_context io;
         PooledHttpClient http(io);
@@ -54,7 +54,7 @@ class ServerInspection final : public Inspection {
             facts.back().webhook = "/webhooks/" + account.channel + "/" + account.key;
             const auto* sealed = sending_secret(shops, account, *channel);
             facts.back().has_token = sealed != nullptr;
-            const auto token = sealed ? open(key, *sealed) : std::nullopt;
+            const auto token = sealed ? open(*masters, *sealed) : std::nullopt;
             if (!token || !ask) continue;
             asked.emplace_back(facts.size() - 1,
                                boost::asio::co_spawn(io, channel->check_account(account.account, *token),
@@ -80,21 +80,21 @@ class ServerInspection final : public Inspection {
     }
 
   private:
-    static std::optional<Secret> open(const MasterKey& key, const SealedCredential& credential) {
+    static std::optional<Secret> open(MasterKeys& masters, const ShopCredential& it) {
         try {
-            return key.open(credential.tenant, credential.category, credential.name, credential.sealed);
+            return open_credential(masters, it.tenant, it.credential);
         } catch (const Failure&) {
             return std::nullopt;
         }
     }
 
     // Null where there is none.
-    static const SealedCredential* sending_secret(const ShopFacts& shops, const KnownAccount& account,
-                                                  const Channel& channel) {
-        for (const auto& credential : shops.credentials) {
-            if (credential.tenant == account.tenant && credential.category == channel.credentials() &&
-                credential.name == channel.sending_secret()) {
-                return &credential;
+    static const ShopCredential* sending_secret(const ShopFacts& shops, const KnownAccount& account,
+                                                const Channel& channel) {
+        for (const auto& it : shops.credentials) {
+            if (it.tenant == account.tenant && it.credential.category == channel.credentials() &&
+                it.credential.name == channel.sending_secret()) {
+                return &it;
             }
         }
         return nullptr;

@@ -7,6 +7,7 @@
 #include "kafka/log_reader.hpp"
 #include "postgres/json.hpp"
 #include "postgres/scratch_database.hpp"
+#include "postgres/shop_names.hpp"
 #include "process/replay_parts.hpp"
 #include "runtime/rerun.hpp"
 #include "stages/buffer.hpp"
@@ -119,10 +120,7 @@ ReplayedWork describe(const Rerun& rerun, Parts& parts) {
 
 std::string key_prefix(ScratchDatabase& database, const StageReplay& request) {
     if (request.shop.empty()) return {};
-    const std::string tenants = await(database.call("list_tenants", TenantId{}, "{}"));
-    for (const auto& shop : Json::parse(tenants).items()) {
-        if (shop.text("slug") == request.shop) return std::to_string(shop.number("tenant")) + ":";
-    }
+    if (const auto found = await(find_shop(database, request.shop))) return found->to_string() + ":";
     throw refused("there is no shop '" + request.shop + "'; relevo shops list names them");
 }
 

@@ -8,7 +8,7 @@
 #include "domain/prompt.hpp"
 #include "http/client.hpp"
 #include "postgres/stored_turns.hpp"
-#include "postgres/stores.hpp"
+#include "postgres/vault.hpp"
 
 namespace relevo {
 
@@ -25,10 +25,10 @@ DatabaseConfig reading(const Secret& url) {
 
 class TurnReplays {
   public:
-    TurnReplays(const Secret& url, MasterKey key, const ModelSettings& models, const ClientLimits& limits,
-                const TurnReplay& replay, const TellTurn& tell)
+    TurnReplays(const Secret& url, std::shared_ptr<MasterKeys> masters, const ModelSettings& models,
+                const ClientLimits& limits, const TurnReplay& replay, const TellTurn& tell)
         : database_(reading(url)),
-          vault_(make_vault(database_, std::move(key))),
+          vault_(database_, std::move(masters)),
           http_(io_, limits),
           models_(make_model_providers(models, http_, clock_)),
           replay_(replay),
@@ -83,7 +83,7 @@ class TurnReplays {
         }
         Secret key;
         if (!provider->credentials().empty()) {
-            key = co_await vault_->find(tenant, std::string(provider->credentials()), "API_KEY");
+            key = co_await vault_.find(tenant, std::string(provider->credentials()), "API_KEY");
         }
         Prompt prompt = build_prompt(asked, std::move(key));
         co_return co_await provider->complete(std::move(prompt), [](std::string_view) {});
@@ -92,7 +92,7 @@ class TurnReplays {
     asio::io_context io_{1};
     SystemClock clock_;
     Database database_;
-    std::unique_ptr<Vault> vault_;
+    PostgresVault vault_;
     PooledHttpClient http_;
     ModelProviders models_;
     const TurnReplay& replay_;
@@ -103,9 +103,9 @@ class TurnReplays {
 
 }  // namespace
 
-bool replay_turns(const Secret& url, MasterKey key, const ModelSettings& models, const ClientLimits& limits,
-                  const TurnReplay& replay, const TellTurn& tell) {
-    return TurnReplays(url, std::move(key), models, limits, replay, tell).run();
+bool replay_turns(const Secret& url, std::shared_ptr<MasterKeys> masters, const ModelSettings& models,
+                  const ClientLimits& limits, const TurnReplay& replay, const TellTurn& tell) {
+    return TurnReplays(url, std::move(masters), models, limits, replay, tell).run();
 }
 
 }  // namespace relevo

@@ -4,7 +4,7 @@
 #include "domain/turn_replay.hpp"
 #include "http/client.hpp"
 #include "models/list.hpp"
-#include "postgres/seal.hpp"
+#include "vault/master_keys.hpp"
 
 namespace relevo {
 
@@ -12,7 +12,7 @@ namespace relevo {
 /// channel, no relay, no producer, no Redis; `url` is of relevo_operator_text, who changes nothing and of the
 /// shops' secrets reads the keys of models only. Until all are done or a signal comes: false then. Throws
 /// Failure.
-bool replay_turns(const Secret& url, MasterKey key, const ModelSettings& models, const ClientLimits& limits,
-                  const TurnReplay& replay, const TellTurn& tell);
+bool replay_turns(const Secret& url, std::shared_ptr<MasterKeys> masters, const ModelSettings& models,
+                  const ClientLimits& limits, const TurnReplay& replay, const TellTurn& tell);
 
 }  // namespace relevo

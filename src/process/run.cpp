@@ -1,5 +1,6 @@
 #include "process/run.hpp"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -108,14 +109,20 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
     asio::co_spawn(io, front.warm_up(), [](std::exception_ptr problem) {
         if (problem) log_warn("start.cold", {{"text", "the first webhooks will ask the database"}});
     });
-    asio::co_spawn(io, watch_pauses(shared), [&](std::exception_ptr problem) {
-        log_error("pauses.unwatched",
-                  {{"text",
-                    "no pause would be obeyed any more: the process stops; start it again, and report this"},
-                   {"why", problem_text(problem)}});
-        exit_code = 1;
-        stop();
-    });
+    const auto unwatched = [&](const char* what) {
+        return [&, what](std::exception_ptr problem) {
+            log_error(
+                "process.unwatched",
+                {{"text", fmt::format("no {} would be obeyed any more: the process stops; start it again, "
+                                      "and report this",
+                                      what)},
+                 {"why", problem_text(problem)}});
+            exit_code = 1;
+            stop();
+        };
+    };
+    asio::co_spawn(io, watch_pauses(shared), unwatched("pause"));
+    asio::co_spawn(io, front.watch_secrets(), unwatched("change of a secret"));
     for (const auto& thread : threads) {
         thread->start([&] {
             asio::post(io, [&] {

@@ -1,5 +1,7 @@
 #include "process/shared.hpp"
 
+#include "vault/key_file.hpp"
+
 namespace relevo {
 
 KafkaSettings kafka_settings(const Config& config) {
@@ -50,6 +52,12 @@ std::vector<std::string> model_provider_names() {
     return make_model_providers({}, none, clock).names();
 }
 
+std::shared_ptr<MasterKeys> master_keys(const Config& config) {
+    return std::make_shared<MasterKeys>(config.master_key_command.empty()
+                                            ? master_key_file(config.master_key_file)
+                                            : master_key_command(config.master_key_command));
+}
+
 DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer) {
     DatabaseConfig config;
     config.url = url.reveal();
@@ -71,7 +79,7 @@ Shared::Shared(const Config& given, boost::asio::io_context& io, const Surroundi
       settle(make_settle_store(database)),
       timers(make_timers(database)),
       dead_letters(make_dead_letters(database)),
-      vault(make_vault(database, MasterKey::read(given.master_key_file))),
+      vault(database, master_keys(given)),
       pauses(database) {
     if (around.observer) observers.push_back(around.observer);
     await(pauses.read());

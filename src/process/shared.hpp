@@ -15,6 +15,7 @@
 #include "models/list.hpp"
 #include "postgres/pauses.hpp"
 #include "postgres/stores.hpp"
+#include "postgres/vault.hpp"
 #include "process/surroundings.hpp"
 #include "redis/live.hpp"
 #include "runtime/delivery_metrics.hpp"
@@ -29,6 +30,8 @@ std::vector<std::string> model_provider_names();
 ChannelSettings channel_settings(const Config& config);
 /// Of every channel there is.
 ChannelLimitsByName channel_limits();
+/// From the file or command that the configuration names. Throws Failure "vault.bad_key" (permanent).
+std::shared_ptr<MasterKeys> master_keys(const Config& config);
 DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer = nullptr);
 
 /// What all threads of the process share.
@@ -54,7 +57,7 @@ struct Shared {
     std::unique_ptr<SettleStore> settle;
     std::unique_ptr<Timers> timers;
     std::unique_ptr<DeadLetters> dead_letters;
-    std::unique_ptr<Vault> vault;
+    PostgresVault vault;
     PostgresPauses pauses;
 };
 

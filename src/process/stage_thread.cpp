@@ -87,13 +87,13 @@ const std::map<std::string, StageThread::Maker>& StageThread::makers() {
          }},
         {"infer",
          [](StageThread& self, Shared& shared) {
-             return std::make_unique<Infer>(*shared.infer, self.models_, self.channels_, *shared.vault,
+             return std::make_unique<Infer>(*shared.infer, self.models_, self.channels_, shared.vault,
                                             shared.live, shared.clock);
          }},
         {"relay",
          [](StageThread& self, Shared& shared) {
              self.pace_ = self.make_pace(shared);
-             return std::make_unique<Relay>(*shared.relay, self.channels_, *shared.vault, shared.live,
+             return std::make_unique<Relay>(*shared.relay, self.channels_, shared.vault, shared.live,
                                             shared.clock, *self.pace_, shared.delivery,
                                             RelaySettings{shared.installation, shared.config.retries});
          }},

@@ -30,8 +30,8 @@ void create_database(const Config& servers, const std::string& name) {
         pqxx::nontransaction work(connection);
         work.exec(fmt::format("CREATE DATABASE {} TEMPLATE {}", name, blank_database));
         work.exec(fmt::format("REVOKE ALL ON DATABASE {} FROM PUBLIC", name));
-        work.exec(fmt::format("GRANT CONNECT ON DATABASE {} TO relevo_app, relevo_operator, relevo_operator_text",
-                              name));
+        work.exec(fmt::format(
+            "GRANT CONNECT ON DATABASE {} TO relevo_app, relevo_operator, relevo_operator_text", name));
     } catch (const pqxx::insufficient_privilege&) {
         throw Failure(
             {Fault::permanent, "prove.may_not_create",
@@ -91,12 +91,12 @@ Installation::Installation(const Config& servers, Isolated isolated, int shops, 
 
 void Installation::make_shops(int count, Millis quiet) {
     Database database(database_config(config_.postgres_url));
-    const MasterKey key = MasterKey::read(config_.master_key_file);
+    PostgresVault vault(database, master_keys(config_));
     SystemRandom random;
     for (int number = 1; number <= count; ++number) {
-        await(apply_shop(database, key, shop_spec(number, quiet), random));
+        await(apply_shop(database, vault, shop_spec(number, quiet), random));
     }
-    for (const auto& listing : await(list_shops(database, key))) {
+    for (const auto& listing : await(list_shops(database, vault))) {
         shops_.push_back({listing.tenant.value, listing.whatsapp->accounts.front(), listing.whatsapp->key,
                           listing.whatsapp->secret});
     }

@@ -36,12 +36,14 @@ struct PlainChannel final : Channel {
 struct Endpoints final : EndpointStore {
     bool away = false;
     int asked = 0;
+    std::int64_t changes = 0;
     Task<std::optional<Endpoint>> find(std::string channel, std::string key) override {
         ++asked;
         if (away) throw Failure({Fault::transient, "postgres.unavailable", "away"});
         if (key != "known") co_return std::nullopt;
         co_return Endpoint{EndpointId{1}, TenantId{7}, channel, "account"};
     }
+    Task<std::int64_t> secret_changes() override { co_return changes; }
     Task<std::vector<std::pair<std::string, std::string>>> keys() override {
         co_return std::vector<std::pair<std::string, std::string>>{{"plain", "known"}};
     }

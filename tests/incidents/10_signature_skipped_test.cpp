@@ -27,6 +27,7 @@ struct Gateway final : EndpointStore, Vault, Sink {
     Task<std::optional<Endpoint>> find(std::string channel, std::string) override {
         co_return Endpoint{EndpointId{1}, TenantId{7}, channel, channel == "telegram" ? "7" : ""};
     }
+    Task<std::int64_t> secret_changes() override { co_return 0; }
     Task<std::vector<std::pair<std::string, std::string>>> keys() override { co_return keys_; }
     Task<Secret> find(TenantId, std::string, std::string) override { co_return Secret(secret); }
     void append(std::vector<Record> records, Appended appended) override {

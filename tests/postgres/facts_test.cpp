@@ -152,11 +152,9 @@ TEST_CASE("every shop's credentials and accounts are read, each as itself") {
                                                "ballet whatsapp 1001", "ferreteria web ferreteria",
                                                "ferreteria whatsapp 2002"});
     bool found = false;
-    for (const auto& credential : facts.credentials) {
-        const auto secret =
-            fixture.key.open(credential.tenant, credential.category, credential.name, credential.sealed);
-        if (credential.shop == "ballet" && credential.name == "BOT_TOKEN")
-            found = secret.reveal() == "777:token";
+    for (const auto& [tenant, shop, credential] : facts.credentials) {
+        const auto secret = open_credential(*fixture.masters, tenant, credential);
+        if (shop == "ballet" && credential.name == "BOT_TOKEN") found = secret.reveal() == "777:token";
     }
     CHECK(found);
 }

@@ -209,11 +209,16 @@ Inbound inbound(std::string event_id, std::string text, std::string person, Inbo
     return message;
 }
 
+std::shared_ptr<MasterKeys> master_keys(std::string text) {
+    return std::make_shared<MasterKeys>(MasterKeySource{"the test's keys", [text] { return text; }});
+}
+
 Fixture::Fixture(int connections)
     : database({test.app_url(), connections}),
-      key(MasterKey::parse(std::string(64, '7'))),
-      ballet(run(apply_shop(database, key, ballet_spec(), random))),
-      other(run(apply_shop(database, key, other_spec(), random))),
+      masters(master_keys()),
+      vault(database, masters),
+      ballet(run(apply_shop(database, vault, ballet_spec(), random))),
+      other(run(apply_shop(database, vault, other_spec(), random))),
       resolve(make_resolve_store(database)),
       buffer(make_buffer_store(database)),
       retrieve(make_retrieve_store(database)),

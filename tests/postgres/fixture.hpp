@@ -12,8 +12,8 @@
 #include "core/random.hpp"
 #include "domain/shop.hpp"
 #include "postgres/database.hpp"
-#include "postgres/seal.hpp"
 #include "postgres/stores.hpp"
+#include "postgres/vault.hpp"
 
 namespace relevo::testing {
 
@@ -78,6 +78,9 @@ inline SysTime at(std::int64_t seconds) {
     return from_millis(1'780'000'000'000 + seconds * 1'000);
 }
 
+/// From a text as a key file's.
+std::shared_ptr<MasterKeys> master_keys(std::string text = std::string(64, '7'));
+
 /// Two shops and every store over one pool.
 class Fixture {
   public:
@@ -85,7 +88,8 @@ class Fixture {
 
     TestDatabase test;
     Database database;
-    MasterKey key;
+    std::shared_ptr<MasterKeys> masters;
+    PostgresVault vault;
     SystemRandom random;
     TenantId ballet;
     TenantId other;

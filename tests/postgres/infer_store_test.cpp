@@ -41,7 +41,7 @@ TEST_CASE("a turn keeps the agent that it began with") {
     run(fixture.retrieve->freeze_step(fixture.ballet, turn, {}, at(17)));
     ShopSpec changed = ballet_spec();
     changed.agent.prompt = "Otra persona.";
-    run(apply_shop(fixture.database, fixture.key, changed, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, changed, fixture.random));
     CHECK(run(fixture.infer->load(fixture.ballet, turn, 0)).agent.prompt ==
           "Sos la vendedora de {STORE_NAME}.");
 }
@@ -50,10 +50,10 @@ TEST_CASE("a turn keeps the fallback models that its agent had, and its step say
     Fixture fixture;
     ShopSpec shop = ballet_spec();
     shop.agent.fallbacks = {{"openai", "https://b", "small", "other"}, {"offline", "", "", ""}};
-    run(apply_shop(fixture.database, fixture.key, shop, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
     const TurnId turn = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
     run(fixture.retrieve->freeze_step(fixture.ballet, turn, {}, at(17)));
-    run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
     const auto agent = run(fixture.infer->load(fixture.ballet, turn, 0)).agent;
     REQUIRE(agent.fallbacks.size() == 2);
     CHECK(agent.fallbacks[0].base_url == "https://b");
@@ -79,12 +79,12 @@ TEST_CASE(
     Fixture fixture;
     ShopSpec shop = ballet_spec();
     shop.agent.hands_off = true;
-    run(apply_shop(fixture.database, fixture.key, shop, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
     const auto stored = fixture.store("1", "hola", at(0));
     const TurnId turn = fixture.claim(stored, at(16));
     run(fixture.retrieve->freeze_step(fixture.ballet, turn, {}, at(17)));
     // what the owner decides meanwhile is for later turns
-    run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
     std::vector<Task<std::vector<ReplyId>>> tasks;
     for (int i = 0; i < 5; ++i)
         tasks.push_back(fixture.infer->fail_turn(fixture.ballet, turn, "model.timeout", at(18)));
@@ -106,7 +106,7 @@ TEST_CASE("what announces a human is not said once the agent has the conversatio
     Fixture fixture;
     ShopSpec shop = ballet_spec();
     shop.agent.hands_off = true;
-    run(apply_shop(fixture.database, fixture.key, shop, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
     const auto stored = fixture.store("1", "hola", at(0));
     const TurnId turn = fixture.claim(stored, at(16));
     const auto replies = run(fixture.infer->fail_turn(fixture.ballet, turn, "model.timeout", at(18)));

@@ -247,7 +247,7 @@ TEST_CASE("letters of an unknown account are redriven when the account is create
 
     ShopSpec spec = other_spec();
     spec.whatsapp->numbers.push_back({"3003", "+54"});
-    run(apply_shop(bench.database, bench.key, spec, bench.random));
+    run(apply_shop(bench.database, bench.vault, spec, bench.random));
     CHECK(bench.test.query("SELECT about ->> 'event_id', status, status_by FROM dead_letters ORDER BY id") ==
           "first|redriven|account created\nsecond|redriven|account created\nelsewhere|dead|");
     CHECK(bench.leased() == "first ");
@@ -270,7 +270,7 @@ TEST_CASE(
         "'{}', 'resolve.unknown_account', '', 1 FROM generate_series(2400, 1, -1) AS n RETURNING 1");
     ShopSpec spec = other_spec();
     spec.whatsapp->numbers.push_back({"3003", "+54"});
-    const TenantId shop = run(apply_shop(bench.database, bench.key, spec, bench.random));
+    const TenantId shop = run(apply_shop(bench.database, bench.vault, spec, bench.random));
     const std::string state =
         "SELECT status, count(*), max(record_offset) FROM dead_letters "
         "WHERE wants = 'whatsapp/3003' GROUP BY 1 ORDER BY 1";

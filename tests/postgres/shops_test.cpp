@@ -51,7 +51,7 @@ TEST_CASE("applying a shop twice changes nothing, keys and drawn secrets include
             "UNION ALL SELECT c::text FROM chunks c) AS all_rows");
     };
     const std::string before = state();
-    CHECK(run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random)) == fixture.ballet);
+    CHECK(run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random)) == fixture.ballet);
     CHECK(state() == before);
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("a changed agent gets a version, a product that is gone is not found a
     ShopSpec changed = ballet_spec();
     changed.agent.temperature = 0.2;
     changed.catalogue.pop_back();
-    run(apply_shop(fixture.database, fixture.key, changed, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, changed, fixture.random));
     CHECK(fixture.test.query("SELECT version FROM agents WHERE tenant_id = 1") == "2");
     CHECK(fixture.test.query("SELECT count(*) FROM agent_versions WHERE tenant_id = 1") == "2");
     CHECK(run(fixture.retrieve->search(fixture.ballet, "bolso", 5)).empty());
@@ -70,13 +70,13 @@ TEST_CASE("a number that another shop has is refused") {
     Fixture fixture;
     ShopSpec thief = other_spec();
     thief.whatsapp->numbers[0].phone_number_id = "1001";
-    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, thief, fixture.random)), Failure);
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.vault, thief, fixture.random)), Failure);
     CHECK(fixture.account().tenant == fixture.ballet);
 }
 
 TEST_CASE("the listing has what a provider must be told, and the addresses are found by their keys") {
     Fixture fixture;
-    const auto listings = run(list_shops(fixture.database, fixture.key));
+    const auto listings = run(list_shops(fixture.database, fixture.vault));
     REQUIRE(listings.size() == 2);
     const ShopListing& ballet = listings[0];
     CHECK(ballet.slug == "ballet");
@@ -99,8 +99,8 @@ TEST_CASE("the numbers of one app share an address, which speaks for them only")
     Fixture fixture;
     ShopSpec ballet = ballet_spec();
     ballet.whatsapp->numbers.push_back({"1002", "+54 9 11 1234-0000"});
-    run(apply_shop(fixture.database, fixture.key, ballet, fixture.random));
-    const auto listings = run(list_shops(fixture.database, fixture.key));
+    run(apply_shop(fixture.database, fixture.vault, ballet, fixture.random));
+    const auto listings = run(list_shops(fixture.database, fixture.vault));
     CHECK(listings[0].whatsapp->accounts == std::vector<std::string>{"1001", "1002"});
     const std::string key = listings[0].whatsapp->key;
     CHECK(receive(fixture, key, "1001") == "1|1001");
@@ -115,9 +115,9 @@ TEST_CASE("a shop may stand under the app of another one, each with its own conv
     ShopSpec guest = other_spec();
     guest.whatsapp->app_of = "ballet";
     guest.whatsapp->access_token = Secret("their token");
-    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
-    run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random));
-    const auto listings = run(list_shops(fixture.database, fixture.key));
+    run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
+    const auto listings = run(list_shops(fixture.database, fixture.vault));
     const std::string key = listings[0].whatsapp->key;
     CHECK(listings[1].whatsapp->key == key);
     CHECK(listings[1].whatsapp->app_of == "ballet");
@@ -132,35 +132,35 @@ TEST_CASE("a shop may stand under the app of another one, each with its own conv
     CHECK(receive(fixture, key, "2003") == "resolve.unknown_account");
     // it could be either's: neither shop reads what may be the other's
     CHECK(receive(fixture, key, "") == "resolve.unknown_account");
-    const auto vault = make_vault(fixture.database, fixture.key);
-    CHECK(run(vault->find(fixture.other, "whatsapp_cloud", "ACCESS_TOKEN")).reveal() == "their token");
-    CHECK(run(vault->find(fixture.ballet, "whatsapp_cloud", "ACCESS_TOKEN")).reveal() == "access token");
+    PostgresVault& vault = fixture.vault;
+    CHECK(run(vault.find(fixture.other, "whatsapp_cloud", "ACCESS_TOKEN")).reveal() == "their token");
+    CHECK(run(vault.find(fixture.ballet, "whatsapp_cloud", "ACCESS_TOKEN")).reveal() == "access token");
 }
 
 TEST_CASE("a shop that leaves another's app has an address of its own again") {
     Fixture fixture;
-    const std::string before = run(list_shops(fixture.database, fixture.key))[1].whatsapp->key;
+    const std::string before = run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key;
     ShopSpec guest = other_spec();
     guest.whatsapp->app_of = "ballet";
-    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
-    CHECK(run(list_shops(fixture.database, fixture.key))[1].whatsapp->key != before);
-    run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
-    CHECK(run(list_shops(fixture.database, fixture.key))[1].whatsapp->key == before);
+    run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
+    CHECK(run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key != before);
+    run(apply_shop(fixture.database, fixture.vault, other_spec(), fixture.random));
+    CHECK(run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key == before);
     CHECK(receive(fixture, before, "2002") == "2|2002");
 }
 
 TEST_CASE("what was sent to a number's old address stays its own, whichever way it moves") {
     Fixture fixture;
-    const std::string own = run(list_shops(fixture.database, fixture.key))[1].whatsapp->key;
+    const std::string own = run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key;
     ShopSpec guest = other_spec();
     guest.whatsapp->app_of = "ballet";
-    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
-    const std::string shared = run(list_shops(fixture.database, fixture.key))[1].whatsapp->key;
+    run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
+    const std::string shared = run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key;
     REQUIRE(shared != own);
     fixture.test.query("UPDATE former_endpoints SET until = now()");
     CHECK(receive(fixture, own, "2002") == "2|2002");  // for ever: it is its shop's
     fixture.test.query("DELETE FROM messages");
-    run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, other_spec(), fixture.random));
     CHECK(receive(fixture, shared, "2002") == "2|2002");
     fixture.test.query("DELETE FROM messages");
     CHECK(receive(fixture, own, "2002") == "2|2002");
@@ -173,21 +173,21 @@ TEST_CASE("a number never speaks through an address of another shop that it did 
     Fixture fixture;
     ShopSpec guest = other_spec();
     guest.whatsapp->app_of = "ballet";
-    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
-    run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
-    const std::string own = run(list_shops(fixture.database, fixture.key))[1].whatsapp->key;
+    run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, other_spec(), fixture.random));
+    const std::string own = run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key;
     CHECK(receive(fixture, own, "1001") == "resolve.foreign_account");
 }
 
 TEST_CASE("a shop that is refused changes nothing in the shop whose app it names") {
     Fixture fixture;
-    const std::string key = run(list_shops(fixture.database, fixture.key))[0].whatsapp->key;
+    const std::string key = run(list_shops(fixture.database, fixture.vault))[0].whatsapp->key;
     CHECK(receive(fixture, key, "") == "1|1001");
     fixture.test.query("DELETE FROM messages");
     ShopSpec thief = other_spec();
     thief.whatsapp->app_of = "ballet";
     thief.whatsapp->numbers.push_back({"1001", "somebody's"});
-    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, thief, fixture.random)), Failure);
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.vault, thief, fixture.random)), Failure);
     CHECK(receive(fixture, key, "") == "1|1001");
 }
 
@@ -195,8 +195,8 @@ TEST_CASE("what names no account is kept by the address's shop, unless it may be
     Fixture fixture;
     ShopSpec ballet = ballet_spec();
     ballet.whatsapp->numbers.push_back({"1002", ""});
-    run(apply_shop(fixture.database, fixture.key, ballet, fixture.random));
-    const std::string key = run(list_shops(fixture.database, fixture.key))[0].whatsapp->key;
+    run(apply_shop(fixture.database, fixture.vault, ballet, fixture.random));
+    const std::string key = run(list_shops(fixture.database, fixture.vault))[0].whatsapp->key;
     const auto kept = [&](const std::string& event) {
         return receive(fixture, key, "", InboundKind::archived, event) +
                fixture.test.query("SELECT tenant_id FROM archive WHERE event_id = '" + event + "'");
@@ -204,10 +204,10 @@ TEST_CASE("what names no account is kept by the address's shop, unless it may be
     CHECK(kept("template.1") == "1");
     ShopSpec guest = other_spec();
     guest.whatsapp->app_of = "ballet";
-    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
     CHECK(kept("template.2").empty());
     // what is about the guest may still be on its way
-    run(apply_shop(fixture.database, fixture.key, other_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, other_spec(), fixture.random));
     CHECK(kept("template.3").empty());
     fixture.test.query("UPDATE former_endpoints SET until = now()");
     CHECK(kept("template.4") == "1");
@@ -217,19 +217,19 @@ TEST_CASE("a number that its shop's file has no more is retired until a file has
     Fixture fixture;
     ShopSpec ballet = ballet_spec();
     ballet.whatsapp->numbers.push_back({"1002", ""});
-    run(apply_shop(fixture.database, fixture.key, ballet, fixture.random));
-    const std::string key = run(list_shops(fixture.database, fixture.key))[0].whatsapp->key;
+    run(apply_shop(fixture.database, fixture.vault, ballet, fixture.random));
+    const std::string key = run(list_shops(fixture.database, fixture.vault))[0].whatsapp->key;
     ballet.whatsapp->numbers.erase(ballet.whatsapp->numbers.begin());
     ballet.telegram.reset();
-    run(apply_shop(fixture.database, fixture.key, ballet, fixture.random));
-    const auto listing = run(list_shops(fixture.database, fixture.key))[0];
+    run(apply_shop(fixture.database, fixture.vault, ballet, fixture.random));
+    const auto listing = run(list_shops(fixture.database, fixture.vault))[0];
     CHECK(listing.whatsapp->accounts == std::vector<std::string>{"1002"});
     CHECK_FALSE(listing.telegram);
     CHECK(receive(fixture, key, "1001").empty());
     CHECK(receive(fixture, key, "1002") == "1|1002");
     CHECK(receive(fixture, key, "") == "1|1002");  // the only one that it can mean
     CHECK(fixture.account().retired);
-    run(apply_shop(fixture.database, fixture.key, ballet_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
     CHECK_FALSE(fixture.account().retired);
     CHECK(receive(fixture, key, "1001") == "1|1001");
 }
@@ -239,8 +239,8 @@ TEST_CASE("the listing tells the address that a number has now, not the one that
     ShopSpec guest = other_spec();
     guest.whatsapp->app_of = "ballet";
     guest.whatsapp->numbers = {{"2003", ""}, {"2004", ""}};
-    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
-    const auto listings = run(list_shops(fixture.database, fixture.key));
+    run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
+    const auto listings = run(list_shops(fixture.database, fixture.vault));
     CHECK(listings[1].whatsapp->key == listings[0].whatsapp->key);
     CHECK(listings[1].whatsapp->accounts == std::vector<std::string>{"2003", "2004"});
     // its own address is nobody's now: the demo page does not offer it
@@ -253,35 +253,12 @@ TEST_CASE("an app of a shop that has none is refused") {
     Fixture fixture;
     ShopSpec guest = other_spec();
     guest.whatsapp->app_of = "nobody";
-    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, guest, fixture.random)), Failure);
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.vault, guest, fixture.random)), Failure);
     ShopSpec ballet = ballet_spec();
     guest.whatsapp->app_of = "ballet";
-    run(apply_shop(fixture.database, fixture.key, guest, fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
     ballet.whatsapp->app_of = "ferreteria";  // whose number left its own address
-    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.key, ballet, fixture.random)), Failure);
-}
-
-TEST_CASE("secrets open in their place only") {
-    Fixture fixture;
-    const auto vault = make_vault(fixture.database, fixture.key);
-    CHECK(run(vault->find(fixture.ballet, "whatsapp_cloud", "ACCESS_TOKEN")).reveal() == "access token");
-    CHECK(run(vault->find(fixture.ballet, "whatsapp_cloud", "NOTHING")).empty());
-    CHECK(run(vault->find(fixture.other, "whatsapp_cloud", "ACCESS_TOKEN")).empty());
-    // a row that somebody copied to another tenant
-    fixture.test.query(
-        "INSERT INTO credentials SELECT 2, category, name, sealed FROM credentials "
-        "WHERE tenant_id = 1 AND name = 'ACCESS_TOKEN'");
-    CHECK_THROWS_AS(run(vault->find(fixture.other, "whatsapp_cloud", "ACCESS_TOKEN")), Failure);
-    const auto stranger = make_vault(fixture.database, MasterKey::parse(std::string(64, '8')));
-    CHECK_THROWS_AS(run(stranger->find(fixture.ballet, "whatsapp_cloud", "ACCESS_TOKEN")), Failure);
-    CHECK(fixture.test.query(
-              "SELECT count(*) FROM credentials WHERE position('access token'::bytea IN sealed) > 0") == "0");
-}
-
-TEST_CASE("a master key is 64 hex characters") {
-    CHECK_THROWS_AS(MasterKey::parse("77"), Failure);
-    CHECK_THROWS_AS(MasterKey::parse(std::string(63, '7') + "x"), Failure);
-    CHECK_THROWS_AS(MasterKey::read("/nowhere/key"), Failure);
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.vault, ballet, fixture.random)), Failure);
 }
 
 TEST_CASE("the demo page's documents tell a conversation's whole way") {

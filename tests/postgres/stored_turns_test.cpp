@@ -17,7 +17,7 @@ struct Replays : Fixture {
     Replays() : reading({test.operator_text_url(), 1}) {
         ShopSpec spec = ballet_spec();
         spec.credentials = {{"openai", "API_KEY", Secret("model key")}};
-        run(apply_shop(database, key, spec, random));
+        run(apply_shop(database, vault, spec, random));
         const auto stored = store("1", "¿hay puntas?", at(0));
         turn = claim(stored, at(16));
         conversation = stored.conversation;
@@ -34,7 +34,7 @@ TEST_CASE("a stored turn is read as it was frozen, whatever was said and set sin
     Replays it;
     ShopSpec spec = ballet_spec();
     spec.agent.prompt = "Otra cosa.";
-    run(apply_shop(it.database, it.key, spec, it.random));
+    run(apply_shop(it.database, it.vault, spec, it.random));
     it.store("2", "¿y mallas?", at(60));
     const auto frozen = run(load_stored_turn(it.reading, it.ballet, it.turn, {}));
     CHECK(frozen.shop == "ballet");
@@ -94,10 +94,10 @@ TEST_CASE("turns are found by conversation, by shop, or the newest of all, and o
 
 TEST_CASE("who replays turns reads the keys of models and no other secret") {
     Replays it;
-    const auto vault = make_vault(it.reading, it.key);
-    CHECK(run(vault->find(it.ballet, "openai", "API_KEY")).reveal() == "model key");
-    CHECK(run(vault->find(it.ballet, "whatsapp_cloud", "ACCESS_TOKEN")).empty());
-    CHECK(run(vault->find(it.ballet, "telegram", "BOT_TOKEN")).empty());
+    PostgresVault vault(it.reading, it.masters);
+    CHECK(run(vault.find(it.ballet, "openai", "API_KEY")).reveal() == "model key");
+    CHECK(run(vault.find(it.ballet, "whatsapp_cloud", "ACCESS_TOKEN")).empty());
+    CHECK(run(vault.find(it.ballet, "telegram", "BOT_TOKEN")).empty());
     pqxx::connection connection(it.test.operator_text_url());
     pqxx::work work(connection);
     work.exec("SELECT set_config('app.tenant_id', '" + it.ballet.to_string() + "', true)");

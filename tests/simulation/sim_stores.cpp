@@ -314,6 +314,7 @@ class SimEndpointStore final : public EndpointStore {
             return database.find_endpoint(channel, key);
         });
     }
+    Task<std::int64_t> secret_changes() override { co_return 0; }
     Task<std::vector<std::pair<std::string, std::string>>> keys() override {
         co_return std::vector<std::pair<std::string, std::string>>{};
     }

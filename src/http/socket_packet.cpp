@@ -19,7 +19,8 @@ bool well_formed(std::string_view json) {
     rapidjson::MemoryStream stream(json.data(), json.size());
     rapidjson::BaseReaderHandler<> ignore;
     rapidjson::Reader reader;
-    return !reader.Parse<parse_flags>(stream, ignore).IsError();
+    // A NUL is the end to the reader: nobody has looked at what follows it.
+    return !reader.Parse<parse_flags>(stream, ignore).IsError() && stream.Tell() == json.size();
 }
 
 constexpr std::string_view json_space = " \t\r\n";

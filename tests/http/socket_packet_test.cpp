@@ -42,6 +42,14 @@ TEST_CASE("malformed Socket.IO packets are refused") {
     }
 }
 
+TEST_CASE("what follows a NUL is a part of the packet, and no JSON") {
+    using namespace std::string_literals;
+    for (const auto& text : {"2[\"a\"]\0"s, "2[\"a\"]\0,x"s, "0{}\0"s, "30[]\0]"s, "2[\"a\"\0]"s}) {
+        CAPTURE(text);
+        CHECK_FALSE(decode_socket_packet(text));
+    }
+}
+
 TEST_CASE("events that a client invents under the protocol's own names are refused") {
     CHECK_FALSE(decode_socket_packet(R"(2["disconnect"])"));
     CHECK_FALSE(decode_socket_packet(R"(2["connect_error",1])"));

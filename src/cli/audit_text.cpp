@@ -61,9 +61,12 @@ std::string audit_table(const Audit& audit, SysTime now) {
                            why.empty() ? "" : "   " + why);
     }
     for (const auto& message : audit.unexplained) {
-        out += fmt::format("{}  {}  {}{}: relevo why {}\n", message.message,
-                           message.slug.empty() ? "-" : message.slug, message.reason,
-                           message.since ? " for " + human_span(now - *message.since) : "", message.message);
+        // a letter whose record nobody could read has no message to ask for
+        const bool unread = message.message.starts_with("letter ");
+        out += fmt::format(
+            "{}  {}  {}{}: relevo {} {}\n", message.message, message.slug.empty() ? "-" : message.slug,
+            message.reason, message.since ? " for " + human_span(now - *message.since) : "",
+            unread ? "dead show" : "why", unread ? message.message.substr(7) : message.message);
     }
     return out;
 }

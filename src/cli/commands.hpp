@@ -48,6 +48,11 @@ class Commands {
     Action action_;
 };
 
+/// For an option that must say something.
+inline CLI::Validator not_empty() {
+    return CLI::Validator([](const std::string& text) { return text.empty() ? "is empty" : ""; }, "");
+}
+
 // One file a command, or a family of them.
 void add_run(Commands& commands);
 void add_topics(Commands& commands);

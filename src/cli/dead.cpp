@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/commands.hpp"
 #include "cli/dead_edit.hpp"
 #include "cli/dead_plan.hpp"
@@ -146,8 +148,15 @@ class Dead {
             auto some = book_->list(f, all.empty() ? 0 : all.back().id, page);
             const bool last = some.size() < static_cast<std::size_t>(page);
             for (auto& letter : some) all.push_back(std::move(letter));
-            if (last) return all;
+            if (last) break;
         }
+        for (const auto id : f.ids) {
+            if (std::ranges::find(all, id, &Letter::id) == all.end()) {
+                misused(
+                    fmt::format("letter {} is not there, or not dead any more: relevo dead show {}", id, id));
+            }
+        }
+        return all;
     }
 
     int carry_out(const DeadPlan& plan, const std::string& verb,
@@ -234,7 +243,9 @@ void add_dead(Commands& commands) {
     retry->add_option("--extend", options->extend, "A fresh expiry, so that old ones are still answered: 1h");
     auto* drop = commands.add(*dead, "drop", "Give letters up, for a reason; shows first what it would do",
                               "dead drop 12 --reason 'spam' --yes", action(&Dead::drop));
-    drop->add_option("--reason", options->reason, "Why: it stands in the books")->required();
+    drop->add_option("--reason", options->reason, "Why: it stands in the books")
+        ->required()
+        ->check(not_empty());
     auto* edit = commands.add(*dead, "edit", "Replace a letter's value, in $EDITOR or from a file",
                               "dead edit 12 --from fixed.json", action(&Dead::edit));
     edit->add_option("--from", options->from, "A file with the new value, or - for standard input");

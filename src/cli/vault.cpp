@@ -201,12 +201,8 @@ void add_vault(Commands& commands) {
     for (auto* command : {putting, removing}) {
         command->add_option("category", options->category, "What it is for, as openai")
             ->required()
-            ->check(
-                CLI::Validator([](const std::string& text) { return text.empty() ? "is empty" : ""; }, ""));
-        command->add_option("name", options->name, "As API_KEY")
-            ->required()
-            ->check(
-                CLI::Validator([](const std::string& text) { return text.empty() ? "is empty" : ""; }, ""));
+            ->check(not_empty());
+        command->add_option("name", options->name, "As API_KEY")->required()->check(not_empty());
     }
     auto* state = commands.add(
         *group, "state", "Which master keys there are, and what they wrap", "vault state",

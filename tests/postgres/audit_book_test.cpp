@@ -97,3 +97,17 @@ TEST_CASE("a redriven letter that never came to a row is unexplained once nothin
     CHECK(BooksBench::ends(audit) == "unexplained 1");
     CHECK(audit.unexplained[0].message == "gone");
 }
+
+TEST_CASE("a record without an id that is redriven and dies again is one message, and dropped is dropped") {
+    BooksBench bench;
+    bench.dead("messages.received", "poison", "not json", "record.malformed", "");
+    const auto book = make_letter_book(bench.urls, DatabaseConfig{.url = bench.test.app_url()});
+    const auto first = book->list({}, 0, 1).front().id;
+    book->redrive({}, {first}, "ana", {}, at(0));
+    const std::string id = bench.test.query("DELETE FROM timers RETURNING headers ->> 'id'");
+    CHECK(id == "letter " + std::to_string(first));
+    bench.dead("messages.received", "poison", "not json", "record.malformed", id);
+    CHECK(BooksBench::ends(bench.audit()) == "dead 1");
+    book->drop({}, {book->list({}, first, 1).front().id}, "ana", "a test", at(1));
+    CHECK(BooksBench::ends(bench.audit()) == "dropped 1");
+}

@@ -35,15 +35,20 @@ struct BooksBench : Fixture {
         if (deliver) accept(ask(reply, at(18)), "out." + person, at(19));
         return reply;
     }
+    /// `id`: the record's; empty for one that came without.
     void dead(const std::string& topic, const std::string& key, const std::string& value,
               const std::string& code) {
+        dead(topic, key, value, code, std::to_string(offset + 1));
+    }
+    void dead(const std::string& topic, const std::string& key, const std::string& value,
+              const std::string& code, const std::string& id) {
         DeadLetter letter;
         letter.stage = "buffer";
         letter.topic = topic;
         letter.key = key;
         letter.value = value;
         letter.offset = {++offset};
-        letter.headers = "{\"ce_id\":\"" + std::to_string(offset) + "\"}";
+        letter.headers = id.empty() ? "{}" : "{\"ce_id\":\"" + id + "\"}";
         letter.code = code;
         letter.text = "what was wrong";
         run(make_dead_letters(database)->bury({letter}));

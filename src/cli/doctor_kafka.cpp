@@ -269,8 +269,23 @@ Findings groups_keep_up(const Groups& partitions, const Setting&) {
     return or_all_well(std::move(findings), fmt::format("{} records wait in the log", all));
 }
 
+Findings stages_have_workers(const Groups& partitions, const Setting&) {
+    std::map<std::string, std::int64_t> waiting;  // by the stage that nobody works on
+    for (const auto& partition : partitions) {
+        if (partition.workers == 0) waiting[partition.stage] += partition.behind + partition.held;
+    }
+    Findings findings;
+    for (const auto& [stage, count] : waiting) {
+        const auto text = fmt::format("nobody works on {}, and {} records wait for it", stage, count);
+        const auto advice = fmt::format("relevo run {}", stage);
+        findings.push_back(count > 0 ? wrong(text, advice) : warning(text, advice));
+    }
+    return or_all_well(std::move(findings), "every stage has a worker");
+}
+
 constexpr Check<Groups> checks_of_groups[] = {
     {"group offsets", offsets_are_set},
+    {"workers", stages_have_workers},
     {"lag", groups_keep_up},
 };
 

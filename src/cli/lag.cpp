@@ -90,6 +90,7 @@ class Lag {
                 .number("committed", now.committed)
                 .number("behind", now.behind)
                 .number("held", now.held);
+            if (now.workers) item.number("workers", *now.workers);
             if (row.oldest_age) item.number("oldest_age_ms", row.oldest_age->count());
             if (row.rate) item.real("rate", *row.rate);
             if (row.drains_in) item.number("drains_in_ms", row.drains_in->count());
@@ -120,6 +121,7 @@ class Lag {
             std::string text =
                 fmt::format("{:<18} {:<22}{} {:>9} {:>8} {:>8} {:>9} {:>9}  {}", now.group, now.topic, place,
                             now.behind, now.held, oldest, rate, drains, paused(now.stage, told_));
+            if (now.workers == 0) text += fmt::format("  no worker: relevo run {}", now.stage);
             text.erase(text.find_last_not_of(' ') + 1);
             out += text + "\n";
         };
@@ -129,7 +131,7 @@ class Lag {
                  duration(row.drains_in));
         }
         for (const auto* stage : timer_stages()) {
-            PartitionLag timers{stage->name, stage->group, std::string(timers_input), 0, 0, 0, 0, 0, {}};
+            PartitionLag timers{stage->name, stage->group, std::string(timers_input), 0, 0, 0, 0, 0, {}, {}};
             timers.behind = told_.due_timers.value_or(0);
             line(timers, told_.due_timers ? "" : "not known", "", "");
         }

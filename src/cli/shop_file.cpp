@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "runtime/yaml_fields.hpp"
@@ -175,12 +176,35 @@ WhatsappSpec read_whatsapp(const YAML::Node& node) {
     return whatsapp;
 }
 
+std::vector<ProductSpec> read_catalogue(const YAML::Node& node) {
+    if (!node.IsSequence()) refuse(node, "expected a list of products");
+    std::vector<ProductSpec> products;
+    std::set<std::string> skus;
+    for (const auto& product : node) {
+        products.push_back(read_product(product));
+        const std::string& sku = products.back().sku;
+        if (!skus.insert(sku).second) refuse(product["sku"], "the sku '" + sku + "' is there twice");
+    }
+    return products;
+}
+
+// As the table of tenants wants it.
+bool is_slug(std::string_view slug) {
+    return !slug.empty() && slug.size() <= 63 && slug.front() != '-' &&
+           slug.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
 ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
     ShopSpec shop;
     std::string prompt;
     std::string disclosure;
     read(root,
-         {{"slug", string(shop.slug)},
+         {{"slug",
+           [&](const auto& n) {
+               shop.slug = text(n);
+               if (!is_slug(shop.slug))
+                   refuse(n, "expected up to 63 lower-case letters, digits and hyphens, as my-shop");
+           }},
           {"name", string(shop.name)},
           {"language", string(shop.language)},
           {"prompt", string(prompt)},
@@ -204,11 +228,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
                     {"bot_id"});
            }},
           {"credentials", [&](const auto& n) { read_credentials(n, shop); }},
-          {"catalogue",
-           [&](const auto& n) {
-               if (!n.IsSequence()) refuse(n, "expected a list of products");
-               for (const auto& product : n) shop.catalogue.push_back(read_product(product));
-           }}},
+          {"catalogue", [&](const auto& n) { shop.catalogue = read_catalogue(n); }}},
          {"slug", "name"});
     shop.agent.prompt = std::move(prompt);
     shop.agent.disclosure = std::move(disclosure);

@@ -13,6 +13,7 @@ std::vector<StageLag> stage_lags(const Commands& commands) {
                 if (lags.empty() || lags.back().stage != row.stage) lags.push_back({row.stage});
                 lags.back().behind += row.behind;
                 lags.back().held += row.held;
+                lags.back().workers = row.workers;
             }
         }
     } catch (const Failure& failure) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@ struct StageLag {
     std::string stage;
     std::int64_t behind = 0;  ///< in the log and in no lane
     std::int64_t held = 0;    ///< taken and not settled
+    std::optional<int> workers{};
 };
 
 /// Of every stage, over its partitions. Empty, with a word on standard error, where Kafka is away: an

@@ -43,6 +43,13 @@ std::string for_stage(const Standing& s, const std::vector<StageLag>& lags) {
     return fmt::format("the stages before {} still have records: see relevo lag", s.waits_at);
 }
 
+// Empty where somebody does, or nobody knows.
+std::string for_workers(const Standing& s, const std::vector<StageLag>& lags) {
+    const auto here = std::ranges::find(lags, s.waits_at, &StageLag::stage);
+    if (here == lags.end() || here->workers != 0) return {};
+    return fmt::format("nobody works on {}: relevo run {}", s.waits_at, s.waits_at);
+}
+
 std::string for_provider(const Standing& s) {
     const std::string said = fmt::format("{}{}", s.code, s.text.empty() ? "" : " (" + s.text + ")");
     if (s.code.ends_with(".bad_token")) {
@@ -68,6 +75,9 @@ std::string next_step(const Story& story, const std::vector<StageLag>& lags, Sys
         return story.human ? "a human has the conversation: it is theirs to answer or to give back" : "";
     if (s.ended == "dropped") return s.code.empty() ? "" : for_provider(s);
     if (s.ended == "open" && s.pause) return for_pause(*s.pause);
+    if (s.ended == "open") {
+        if (auto advice = for_workers(s, lags); !advice.empty()) return advice;
+    }
     if (s.ended == "open" && s.until) {
         const std::string wait = *s.until > now
                                      ? fmt::format("it goes on by itself in {}", human_span(*s.until - now))
@@ -76,7 +86,8 @@ std::string next_step(const Story& story, const std::vector<StageLag>& lags, Sys
     }
     if (s.ended == "open" && !s.code.empty()) return for_provider(s);
     if (s.ended == "open" && s.reason == "in the log") return for_stage(s, lags);
-    if (s.ended == "open") return "nothing yet: it is younger than its bound";
+    if (s.ended == "open")
+        return fmt::format("nothing yet: it is younger than {}", human_span(in_flight_bound));
     if (s.ended == "unexplained") {
         return fmt::format(
             "no record, timer or dead letter of it is left. The customer's next message is answered with it; "

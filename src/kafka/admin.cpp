@@ -95,13 +95,20 @@ void KafkaAdmin::apply(const PipelineSpec& pipeline, int replication,
 std::vector<PartitionLag> KafkaAdmin::lag(const PipelineSpec& pipeline) {
     std::vector<PartitionLag> out;
     const auto actual = requests_->partitions();
+    std::vector<std::string> groups;
+    for (const auto& stage : pipeline.stages) {
+        if (actual.contains(stage.input)) groups.push_back(stage.group);
+    }
+    const auto members = requests_->members(groups);
     for (const auto& stage : pipeline.stages) {
         const auto topic = actual.find(stage.input);
         if (topic == actual.end()) continue;
         const auto ends = requests_->log_offsets(stage.input, topic->second, AdminRequests::Edge::latest);
         const auto offsets = requests_->group_offsets(stage.group, stage.input, topic->second);
         for (const auto& [partition, end] : ends) {
-            PartitionLag lag{stage.name, stage.group, stage.input, partition, end, -1, end, 0, {}};
+            PartitionLag lag{stage.name, stage.group, stage.input, partition, end, -1, end, 0, {}, {}};
+            if (const auto found = members.find(stage.group); found != members.end())
+                lag.workers = found->second;
             if (const auto found = offsets.find(partition); found != offsets.end()) {
                 const Offset committed{found->second.committed};
                 const Offset dispatched = decode_dispatched(found->second.metadata, committed);

@@ -162,6 +162,33 @@ std::map<std::int32_t, GroupOffset> AdminRequests::group_offsets(const std::stri
     return out;
 }
 
+std::map<std::string, int> AdminRequests::members(const std::vector<std::string>& groups) {
+    std::vector<std::string> names;
+    std::vector<const char*> list;
+    for (const auto& group : groups) names.push_back(settings.in_cluster(group));
+    for (const auto& name : names) list.push_back(name.c_str());
+    std::map<std::string, int> out;
+    if (list.empty()) return out;
+    const auto given = handles_->options(RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    rd_kafka_DescribeConsumerGroups(handles_->client.get(), list.data(), list.size(), given.get(),
+                                    handles_->queue.get());
+    const auto event = handles_->answer("asking who is in the groups");
+    std::size_t count = 0;
+    const auto* described = rd_kafka_DescribeConsumerGroups_result_groups(
+        rd_kafka_event_DescribeConsumerGroups_result(event.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto* fault = rd_kafka_ConsumerGroupDescription_error(described[i]);
+        const auto code = fault ? rd_kafka_error_code(fault) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) check(code, "asking who is in the groups");
+        const std::string_view name = rd_kafka_ConsumerGroupDescription_group_id(described[i]);
+        out[std::string(name.substr(settings.prefix.size()))] =
+            code == RD_KAFKA_RESP_ERR_NO_ERROR
+                ? static_cast<int>(rd_kafka_ConsumerGroupDescription_member_count(described[i]))
+                : 0;
+    }
+    return out;
+}
+
 void AdminRequests::set_group_offsets(const std::string& group, const std::string& topic,
                                       const std::map<std::int32_t, std::int64_t>& offsets) {
     rdkafka::Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));

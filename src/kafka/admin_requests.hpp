@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "kafka/settings.hpp"
 #include "runtime/pipeline.hpp"
@@ -35,6 +36,8 @@ class AdminRequests {
     std::map<std::int32_t, std::int64_t> log_offsets(const std::string& topic, int count, Edge edge);
     std::map<std::int32_t, GroupOffset> group_offsets(const std::string& group, const std::string& topic,
                                                       int count);
+    /// How many consumers each group has; 0 of one that nobody has heard of.
+    std::map<std::string, int> members(const std::vector<std::string>& groups);
     void set_group_offsets(const std::string& group, const std::string& topic,
                            const std::map<std::int32_t, std::int64_t>& offsets);
 

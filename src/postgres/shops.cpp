@@ -110,6 +110,25 @@ Task<std::string> app_key_of(Database& database, std::string slug) {
          "app_of: there is no shop '" + slug + "' with a WhatsApp app of its own; apply that one first"});
 }
 
+// Before anything is made: what another shop has is refused, and leaves no half of a shop behind.
+Task<void> refuse_foreign_accounts(Database& database, const ShopSpec& spec) {
+    std::vector<std::pair<std::string, std::string>> wanted;
+    if (spec.whatsapp) {
+        for (const auto& number : spec.whatsapp->numbers)
+            wanted.emplace_back("whatsapp", number.phone_number_id);
+    }
+    if (spec.telegram) wanted.emplace_back("telegram", spec.telegram->bot_id);
+    for (const auto& [channel, id] : wanted) {
+        std::string request = JsonObject().text("channel", channel).text("external_id", id).str();
+        const std::string found = co_await database.call("account_owner", TenantId{}, std::move(request));
+        const std::string owner = Json::parse(found).text();
+        if (owner.empty() || owner == spec.slug) continue;
+        throw Failure({Fault::permanent, "shop.invalid",
+                       "the " + channel + " account " + id + " is the shop '" + owner +
+                           "'s, and stays it: check the file's"});
+    }
+}
+
 // `draw`: a secret that we choose and tell the provider; the others come from the provider.
 struct Credential {
     std::string category;
@@ -196,14 +215,15 @@ void add_account(ShopListing& listing, const Json& row, const Addresses& address
 }  // namespace
 
 Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spec, Random& random) {
-    std::string registration = JsonObject().text("slug", spec.slug).text("name", spec.name).str();
-    const std::string registered =
-        co_await database.call("register_tenant", TenantId{}, std::move(registration));
-    const TenantId tenant{Json::parse(registered).number()};
+    co_await refuse_foreign_accounts(database, spec);
     std::string app_key;
     if (spec.whatsapp && !spec.whatsapp->app_of.empty()) {
         app_key = co_await app_key_of(database, spec.whatsapp->app_of);
     }
+    std::string registration = JsonObject().text("slug", spec.slug).text("name", spec.name).str();
+    const std::string registered =
+        co_await database.call("register_tenant", TenantId{}, std::move(registration));
+    const TenantId tenant{Json::parse(registered).number()};
     const auto credentials = co_await stated_credentials(vault, tenant, credentials_of(spec), random);
     std::vector<std::string> products;
     for (const auto& product : spec.catalogue) products.push_back(product_json(product));

@@ -4,6 +4,7 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <unordered_map>
@@ -27,17 +28,19 @@ class RedisLive::Hub : public std::enable_shared_from_this<Hub> {
         : io(context),
           prefix("relevo:" + settings.installation + ":"),
           max_queued_(settings.max_queued),
+          look_every_(settings.look_every),
           publisher_(context, prefix + "publish", address, settings.times, random,
                      {.up = [this] { flush(); }, .down = {}, .subscribed = {}, .message = {}}),
           subscriber_(context, prefix + "subscribe", address, settings.times, random,
                       {.up = [this] { subscribe_all(); },
-                       .down = {},
+                       .down = [this] { look_at_rows(); },
                        .subscribed = [this](auto channel) { in_place(channel); },
                        .message = [this](auto channel, auto payload) { tell(channel, payload); }}) {}
 
     void start() {
         publisher_.start();
         subscriber_.start();
+        look_at_rows();
     }
 
     void publish(std::string channel, std::string payload);
@@ -64,8 +67,11 @@ class RedisLive::Hub : public std::enable_shared_from_this<Hub> {
     void subscribe_all();
     void in_place(std::string_view channel);
     void tell(std::string_view channel, std::string_view payload);
+    void look_at_rows();
 
     const std::size_t max_queued_;
+    const Millis look_every_;
+    asio::steady_timer look_{io};
     std::atomic<std::size_t> queued_ = 0;
     std::atomic<std::uint64_t> dropped_ = 0;
     std::deque<Event> waiting_;
@@ -162,6 +168,17 @@ void RedisLive::Hub::tell(std::string_view channel, std::string_view payload) {
     for (const auto& entry : found->second.entries) {
         if (!entry->ended) entry->on_event(payload);
     }
+}
+
+// While Redis is away nobody is told of anything: each reads its rows now and then.
+void RedisLive::Hub::look_at_rows() {
+    look_.expires_after(look_every_);
+    look_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (error || !self || self->subscriber_.up()) return;
+        for (const auto& [name, channel] : self->channels_) self->tell(name, "");
+        self->look_at_rows();
+    });
 }
 
 void RedisLive::Hub::ping(std::function<void(bool)> done) {

@@ -19,6 +19,8 @@ struct RedisLiveSettings {
     RedisTimes times;
     /// Published and not yet taken by Redis. Above it events are dropped: they are nudges, and Redis is away.
     std::size_t max_queued = 10'000;
+    /// While Redis is away, how often each subscriber is told to read its rows.
+    Millis look_every{5'000};
 };
 
 /// Live over Redis's publish and subscribe, one object an io_context, two connections. Redis may be away at
@@ -28,6 +30,7 @@ struct RedisLiveSettings {
 /// publish, subscribe, ping and the end of a subscription may come from any thread. Events are told on the
 /// io_context; a subscription that ends there is told nothing more, one that ends elsewhere may be told one
 /// more. Each subscription gets "" as soon as it is, or is again, in place: from then on nothing is missed.
+/// While Redis is away it gets "" now and then.
 class RedisLive final : public Live {
   public:
     /// Throws Failure redis.bad_url. `io` and `random` outlive it; `random` is used on io's thread.

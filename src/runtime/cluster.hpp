@@ -25,6 +25,7 @@ struct PartitionLag {
     /// When the oldest unsettled record was appended. Of find_oldest; none where all is settled or its record
     /// could not be read in time.
     std::optional<SysTime> oldest{};
+    std::optional<int> workers{};  ///< that the group has, for all its partitions
 };
 
 struct TopicState {

@@ -133,3 +133,14 @@ TEST_CASE_FIXTURE(Fixture, "a group without an offset is wrong, one far behind a
     check_one(complaints(group_checks(), lag, *this),
               "lag: warning: ", {"infer is 20000 records behind", "relevo run infer"});
 }
+
+TEST_CASE_FIXTURE(Fixture, "a stage without a worker is a warning, and wrong where records wait for it") {
+    lag.front().workers = 0;
+    check_one(complaints(group_checks(), lag, *this),
+              "workers: warning: ", {"nobody works on infer", "relevo run infer"});
+    lag.front().held = 1;
+    check_one(complaints(group_checks(), lag, *this),
+              "workers: wrong: ", {"1 records wait", "relevo run infer"});
+    lag.front().workers = 1;
+    CHECK(complaints(group_checks(), lag, *this) == "");
+}

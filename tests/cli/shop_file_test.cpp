@@ -81,3 +81,22 @@ TEST_CASE("a provider that nobody knows is refused with its place and the ones t
     CHECK(refusal(whatsapp + "agent: {on_failure: silence}\n").find("sentence, handoff") !=
           std::string::npos);
 }
+
+TEST_CASE(
+    "a slug that no address can have, and a product that is there twice, are refused with their lines") {
+    const auto file =
+        std::filesystem::temp_directory_path() / ("relevo_slug_" + std::to_string(::getpid()) + ".yaml");
+    const auto refusal_of = [&](const std::string& slug, const std::string& rest) {
+        std::ofstream(file) << "slug: \"" << slug << "\"\nname: Pointe\n" << rest;
+        const auto shop = load_shop(file, {"offline"});
+        std::filesystem::remove(file);
+        return shop.has_value() ? std::string() : shop.error().text;
+    };
+    CHECK(refusal_of("pointe-2", "").empty());
+    for (const std::string& slug : {std::string("Panes X"), std::string("-a"), std::string(64, 'a')}) {
+        CAPTURE(slug);
+        CHECK(refusal_of(slug, "").find(":1:7: expected up to 63 lower-case letters") != std::string::npos);
+    }
+    CHECK(refusal_of("pointe", "catalogue:\n  - {sku: A, name: uno}\n  - {sku: A, name: dos}\n")
+              .find(":5:11: the sku 'A' is there twice") != std::string::npos);
+}

@@ -29,9 +29,13 @@ bool says(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("what to do next follows from what holds the message") {
-    const std::vector<StageLag> lags{{"infer", 1'240, 3}};
+    std::vector<StageLag> lags{{"infer", 1'240, 3, 2}};
     CHECK(says(next_step(stuck("open", "in the log"), lags, now),
                "infer is 1,240 behind and holds 3: see relevo lag"));
+    lags.front().workers = 0;
+    for (const auto* reason : {"in the log", "in flight"})
+        CHECK(next_step(stuck("open", reason), lags, now) == "nobody works on infer: relevo run infer");
+    CHECK(says(next_step(stuck("open", "in flight"), {}, now), "younger than 10 min"));
     CHECK(says(next_step(stuck("dead", "", "resolve.unknown_account"), {}, now),
                "no shop has whatsapp account 1001"));
     CHECK(says(next_step(stuck("dead", "", "record.malformed"), {}, now), "relevo dead edit 12"));

@@ -138,8 +138,9 @@ describe('a poison record', () => {
     assert.equal(system.fakes.whatsapp.attemptsTo(from).length, 0);
     assert.equal((await relevo(['dead', 'retry', id, '--yes'])).code, 0);
     await until(() => system.fakes.whatsapp.attemptsTo(from).some(({ accepted }) => accepted), { what: 'it is answered' });
-    const again = await relevo(['dead', 'retry', id, '--yes', '--json']);
-    assert.equal(again.json.selected, 0);
+    const again = await relevo(['dead', 'retry', id, '--yes']);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, new RegExp(`letter ${id} is not there, or not dead any more`));
   });
 
   it('is given up for a reason that stands in the books', async () => {

@@ -131,6 +131,7 @@ TEST_CASE("a committed record is not read again, and lag tells behind from held"
         Seen seen;
         run(io, read_until(source, seen, [&] { return seen.records.size() == 10; }));
         partition = seen.records.front().partition;
+        CHECK(KafkaAdmin(cluster.settings).lag(cluster.pipeline).front().workers == 1);
         // Four are settled, three more are with a lane.
         run(io, source.close({Commit{partition, Offset{4}, Offset{7}}}));
     }
@@ -139,6 +140,7 @@ TEST_CASE("a committed record is not read again, and lag tells behind from held"
     for (const auto& lag : KafkaAdmin(cluster.settings).lag(cluster.pipeline)) {
         behind += lag.behind;
         held += lag.held;
+        CHECK(lag.workers == 0);
     }
     CHECK(behind == 3);
     CHECK(held == 3);

@@ -249,6 +249,30 @@ TEST_CASE("the listing tells the address that a number has now, not the one that
     CHECK_FALSE(shops.items()[0]["webhooks"]["whatsapp"].null());
 }
 
+TEST_CASE("a shop that wants what another has is refused with its name, and nothing of it is made") {
+    Fixture fixture;
+    for (const bool on_whatsapp : {true, false}) {
+        ShopSpec thief = other_spec();
+        thief.slug = "thief";
+        thief.whatsapp.reset();
+        if (on_whatsapp) thief.whatsapp = WhatsappSpec{{{"1001", ""}}, {}, {}, {}, {}};
+        if (!on_whatsapp) thief.telegram = TelegramSpec{"777", {}, {}};
+        try {
+            run(apply_shop(fixture.database, fixture.vault, thief, fixture.random));
+            FAIL("it was made");
+        } catch (const Failure& failure) {
+            CHECK(failure.error().code == "shop.invalid");
+            CHECK(failure.error().text.find("is the shop 'ballet's") != std::string::npos);
+        }
+    }
+    ShopSpec guest = other_spec();
+    guest.slug = "guest";
+    guest.whatsapp->app_of = "nobody";
+    guest.whatsapp->numbers = {{"3003", ""}};
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.vault, guest, fixture.random)), Failure);
+    CHECK(fixture.test.query("SELECT count(*) FROM tenants") == "2");
+}
+
 TEST_CASE("an app of a shop that has none is refused") {
     Fixture fixture;
     ShopSpec guest = other_spec();

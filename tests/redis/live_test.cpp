@@ -212,6 +212,24 @@ TEST_CASE("while Redis is away events wait, and are told in order when it is the
     CHECK(away.dropped() == 0);
 }
 
+TEST_CASE("while Redis is away each subscriber is told to look for itself, and no more once it is back") {
+    Redis redis;
+    auto settings = redis.by_proxy();
+    settings.look_every = Millis{20};
+    RedisLive live(redis.io, settings, redis.random);
+    Events events;
+    const auto never_up =
+        live.subscribe("c", [&](std::string_view payload) { events.emplace_back(payload); });
+    redis.until([&] { return events.size() >= 3; });
+    redis.proxy.start();
+    redis.until_up(live);
+    live.publish("c", "last");
+    redis.until([&] { return events.back() == "last"; });
+    redis.proxy.stop();
+    redis.until([&] { return events.back().empty(); });
+    CHECK(std::count(events.begin(), events.end(), "last") == 1);
+}
+
 TEST_CASE("above the queue's bound events are dropped and counted") {
     Redis redis;
     auto settings = redis.by_proxy();

@@ -119,13 +119,13 @@ Task<void> refuse_foreign_accounts(Database& database, const ShopSpec& spec) {
     }
     if (spec.telegram) wanted.emplace_back("telegram", spec.telegram->bot_id);
     for (const auto& [channel, id] : wanted) {
-        std::string request = JsonObject().text("channel", channel).text("external_id", id).str();
-        const std::string found = co_await database.call("account_owner", TenantId{}, std::move(request));
-        const std::string owner = Json::parse(found).text();
-        if (owner.empty() || owner == spec.slug) continue;
+        std::string request =
+            JsonObject().text("channel", channel).text("external_id", id).text("slug", spec.slug).str();
+        const std::string taken = co_await database.call("account_taken", TenantId{}, std::move(request));
+        if (!Json::parse(taken).flag()) continue;
         throw Failure({Fault::permanent, "shop.invalid",
-                       "the " + channel + " account " + id + " is the shop '" + owner +
-                           "'s, and stays it: check the file's"});
+                       "the " + channel + " account " + id +
+                           " is another shop's (relevo shops list): check the file's"});
     }
 }
 

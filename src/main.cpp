@@ -107,6 +107,7 @@ Backend make_backend() {
     backend.shops = [](const Config& config) { return std::make_unique<PostgresShops>(config); };
     backend.vault = make_vault_book;
     backend.new_master_key = new_master_key;
+    backend.new_master_key_file = new_master_key_file;
     backend.letters = [](const Config& config) {
         return make_letter_book(operator_urls(config), database_config(config.postgres_url));
     };

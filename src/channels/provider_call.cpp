@@ -15,7 +15,7 @@ constexpr std::size_t longest_text = 300;
 constexpr std::chrono::seconds longest_pause{86'400};
 
 std::string without_token(std::string text, const Secret& token) {
-    if (token.reveal().size() < 4) return text;  // no provider's: its letters are in every word
+    if (token.empty()) return text;
     for (auto at = text.find(token.reveal()); at != std::string::npos; at = text.find(token.reveal(), at)) {
         text.replace(at, token.reveal().size(), "[token]");
         at += std::string_view("[token]").size();

@@ -36,7 +36,9 @@ struct Backend {
     std::function<std::unique_ptr<Schema>(const Config&)> schema;
     std::function<std::unique_ptr<ShopBook>(const Config&)> shops;
     std::function<std::unique_ptr<VaultBook>(const Config&)> vault;
-    std::function<Secret(int version)> new_master_key;  ///< its line, for a file or a key store
+    std::function<Secret(int version)> new_master_key;  ///< its line, for a key store
+    /// A new file with one: never over another.
+    std::function<void(const std::filesystem::path&, int version)> new_master_key_file;
     std::function<std::unique_ptr<LetterBook>(const Config&)> letters;
     std::function<std::unique_ptr<StoryBook>(const Config&, bool with_text)> stories;
     std::function<std::unique_ptr<AuditBook>(const Config&)> audits;

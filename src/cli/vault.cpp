@@ -1,11 +1,6 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <iostream>
 #include <iterator>
 
@@ -152,21 +147,12 @@ int rekey(VaultBook& vault, const VaultOptions& options, bool json) {
     return 0;
 }
 
-// A file that is there already holds keys.
 int keygen(const Commands& commands, const VaultOptions& options) {
-    const Secret line = commands.backend().new_master_key(options.version);
     if (options.file.empty()) {
-        fmt::print("{}\n", line.reveal());
+        fmt::print("{}\n", commands.backend().new_master_key(options.version).reveal());
         return 0;
     }
-    const int file = ::open(options.file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    const std::string text = line.reveal() + "\n";
-    const bool written = file >= 0 &&
-                         ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                         ::fsync(file) == 0;
-    const int problem = errno;
-    if (file >= 0) ::close(file);
-    if (!written) throw refused(options.file + ": " + std::strerror(problem));
+    commands.backend().new_master_key_file(options.file, options.version);
     fmt::print(stderr, "{} is written: name it as master_key_file, and back it up apart from the database\n",
                options.file);
     return 0;

@@ -122,7 +122,9 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
         };
     };
     asio::co_spawn(io, watch_pauses(shared), unwatched("pause"));
-    asio::co_spawn(io, front.watch_secrets(), unwatched("change of a secret"));
+    if (chosen.contains("ingress")) {
+        asio::co_spawn(io, front.watch_secrets(), unwatched("change of a secret"));
+    }
     for (const auto& thread : threads) {
         thread->start([&] {
             asio::post(io, [&] {

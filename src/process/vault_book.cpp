@@ -150,4 +150,8 @@ Secret new_master_key(int version) {
     return master_key_line(version, SealingKey::draw());
 }
 
+void new_master_key_file(const std::filesystem::path& file, int version) {
+    new_key_file(file, new_master_key(version));
+}
+
 }  // namespace relevo

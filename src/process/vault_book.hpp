@@ -8,7 +8,9 @@
 namespace relevo {
 
 std::unique_ptr<VaultBook> make_vault_book(const Config& config);
-/// A master key's line, for a file or a key store.
+/// A master key's line, for a key store.
 Secret new_master_key(int version);
+/// A new file with one. Throws Failure "vault.bad_key" (permanent) where there is such a file.
+void new_master_key_file(const std::filesystem::path& file, int version);
 
 }  // namespace relevo

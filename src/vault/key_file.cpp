@@ -125,4 +125,11 @@ void change_key_file(const std::filesystem::path& file,
     next.put(file);
 }
 
+void new_key_file(const std::filesystem::path& file, const Secret& line) {
+    change_key_file(file, [&](const std::string&) {
+        if (std::filesystem::exists(file)) refuse(file.string(), "is there already");
+        return line.reveal() + '\n';
+    });
+}
+
 }  // namespace relevo

@@ -20,4 +20,7 @@ MasterKeySource master_key_command(std::string command);
 void change_key_file(const std::filesystem::path& file,
                      const std::function<std::string(const std::string&)>& change);
 
+/// A new file with this line. Throws as above, and where there is such a file: it holds keys.
+void new_key_file(const std::filesystem::path& file, const Secret& line);
+
 }  // namespace relevo

@@ -14,14 +14,13 @@ using namespace relevo::testing;
 
 namespace {
 
-Result<Config> read(const std::string& more) {
+Result<Config> read(const std::string& more, const std::string& keys = "master_key_file: key") {
     const auto file =
         std::filesystem::temp_directory_path() / ("relevo_config_" + std::to_string(::getpid()) + ".yaml");
-    std::ofstream(file)
-        << "kafka: {brokers: 'localhost:9092'}\npostgres: {url: 'postgresql://localhost'}\n"
-           "redis: {url: 'redis://localhost'}\nmaster_key_file: key\npipelines: p\nmigrations: m\n"
-           "console: c\n"
-        << more;
+    std::ofstream(file) << "kafka: {brokers: 'localhost:9092'}\npostgres: {url: 'postgresql://localhost'}\n"
+                           "redis: {url: 'redis://localhost'}\n"
+                        << keys << "\npipelines: p\nmigrations: m\nconsole: c\n"
+                        << more;
     auto config = load_config(file);
     std::filesystem::remove(file);
     return config;
@@ -41,6 +40,13 @@ TEST_CASE("trusted addresses that are no list are refused with their place") {
     REQUIRE_FALSE(config.has_value());
     CHECK(config.error().code == "config.invalid");
     CHECK(config.error().text.find(":8:20: expected a list of host:port") != std::string::npos);
+}
+
+TEST_CASE("master keys come from a file or from a command, and one of both is named") {
+    CHECK(read("")->master_key_file == "key");
+    CHECK(read("", "master_key_command: pass show relevo")->master_key_command == "pass show relevo");
+    CHECK(read("master_key_command: pass show relevo\n").error().text.find("not both") != std::string::npos);
+    CHECK(read("", "").error().text.find("key 'master_key_file' is missing") != std::string::npos);
 }
 
 TEST_CASE("a configuration's mistakes are told all at once, each with its place") {

@@ -157,7 +157,9 @@ TEST_CASE("a shop's new key seals all it has, and the old one is gone") {
     Rotating it;
     const std::string before = it.it.test.query(
         "SELECT string_agg(encode(sealed, 'hex'), ' ') FROM credentials WHERE tenant_id = 2");
+    const auto changes = await(vault_changes(it.it.database));
     CHECK(await(it.vault.rekey(it.it.ballet)) > 3);
+    CHECK(await(vault_changes(it.it.database)) == changes);  // nobody reads the same secrets again
     CHECK(it.it.test.query("SELECT string_agg(version::text, ' ') FROM tenant_keys WHERE tenant_id = 1") ==
           "2");
     CHECK(it.find(it.it.ballet, "whatsapp_cloud", "ACCESS_TOKEN") == "access token");

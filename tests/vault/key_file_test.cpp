@@ -63,6 +63,17 @@ TEST_CASE("two who change the keys at once do not lose each other's") {
     });
 }
 
+TEST_CASE("a new key file is its owner's, and never written over another") {
+    Folder it;
+    new_key_file(it.file, Secret("1:abc"));
+    CHECK(master_key_file(it.file).read() == "1:abc\n");
+    CHECK(fs::status(it.file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+    CHECK(error_of([&] { new_key_file(it.file, Secret("2:def")); }).find("is there already") !=
+          std::string::npos);
+    CHECK(master_key_file(it.file).read() == "1:abc\n");
+    CHECK(std::distance(fs::directory_iterator(it.path), {}) == 1);
+}
+
 TEST_CASE("a file that is not there is named") {
     CHECK(error_of([] { master_key_file("/nowhere/master.key").read(); }).find("/nowhere/master.key") !=
           std::string::npos);

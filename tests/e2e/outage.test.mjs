@@ -82,6 +82,20 @@ describe('without Redis', () => {
     // How many depends on what was on its way at that moment; that they are counted does not.
     assert.match(await system.metrics(), /^relevo_live_dropped_total\{transport="redis"\} \d+$/m);
   });
+
+  it('a page that is open shows its answer before Redis is back', async () => {
+    const waiting = await new Visitor(system).arrives();
+    await system.stop('redis');
+    try {
+      await waiting.says('¿Me leen?');
+      const [{ text }] = await waiting.isAnswered();
+      assert.equal(text, 'Recibido: ¿Me leen?');
+      assert.deepEqual(waiting.of('delta'), []);
+    } finally {
+      await system.start('redis');
+      waiting.leaves();
+    }
+  });
 });
 
 describe('without Kafka', () => {

@@ -50,14 +50,80 @@ std::string for_workers(const Standing& s, const std::vector<StageLag>& lags) {
     return fmt::format("nobody works on {}: relevo run {}", s.waits_at, s.waits_at);
 }
 
-std::string for_provider(const Standing& s) {
-    const std::string said = fmt::format("{}{}", s.code, s.text.empty() ? "" : " (" + s.text + ")");
+std::string fact_of(const StoryEvent& event, const std::string& name) {
+    const auto found = event.facts.find(name);
+    return found == event.facts.end() ? std::string() : found->second;
+}
+
+std::string error_of(const Standing& s) {
+    return s.code + (s.text.empty() ? "" : " (" + s.text + ")");
+}
+
+// Who decided it: codes of a channel begin with its name, a model's with "model", and receipts have the
+// provider's own without an area. Every other is ours.
+std::string who_said(const Story& story, const Standing& s) {
+    const std::string area = s.code.substr(0, s.code.find('.'));
+    if (area == story.channel || area == s.code) return "the provider said " + error_of(s);
+    if (area == "model") return "the model failed: " + error_of(s);
+    return "relevo itself refused it: " + error_of(s);
+}
+
+std::string for_refusal(const Story& story, const Standing& s) {
     if (s.code.ends_with(".bad_token")) {
         return fmt::format(
             "the token was refused: {}; put the new one into the shop's file and relevo shops apply it",
-            said);
+            error_of(s));
     }
-    return "the provider said " + said;
+    return who_said(story, s);
+}
+
+// An operator ended it, whatever had stopped it before.
+std::string for_given_up(const Story& story, const Standing& s) {
+    const std::string letter = std::to_string(s.letter);
+    const auto drop = std::ranges::find_if(story.events, [&](const auto& event) {
+        return event.event == "letter.dropped" && fact_of(event, "letter") == letter;
+    });
+    return fmt::format("{} dropped its dead letter {}: nothing is left to do. Before that {}",
+                       drop == story.events.end() ? "an operator" : fact_of(*drop, "by"), letter,
+                       who_said(story, s));
+}
+
+constexpr auto mend_agent =
+    "mend the agent in the shop's file (provider, base_url, model), and relevo shops apply it";
+
+// What is done about it.
+std::string for_model(const Story& story, const std::string& code) {
+    if (code == "model.bad_key" || code.starts_with("vault.")) {
+        return fmt::format(
+            "see the shop's key: relevo vault list {0}; a new one: relevo vault put {0} "
+            "PROVIDER API_KEY < FILE",
+            story.slug);
+    }
+    if (code == "model.quota") return "the shop's account at the provider has nothing left: pay it";
+    if (code == "model.unknown_provider" || code == "model.bad_address" || code == "model.bad_request")
+        return mend_agent;
+    if (code == "model.refused" || code == "model.empty")
+        return "where that happens often, change the prompt in the shop's file, and relevo shops apply it";
+    if (code.starts_with("model."))
+        return "see whether the provider is up; fallbacks in the shop's file name others to ask";
+    return "see relevo doctor";
+}
+
+// The customer got the shop's fallback sentence instead of an answer.
+std::string for_fallback(const Story& story, const Standing& s) {
+    return fmt::format(
+        "{}: {}; {}{}. {}", s.code.starts_with("model.") ? "the models failed" : "no model answered",
+        error_of(s), for_model(story, s.code),
+        s.letter == 0 ? "" : fmt::format("; relevo dead show {} tells more", s.letter),
+        story.human ? "A human has the conversation" : "The customer's next message is tried anew");
+}
+
+// What a shop has given up it may take up again.
+std::string for_retired(const Story& story) {
+    return fmt::format(
+        "shop {} has given {} account {} up. To have it answered again: put it back into the "
+        "shop's file, and relevo shops apply it",
+        story.slug, story.channel, story.account);
 }
 
 std::string for_pause(const Pause& pause) {
@@ -73,7 +139,10 @@ std::string next_step(const Story& story, const std::vector<StageLag>& lags, Sys
     if (s.ended == "dead") return for_letter(story, s);
     if (s.ended == "human")
         return story.human ? "a human has the conversation: it is theirs to answer or to give back" : "";
-    if (s.ended == "dropped") return s.code.empty() ? "" : for_provider(s);
+    if (s.ended == "answered" && s.reason == "with the fallback") return for_fallback(story, s);
+    if (s.ended == "dropped" && s.reason == "account retired") return for_retired(story);
+    if (s.ended == "dropped" && s.letter != 0) return for_given_up(story, s);
+    if (s.ended == "dropped") return s.code.empty() ? "" : for_refusal(story, s);
     if (s.ended == "open" && s.pause) return for_pause(*s.pause);
     if (s.ended == "open") {
         if (auto advice = for_workers(s, lags); !advice.empty()) return advice;
@@ -82,9 +151,9 @@ std::string next_step(const Story& story, const std::vector<StageLag>& lags, Sys
         const std::string wait = *s.until > now
                                      ? fmt::format("it goes on by itself in {}", human_span(*s.until - now))
                                      : std::string("it is due: relevo lag shows whether wake runs");
-        return s.code.empty() ? wait : for_provider(s) + "; " + wait;
+        return s.code.empty() ? wait : for_refusal(story, s) + "; " + wait;
     }
-    if (s.ended == "open" && !s.code.empty()) return for_provider(s);
+    if (s.ended == "open" && !s.code.empty()) return for_refusal(story, s);
     if (s.ended == "open" && s.reason == "in the log") return for_stage(s, lags);
     if (s.ended == "open")
         return fmt::format("nothing yet: it is younger than {}", human_span(in_flight_bound));

@@ -9,9 +9,10 @@ namespace relevo {
 
 void takes_story(Commands& commands, CLI::App* command, StoryOptions& options) {
     command
-        ->add_option("message", options.name,
-                     "Our id (message, turn, reply, conversation), the provider's id, or a phone number or "
-                     "other alias")
+        ->add_option(
+            "message", options.name,
+            "Our id (message, turn, reply, conversation) or its first eight digits, the provider's id, or "
+            "a phone number or other alias")
         ->required();
     command->add_option("--at", options.at,
                         "The newest up to then: a time (UTC) or 2h. With a number or a conversation");

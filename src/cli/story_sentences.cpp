@@ -112,6 +112,10 @@ std::string of_delivery(const std::string& event, const Facts& f) {
 }
 
 std::string of_letter(const std::string& event, const Facts& f) {
+    if (event == "record.parked" && f.has("kept")) {
+        return fmt::format("kept until {} is resumed: its record of {}{}", f["kept"], f["topic"],
+                           f.if_any("letter", ", redriven letter "));
+    }
     if (event == "record.parked") {
         return fmt::format("parked until {} for {}{}", f.time("until"), f["topic"],
                            f.if_any("letter", ", redriven letter "));

@@ -66,6 +66,10 @@ std::string verdict(const Story& story, SysTime now) {
     const std::string since = s.since ? " for " + human_span(now - *s.since) : "";
     if (s.ended == "unexplained")
         return fmt::format("stands still at {}{}, and nothing holds it", s.waits_at, since);
+    if (s.pause) {
+        return fmt::format("paused at {}{}: {} paused {}{}", s.waits_at, since, s.pause->by, s.pause->stage,
+                           s.pause->reason.empty() ? "" : " (" + s.pause->reason + ")");
+    }
     if (s.until) return fmt::format("parked at {} until {}", s.waits_at, to_iso8601(*s.until));
     return fmt::format("on its way at {}{}", s.waits_at, since);
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 
@@ -91,6 +92,13 @@ int show_state(VaultBook& vault, bool json) {
         const bool newest = version == state.keys.back();
         fmt::print("master key {}: {} shops{}\n", version, used == state.in_use.end() ? 0 : used->second,
                    newest ? ", the newest" : "");
+    }
+    for (const auto& [version, shops] : state.in_use) {
+        if (std::ranges::find(state.keys, version) != state.keys.end()) continue;
+        fmt::print(
+            "master key {}: {} shops, MISSING: nothing that it wraps opens; put its line back into the key "
+            "file, from a backup or another machine\n",
+            version, shops);
     }
     return 0;
 }

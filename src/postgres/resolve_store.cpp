@@ -31,7 +31,8 @@ std::string message_request(const Account& account, const Inbound& inbound, SysT
         .text("in_reply_to", inbound.in_reply_to)
         .time("at", inbound.sent_at.value_or(appended))
         .time("appended", appended)
-        .text("trace", trace);
+        .text("trace", trace)
+        .flag("retired", account.retired);
     if (is_json_object(inbound.metadata)) request.raw("metadata", inbound.metadata);
     return request.str();
 }

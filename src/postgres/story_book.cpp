@@ -85,7 +85,7 @@ class PostgresStoryBook final : public StoryBook {
                                         .raw("lagging", json_array(stages))
                                         .str();
         Story story = parse_story(session_.ask("story", request));
-        if (story.standing.ended == "open") story.standing.pause = pause_of(story, which.tenant);
+        if (story.standing.ended == "open") story.standing.pause = pause_of(story, which);
         if (with_text_) add_texts(story, which.tenant);
         return story;
     }
@@ -113,9 +113,10 @@ class PostgresStoryBook final : public StoryBook {
         return story;
     }
 
-    std::optional<Pause> pause_of(const Story& story, TenantId tenant) {
+    std::optional<Pause> pause_of(const Story& story, const StoryRef& which) {
         const std::string request = JsonObject()
-                                        .number("tenant", tenant.value)
+                                        .number("tenant", which.tenant.value)
+                                        .text(which.kind, which.id)
                                         .text("conversation", story.conversation)
                                         .text("waits_at", story.standing.waits_at)
                                         .str();

@@ -41,9 +41,11 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
         if (!found) co_return Drop{"names no account of a shared address"};
     }
     const Account account = check_scope(found, message);
-    if (account.retired) co_return Drop{"account retired"};
     const std::string trace(trace_id(record.headers.traceparent));
 
+    // What a customer wrote is stored all the same: the books have it, and its end.
+    const bool written = inbound.kind == InboundKind::message || inbound.kind == InboundKind::reaction;
+    if (account.retired && !written) co_return Drop{"account retired"};
     switch (inbound.kind) {
         case InboundKind::message:
         case InboundKind::reaction: {
@@ -52,6 +54,7 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
                 co_await store_.store_message(account, std::move(inbound), record.appended, trace);
             live_.publish(conversation_channel(account.tenant, stored.conversation), live_changed());
             if (!opens_turn) co_return Drop{"reaction"};
+            if (account.retired) co_return Drop{"account retired"};
             if (stored.human) co_return Drop{"human has the conversation"};
             std::vector<Record> out;
             out.push_back(to_record(MessageResolved{account.tenant, stored.conversation, stored.message,

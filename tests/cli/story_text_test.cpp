@@ -48,8 +48,58 @@ TEST_CASE("what to do next follows from what holds the message") {
     parked.standing.pause = Pause{"relay", "pointe", "ana", "wrong prices", now - Millis{60'000}};
     CHECK(next_step(parked, {}, now) ==
           "paused by ana since 2026-11-21T11:59:00.000Z (wrong prices); relevo resume relay --tenant pointe");
+    CHECK(verdict(parked, now) == "paused at infer for 3 min: ana paused relay (wrong prices)");
     CHECK(says(next_step(stuck("unexplained"), {}, now), "no record, timer or dead letter"));
     CHECK(next_step(stuck("answered"), {}, now).empty());
+}
+
+TEST_CASE("who decided is said: the provider, the model, relevo or an operator") {
+    Story refused = stuck("dropped", "failed", "whatsapp.rejected", "no such number");
+    refused.standing.letter = 0;
+    CHECK(next_step(refused, {}, now) == "the provider said whatsapp.rejected (no such number)");
+    refused.standing.code = "131026";
+    CHECK(next_step(refused, {}, now) == "the provider said 131026 (no such number)");
+    refused.standing.code = "model.timeout";
+    CHECK(next_step(refused, {}, now) == "the model failed: model.timeout (no such number)");
+    refused.standing.code = "relay.no_channel";
+    CHECK(next_step(refused, {}, now) == "relevo itself refused it: relay.no_channel (no such number)");
+    Story given_up = stuck("dropped", "spam", "resolve.foreign_account", "it is another address's");
+    given_up.events = {{now, "", "letter.dropped", {{"letter", "9"}, {"by", "eva"}}},
+                       {now, "", "letter.dropped", {{"letter", "12"}, {"by", "ana"}}}};
+    CHECK(next_step(given_up, {}, now) ==
+          "ana dropped its dead letter 12: nothing is left to do. Before that relevo itself refused it: "
+          "resolve.foreign_account (it is another address's)");
+    Story retired = stuck("dropped", "account retired");
+    retired.standing.letter = 0;
+    retired.slug = "pointe";
+    CHECK(says(next_step(retired, {}, now), "shop pointe has given whatsapp account 1001 up"));
+}
+
+TEST_CASE("a customer who got the fallback: the advice names the error and the command") {
+    Story story = stuck("answered", "with the fallback", "model.bad_key", "the key was refused");
+    story.slug = "pointe";
+    CHECK(next_step(story, {}, now) ==
+          "the models failed: model.bad_key (the key was refused); see the shop's key: relevo vault list "
+          "pointe; a new one: relevo vault put pointe PROVIDER API_KEY < FILE; relevo dead show 12 tells "
+          "more. The customer's next message is tried anew");
+    story.standing.letter = 0;
+    story.standing.code = "model.timeout";
+    CHECK(says(next_step(story, {}, now), "see whether the provider is up"));
+    CHECK_FALSE(says(next_step(story, {}, now), "relevo dead show"));
+    story.standing.code = "model.bad_address";
+    CHECK(says(next_step(story, {}, now), "relevo shops apply"));
+    story.standing.code = "turn.over";
+    CHECK(says(next_step(story, {}, now), "no model answered: turn.over"));
+    CHECK(says(next_step(story, {}, now), "relevo doctor"));
+    story.human = true;
+    CHECK(says(next_step(story, {}, now), "A human has the conversation"));
+}
+
+TEST_CASE("a record that is kept for a pause is told from one that waits for a time") {
+    StoryEvent parked{now, "wake", "record.parked", {{"topic", "turns.ready"}, {"until", "0"}}};
+    CHECK(sentence(parked) == "parked until 1970-01-01T00:00:00.000Z for turns.ready");
+    parked.facts.emplace("kept", "retrieve");
+    CHECK(sentence(parked) == "kept until retrieve is resumed: its record of turns.ready");
 }
 
 TEST_CASE("a verdict says where it stands and for how long") {

@@ -113,6 +113,16 @@ TEST_CASE("nothing is removed or retired without --yes") {
     CHECK(it.told == Told{"remove API_KEY", "remove OTHER", "retire"});
 }
 
+TEST_CASE("a master key that shops need and the file has no more is shown with what to do") {
+    Bench it(VaultState{{2}, {{1, 3}, {2, 1}}});
+    const auto shown = it({"vault", "state"});
+    CHECK(shown.code == 0);
+    CHECK(shown.out.find("master key 2: 1 shops, the newest\n") != std::string::npos);
+    CHECK(shown.out.find("master key 1: 3 shops, MISSING: nothing that it wraps opens; put its line back") !=
+          std::string::npos);
+    CHECK(Bench()({"vault", "state"}).out == "master key 1: 2 shops, the newest\n");
+}
+
 TEST_CASE("a rotation makes a key and wraps all with it") {
     Bench it;
     CHECK(it({"vault", "rotate"}).code == 0);

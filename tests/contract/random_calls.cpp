@@ -121,7 +121,8 @@ std::vector<Alias> RandomCalls::sender(const Account& account) {
 }
 
 void RandomCalls::message() {
-    const Account account = chance(50) ? accounts_.front() : any_of(accounts_);
+    Account account = chance(50) ? accounts_.front() : any_of(accounts_);
+    account.retired = chance(3);
     Inbound said;
     said.kind = chance(10) ? InboundKind::reaction : InboundKind::message;
     said.event_id = fresh("event");
@@ -129,22 +130,24 @@ void RandomCalls::message() {
     said.type = "text";
     said.text = fresh("text");
     const SysTime appended = chance(90) ? now_ : now_ - Millis{below(120'000)};
-    const auto stored =
-        ask(fmt::format("{} {} to {} {} from{}", said.kind == InboundKind::reaction ? "reaction" : "message",
-                        said.event_id, account.channel, account.external_id, told(said.aliases)),
-            [=](Side& side) {
-                return side.stores.run(side.stores.resolve->store_message(account, said, appended, "trace"));
-            });
+    const auto stored = ask(
+        fmt::format("{} {} to {} {}{} from{}", said.kind == InboundKind::reaction ? "reaction" : "message",
+                    said.event_id, account.channel, account.external_id, account.retired ? ", retired," : "",
+                    told(said.aliases)),
+        [=](Side& side) {
+            return side.stores.run(side.stores.resolve->store_message(account, said, appended, "trace"));
+        });
     heard_.push_back({account, said, stored});
 }
 
 // A webhook that comes twice, or under another account or kind.
 void RandomCalls::again() {
     const Heard heard = recent_of(heard_);
-    const Account account = chance(90) ? heard.account : any_of(accounts_);
+    Account account = chance(90) ? heard.account : any_of(accounts_);
+    if (chance(10)) account.retired = true;
     const bool as_echo = chance(10);
-    ask(fmt::format("{} again at {} {}{}", heard.inbound.event_id, account.channel, account.external_id,
-                    as_echo ? " as echo" : ""),
+    ask(fmt::format("{} again at {} {}{}{}", heard.inbound.event_id, account.channel, account.external_id,
+                    account.retired ? ", retired" : "", as_echo ? " as echo" : ""),
         [=, said = heard.inbound, now = now_](Side& side) {
             ResolveStore& resolve = *side.stores.resolve;
             return side.stores.run(as_echo ? resolve.store_echo(account, said, now, "trace")

@@ -88,3 +88,46 @@ TEST_CASE_TEMPLATE("an account is found by its name, or as the one account of it
     CHECK_FALSE(stores.run(stores.resolve->find_account("whatsapp", "9999", named.endpoint)));
     CHECK_FALSE(stores.run(stores.resolve->find_account("telegram", "", named.endpoint)));
 }
+
+TEST_CASE_TEMPLATE("a message for an account that was given up ends at once in a dropped turn of its own", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    Account gone = stores.account();
+    const auto before = stores.store("1", "hola", at(0));
+    gone.retired = true;
+    const auto write = [&](const std::string& event, SysTime when, InboundKind kind = InboundKind::message) {
+        return stores.run(
+            stores.resolve->store_message(gone, inbound(event, event, "5491150000001", kind), when, "t"));
+    };
+    const auto late = write("2", at(5));
+    const auto again = write("2", at(6));
+    CHECK(again.message == late.message);
+    CHECK(stores.count("turn ") == 1);
+    CHECK(stores.status(turn_id(late.conversation, late.message)) == "dropped: account retired");
+    // it is no part of what is answered, and keeps nothing of it back
+    const TurnId turn = stores.claim(before, at(16));
+    CHECK(stores.status(turn) == "open");
+    write("1", at(17));
+    CHECK(stores.status(turn) == "open");
+    CHECK(stores.ask(stores.answer(turn, {"uno"}, at(18)).front(), at(19)).state == ReplyClaim::State::send);
+    // a reaction opens no turn, and what nobody took up before is not forgotten
+    write("3", at(20), InboundKind::reaction);
+    CHECK(stores.count("turn ") == 2);
+    const auto waiting = stores.store("4", "sigue", at(21));
+    write("4", at(22));
+    CHECK(stores.status(turn_id(waiting.conversation, waiting.message)) == "dropped: account retired");
+}
+
+TEST_CASE_TEMPLATE("nobody answers through an account that was given up, a human neither", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    const auto first = stores.store("1", "hola", at(0));
+    stores.take_over(first.conversation, at(1));
+    Account gone = stores.account();
+    gone.retired = true;
+    const auto late = stores.run(stores.resolve->store_message(gone, inbound("2", "hola"), at(2), "t"));
+    CHECK(stores.status(turn_id(late.conversation, late.message)) == "dropped: account retired");
+    // what a human was left with stays theirs
+    stores.run(stores.resolve->store_message(gone, inbound("1", "hola"), at(3), "t"));
+    CHECK(stores.count("turn ") == 1);
+}

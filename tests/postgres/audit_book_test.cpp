@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "core/json_object.hpp"
+#include "postgres/pauses.hpp"
 #include "tests/postgres/books.hpp"
 
 using namespace relevo;
@@ -110,4 +111,43 @@ TEST_CASE("a record without an id that is redriven and dies again is one message
     CHECK(BooksBench::ends(bench.audit()) == "dead 1");
     book->drop({}, {book->list({}, first, 1).front().id}, "ana", "a test", at(1));
     CHECK(BooksBench::ends(bench.audit()) == "dropped 1");
+}
+
+TEST_CASE("what a customer wrote to an account that was given up stands in the books as dropped") {
+    BooksBench bench;
+    Account gone = bench.account();
+    gone.retired = true;
+    run(bench.resolve->store_message(gone, inbound("wamid.late", "canary"), at(0), "trace"));
+    const Audit audit = bench.audit();
+    CHECK(BooksBench::ends(audit) == "dropped 1");
+    CHECK(audit.counts.at("dropped") == std::map<std::string, std::int64_t>{{"account retired", 1}});
+}
+
+TEST_CASE("what waits for a paused shop is counted apart from what waits for a time") {
+    BooksBench bench;
+    const auto stored = bench.from("1");
+    const TurnId turn = bench.claim(stored, at(16));
+    run(pause(bench.database, {"retrieve", "ballet", "ana", "", {}}));
+    PostgresPauses pauses(bench.database);
+    const std::string key = bench.ballet.to_string() + ":" + stored.conversation.to_string();
+    run(pauses.keep("retrieve", {"turns.ready", key, JsonObject().id("turn", turn).str(), {.id = "r"}},
+                    at(20)));
+    CHECK(bench.audit().counts.at("open") == std::map<std::string, std::int64_t>{{"paused", 1}});
+    run(resume(bench.database, "retrieve", "turns.ready", "ballet"));
+    CHECK(bench.audit().counts.at("open") == std::map<std::string, std::int64_t>{{"parked", 1}});
+}
+
+TEST_CASE("a timer holds the messages that it is about, and no other of their conversation") {
+    BooksBench bench;
+    const auto burst = bench.from("1", at(0));
+    const auto newest = bench.store("wamid.1b", "canary", at(1), "1");
+    bench.store("wamid.1c", "canary", at(2), "1");
+    const std::string key = bench.ballet.to_string() + ":" + burst.conversation.to_string();
+    run(make_timers(bench.database)
+            ->park(
+                {at(200'000),
+                 {"messages.resolved", key, JsonObject().id("message", newest.message).str(), {.id = "b"}}}));
+    // the burst comes back with its newest; what came after it has a record of its own, or is lost
+    const Audit audit = bench.audit();
+    CHECK(BooksBench::ends(audit) == "open 2, unexplained 1");
 }

@@ -225,7 +225,10 @@ TEST_CASE("a number that its shop's file has no more is retired until a file has
     const auto listing = run(list_shops(fixture.database, fixture.vault))[0];
     CHECK(listing.whatsapp->accounts == std::vector<std::string>{"1002"});
     CHECK_FALSE(listing.telegram);
-    CHECK(receive(fixture, key, "1001").empty());
+    CHECK(receive(fixture, key, "1001", InboundKind::message, "wamid.late") == "1|1001");
+    CHECK(
+        fixture.test.query("SELECT t.status, t.reason FROM messages AS m JOIN turns AS t ON t.id = m.turn_id "
+                           "WHERE m.event_id = 'wamid.late'") == "dropped|account retired");
     CHECK(receive(fixture, key, "1002") == "1|1002");
     CHECK(receive(fixture, key, "") == "1|1002");  // the only one that it can mean
     CHECK(fixture.account().retired);

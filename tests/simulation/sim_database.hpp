@@ -203,6 +203,8 @@ class SimDatabase {
     bool is_our_own(const SimTenant& tenant, const SimConversation& conversation, const Inbound& echo) const;
     virtual void silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now);
     void close_turn(SimTenant& tenant, SimTurn& turn, SimTurn::Status status, std::string reason);
+    void drop_message(SimTenant& tenant, SimConversation& conversation, SimMessage& message,
+                      const std::string& reason);
     virtual void drop_unsent(SimTenant& tenant, const SimConversation& conversation,
                              std::optional<TurnId> turn, const std::string& reason);
     std::vector<ReplyId> add_replies(SimTenant& tenant, const SimTurn& turn,

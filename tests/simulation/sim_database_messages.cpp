@@ -100,8 +100,10 @@ StoredMessage SimDatabase::store_message(const Account& account, const Inbound& 
     SimTenant& tenant = tenants[account.tenant];
     const MessageId id = message_id(account.tenant, account.id, inbound.event_id);
     if (const auto found = tenant.messages.find(id); found != tenant.messages.end()) {
-        const SimConversation& theirs = tenant.conversations.at(found->second.first);
-        return stored(theirs, theirs.messages[static_cast<std::size_t>(found->second.second - 1)]);
+        SimConversation& theirs = tenant.conversations.at(found->second.first);
+        SimMessage& known = theirs.messages[static_cast<std::size_t>(found->second.second - 1)];
+        if (account.retired) drop_message(tenant, theirs, known, "account retired");
+        return stored(theirs, known);
     }
     SimConversation& conversation = ensure_conversation(account, inbound);
     SimMessage message;
@@ -114,9 +116,27 @@ StoredMessage SimDatabase::store_message(const Account& account, const Inbound& 
     message.stored = transaction;
     conversation.messages.push_back(message);
     conversation.to = inbound.aliases.front();
+    if (account.retired) drop_message(tenant, conversation, conversation.messages.back(), "account retired");
     if (conversation.human) conversation.handled_seq = message.seq;
     tenant.messages[id] = {conversation.id, message.seq};
     return {conversation.id, id, message.seq, conversation.human};
+}
+
+// It ends in a turn of its own. What has an end keeps it.
+void SimDatabase::drop_message(SimTenant& tenant, SimConversation& conversation, SimMessage& message,
+                               const std::string& reason) {
+    if (message.turn || !message.opens_turn() || message.seq <= conversation.handled_seq) return;
+    SimTurn made;
+    made.id = turn_id(conversation.id, message.id);
+    made.conversation = conversation.id;
+    made.first_seq = made.last_seq = message.seq;
+    made.first_at = message.appended;
+    made.epoch = conversation.epoch;
+    message.turn = made.id;
+    close_turn(tenant, made, SimTurn::Status::dropped, reason);
+    conversation.turns.push_back(made.id);
+    const TurnId turn = made.id;
+    tenant.turns[turn] = std::move(made);
 }
 
 StoredMessage SimDatabase::store_echo(const Account& account, const Inbound& inbound, SysTime appended) {

@@ -20,6 +20,7 @@ struct ScriptedStore final : ResolveStore {
                                       std::string its_trace) override {
         calls.push_back("message");
         CHECK(its_account.tenant == account->tenant);
+        retired = its_account.retired;
         at = appended;
         trace = std::move(its_trace);
         co_return stored;
@@ -42,6 +43,7 @@ struct ScriptedStore final : ResolveStore {
     std::vector<std::string> calls;
     SysTime at;
     std::string trace;
+    bool retired = false;
 };
 
 struct Fixture {
@@ -153,14 +155,19 @@ TEST_CASE("a message that names no account, or an unknown one, never goes to the
     CHECK(it.store.calls.empty());
 }
 
-TEST_CASE("an account that its shop has given up takes nothing any more, with that reason") {
+TEST_CASE("what comes in for an account that its shop has given up ends here: a message in the books") {
     Fixture it;
     it.store.account->retired = true;
-    for (const auto kind : {InboundKind::message, InboundKind::echo, InboundKind::archived}) {
+    for (const auto kind : {InboundKind::echo, InboundKind::archived, InboundKind::message}) {
+        CHECK(it.store.calls.empty());
         it.received.inbound.kind = kind;
         CHECK(std::get<Drop>(it.run()).reason == "account retired");
     }
-    CHECK(it.store.calls.empty());
+    CHECK(it.store.calls == std::vector<std::string>{"message"});
+    CHECK(it.store.retired);
+    CHECK(it.live.told.size() == 1);
+    it.store.stored.human = true;
+    CHECK(std::get<Drop>(it.run()).reason == "account retired");
 }
 
 TEST_CASE("a record of an address that the account has left is stored as any other") {

@@ -18,7 +18,7 @@ function way_card({ key, at, turn, lanes, cells, spans }) {
     h("header", {},
       h("span", { class: "badge", "data-tone": tone }, badge),
       h("span", { class: "gist" }, gist(turn, lanes, cells)),
-      turn && h("code", { title: `turn ${turn.id}` }, turn.id.slice(0, 8)),
+      turn && h("code", { title: `turn ${turn.id}\nrelevo why ${turn.id.slice(0, 8)} tells its story` }, turn.id.slice(0, 8)),
       time(at)),
     path(lanes, cells),
     turn && time_bar(spans),

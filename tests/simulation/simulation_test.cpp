@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "tests/simulation/books.hpp"
 #include "tests/simulation/shop.hpp"
 
 namespace relevo {
@@ -66,6 +67,21 @@ TEST_CASE("a reaction opens no turn and releases nothing") {
     check_well(it.world);
     CHECK(it.world.provider.bubbles.empty());
     CHECK(it.world.row(it.shop, "ana").messages.size() == 1);
+}
+
+TEST_CASE(
+    "what comes in for an account that was given up ends in the books, and what came before is answered") {
+    Shop it;
+    it.world.write(it.shop, "ana", "hola");
+    it.world.run_for(Millis{2'000});
+    it.world.database.accounts.front().retired = true;
+    it.world.write(it.shop, "ana", "sigue ahí");
+    it.world.write(it.shop, "bea", "buenas");
+    check_well(it.world);
+    CHECK(texts(it.world.bubbles(it.shop, "ana")) == Texts{"hello", "re hola", "bye"});
+    CHECK(it.world.bubbles(it.shop, "bea").empty());
+    const SimBooks books{{"answered", 1}, {"bubbles sent", 3}, {"dropped: account retired", 2}};
+    CHECK(count_ends(it.world) == books);
 }
 
 TEST_CASE("an unreadable record becomes a dead letter, and the burst that it came with is answered") {

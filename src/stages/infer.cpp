@@ -6,6 +6,7 @@
 
 #include "core/bubbles.hpp"
 #include "core/log.hpp"
+#include "domain/asked_models.hpp"
 #include "domain/draft.hpp"
 #include "domain/prompt.hpp"
 
@@ -25,9 +26,6 @@ constexpr Millis ask_again{1'000};
 constexpr Millis ask_late_again{5'000};  // one that comes late
 // From when the answer was asked for: then the customer is told that there is none.
 constexpr Millis longest_silence{120'000};
-
-// One server's key is not told to another: a category that no shop can have.
-constexpr auto no_credentials = "-";
 
 // The provider's policy refused what was said: another one is not asked to say it nevertheless.
 bool speaks_for_all(const Error& error) {
@@ -120,13 +118,7 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
 // The agent's own model, then its fallbacks, in their order. Where all fail one error stands for all: a
 // transient one where there is one, as that model may come back.
 Task<Result<Completion>> Infer::ask_models(const TurnStep& step, const Inference& inference, SysTime until) {
-    std::vector<FallbackModel> models{
-        {inference.agent.provider, inference.agent.base_url, inference.agent.model, {}}};
-    for (const auto& fallback : inference.agent.fallbacks) {
-        models.push_back(fallback);
-        if (fallback.credentials.empty() && !fallback.base_url.empty())
-            models.back().credentials = no_credentials;
-    }
+    const std::vector<FallbackModel> models = asked_models(inference.agent);
     std::vector<ModelFailure> in_vain;
     std::optional<Error> worst;
     for (std::size_t i = 0; i < models.size() && clock_.now() + shortest_call <= until; ++i) {

@@ -13,6 +13,10 @@ Finding all_well(std::string text) {
     return {Verdict::ok, std::move(text), {}};
 }
 
+Finding skipped(std::string text, std::string advice) {
+    return {Verdict::skipped, std::move(text), std::move(advice)};
+}
+
 Finding warning(std::string text, std::string advice) {
     return {Verdict::warning, std::move(text), std::move(advice)};
 }
@@ -63,6 +67,13 @@ class Examination {
             add(area, "can be asked", std::move(finding));
             return std::nullopt;
         }
+    }
+
+    /// Says of each check that it was not made.
+    template <class Facts>
+    void skip(const std::string& area, std::span<const Check<Facts>> checks, const std::string& why,
+              const std::string& advice) {
+        for (const auto& check : checks) add(area, check.name, skipped(why, advice));
     }
 
     template <class Facts>
@@ -143,23 +154,51 @@ bool examine_postgres(Examination& examination, Inspection& inspection, const Ba
         states && std::all_of(states->begin(), states->end(), [](const auto& it) { return it.applied; });
     if (!migrated) return false;  // what is not made cannot be missed
     examination.judge("PostgreSQL", *facts, structure_checks(), setting);
-    if (!setting.config.postgres_operator_url.empty()) {
-        examination.examine(
-            "waiting", "correct postgres.operator_url in the configuration",
-            [&] { return inspection.waiting(); }, waiting_checks(), setting);
-    }
     return true;
 }
 
-void examine_shops(Examination& examination, Inspection& inspection, bool offline, const Setting& setting) {
+void examine_waiting(Examination& examination, Inspection& inspection, const Backend& backend,
+                     const Setting& setting) {
+    examination.examine(
+        "waiting", "see that PostgreSQL answers", [&] { return backend.pauses(setting.config)->list(); },
+        pause_checks(), setting);
+    if (setting.config.postgres_operator_url.empty()) {
+        return examination.skip("waiting", waiting_checks(), "the configuration has no postgres.operator_url",
+                                "set it to the role relevo_operator");
+    }
+    examination.examine(
+        "waiting", "correct postgres.operator_url in the configuration", [&] { return inspection.waiting(); },
+        waiting_checks(), setting);
+}
+
+void examine_shops(Examination& examination, Inspection& inspection, const Setting& setting) {
     const auto credentials = examination.examine(
         "shops",
         "put the installation's master key where master_key_file says; relevo cannot start without it",
         [&] { return inspection.credentials(); }, credential_checks(), setting);
-    if (!credentials) return;
+    if (!credentials) {
+        constexpr auto why = "the shops' secrets cannot be opened";
+        constexpr auto advice = "mend that first";
+        examination.skip("shops", account_checks(), why, advice);
+        return examination.skip("shops", model_checks(), why, advice);
+    }
     examination.examine(
-        "shops", "see that PostgreSQL answers", [&] { return inspection.accounts(!offline); },
+        "shops", "see that PostgreSQL answers", [&] { return inspection.accounts(!setting.offline); },
         account_checks(), setting);
+    examination.examine(
+        "shops", "see that PostgreSQL answers", [&] { return inspection.models(!setting.offline); },
+        model_checks(), setting);
+}
+
+void skip_tables(Examination& examination) {
+    constexpr auto why = "the tables cannot be read";
+    constexpr auto advice = "mend PostgreSQL first";
+    examination.skip("PostgreSQL", structure_checks(), why, advice);
+    examination.skip("waiting", pause_checks(), why, advice);
+    examination.skip("waiting", waiting_checks(), why, advice);
+    examination.skip("shops", credential_checks(), why, advice);
+    examination.skip("shops", account_checks(), why, advice);
+    examination.skip("shops", model_checks(), why, advice);
 }
 
 void examine_all(Examination& examination, Commands& commands, bool offline) {
@@ -171,17 +210,28 @@ void examine_all(Examination& examination, Commands& commands, bool offline) {
                                         failure.error().text);  // it says where everything is
     }
     const auto pipelines = read_pipelines(examination, *config);
-    const Setting setting{*config, pipelines};
+    const Setting setting{*config, pipelines, offline};
     examination.judge("configuration", FileFacts{commands.config_file()}, file_checks(), setting);
     const Backend& backend = commands.backend();
     const auto inspection = backend.inspection(*config);
-    if (!pipelines.empty()) examine_kafka(examination, *inspection, *backend.cluster(*config), setting);
-    const bool shops_can_be_read = examine_postgres(examination, *inspection, backend, setting);
+    if (!pipelines.empty()) {
+        examine_kafka(examination, *inspection, *backend.cluster(*config), setting);
+    } else {
+        examination.skip("Kafka", cluster_checks(), "no pipeline file can be read", "correct it first");
+    }
+    if (examine_postgres(examination, *inspection, backend, setting)) {
+        examine_waiting(examination, *inspection, backend, setting);
+        examine_shops(examination, *inspection, setting);
+    } else {
+        skip_tables(examination);
+    }
     examination.examine(
         "Redis", "start it, or correct redis.url in the configuration", [&] { return inspection->redis(); },
         redis_checks(), setting);
-    if (shops_can_be_read) examine_shops(examination, *inspection, offline, setting);
-    if (offline) return;
+    if (offline) {
+        return examination.skip("public address", address_checks(), "it was not asked",
+                                "relevo doctor without --offline");
+    }
     examination.examine(
         "public address",
         "run ingress, and lead the name and the proxy of public_url to it; a machine behind a router may be "
@@ -191,7 +241,17 @@ void examine_all(Examination& examination, Commands& commands, bool offline) {
 }
 
 const char* name_of(Verdict verdict) {
-    return verdict == Verdict::ok ? "ok" : verdict == Verdict::warning ? "warning" : "wrong";
+    switch (verdict) {
+        case Verdict::ok:
+            return "ok";
+        case Verdict::skipped:
+            return "skipped";
+        case Verdict::warning:
+            return "warning";
+        case Verdict::wrong:
+            break;
+    }
+    return "wrong";
 }
 
 void print_json(const Examination& examination) {
@@ -208,6 +268,7 @@ void print_json(const Examination& examination) {
     fmt::print("{}\n", JsonObject()
                            .number("wrong", static_cast<std::int64_t>(examination.count(Verdict::wrong)))
                            .number("warnings", static_cast<std::int64_t>(examination.count(Verdict::warning)))
+                           .number("skipped", static_cast<std::int64_t>(examination.count(Verdict::skipped)))
                            .raw("findings", json_array(items))
                            .str());
 }
@@ -220,8 +281,9 @@ void print_list(const Examination& examination) {
         fmt::print("  {:<8} {:<24} {}\n", name_of(finding.verdict), finding.check, finding.text);
         if (!finding.advice.empty()) fmt::print("  {:<8} {:<24} > {}\n", "", "", finding.advice);
     }
-    fmt::print("\n{} wrong, {} warnings, {} ok\n", examination.count(Verdict::wrong),
-               examination.count(Verdict::warning), examination.count(Verdict::ok));
+    fmt::print("\n{} wrong, {} warnings, {} skipped, {} ok\n", examination.count(Verdict::wrong),
+               examination.count(Verdict::warning), examination.count(Verdict::skipped),
+               examination.count(Verdict::ok));
 }
 
 }  // namespace
@@ -230,7 +292,7 @@ void add_doctor(Commands& commands) {
     auto options = std::make_shared<DoctorOptions>();
     auto* doctor = commands.add(commands.root(), "doctor",
                                 "Examine every server and setting and say what to do. Exit code 1: something "
-                                "is wrong; warnings alone are 0",
+                                "is wrong; warnings and what was skipped are 0",
                                 "doctor --offline", [&commands, options] {
                                     Examination examination;
                                     examine_all(examination, commands, options->offline);

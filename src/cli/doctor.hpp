@@ -11,6 +11,7 @@
 
 #include "cli/config.hpp"
 #include "cli/inspection.hpp"
+#include "domain/pauses.hpp"
 #include "domain/schema.hpp"
 #include "runtime/cluster.hpp"
 #include "runtime/pipeline.hpp"
@@ -20,9 +21,9 @@
 
 namespace relevo {
 
-/// warning: works, but not as it should, or not for long. wrong: somebody's message is, or will be, late,
-/// lost or seen by others.
-enum class Verdict { ok, warning, wrong };
+/// skipped: was not examined, and says why. warning: works, but not as it should, or not for long. wrong:
+/// somebody's message is, or will be, late, lost or seen by others.
+enum class Verdict { ok, skipped, warning, wrong };
 
 struct Finding {
     Verdict verdict = Verdict::ok;
@@ -37,6 +38,7 @@ using Findings = std::vector<Finding>;
 struct Setting {
     const Config& config;
     const std::vector<PipelineSpec>& pipelines;
+    bool offline = false;  ///< no provider was asked
 };
 
 template <class Facts>
@@ -57,13 +59,16 @@ std::span<const Check<DatabaseFacts>> database_checks();
 /// Of a database whose migrations are all applied.
 std::span<const Check<DatabaseFacts>> structure_checks();
 std::span<const Check<std::vector<MigrationState>>> schema_checks();
+std::span<const Check<std::vector<Pause>>> pause_checks();
 std::span<const Check<WaitingFacts>> waiting_checks();
 std::span<const Check<RedisFacts>> redis_checks();
 std::span<const Check<std::vector<CredentialFacts>>> credential_checks();
 std::span<const Check<std::vector<AccountFacts>>> account_checks();
+std::span<const Check<std::vector<ModelFacts>>> model_checks();
 std::span<const Check<HttpResponse>> address_checks();
 
 Finding all_well(std::string text);
+Finding skipped(std::string text, std::string advice);
 Finding warning(std::string text, std::string advice);
 Finding wrong(std::string text, std::string advice);
 /// These, or that all is well where there are none.

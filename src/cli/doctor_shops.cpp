@@ -33,6 +33,21 @@ constexpr Check<RedisFacts> checks_of_redis[] = {
     {"Redis clock", redis_clock},
 };
 
+Findings paused(const std::vector<Pause>& pauses, const Setting&) {
+    Findings findings;
+    for (const auto& pause : pauses) {
+        findings.push_back(
+            warning(fmt::format("{} is paused for {} since {} by {}{}", pause.stage,
+                                pause.shop.empty() ? "all shops" : pause.shop, to_iso8601(pause.since),
+                                pause.by, pause.reason.empty() ? "" : ": " + pause.reason),
+                    fmt::format("relevo resume {}{}", pause.stage,
+                                pause.shop.empty() ? "" : " --tenant " + pause.shop)));
+    }
+    return or_all_well(std::move(findings), "no stage is paused");
+}
+
+constexpr Check<std::vector<Pause>> checks_of_pauses[] = {{"pauses", paused}};
+
 Findings operator_role(const WaitingFacts& waiting, const Setting&) {
     const RoleFacts& role = waiting.role;
     if (!role.superuser && !role.bypasses_policies && !role.owns_tables)
@@ -90,10 +105,22 @@ std::string name_of(const AccountFacts& account) {
     return fmt::format("{}'s {} account {}", account.shop, account.channel, account.account);
 }
 
-Findings tokens(const Accounts& accounts, const Setting&) {
+// Offline; nothing where there is nobody to ask.
+Findings not_asked(std::ptrdiff_t count, std::string_view what) {
+    if (count == 0) return {};
+    return {skipped(fmt::format("{} {}: nobody was asked", count, what), "relevo doctor without --offline")};
+}
+
+Findings tokens(const Accounts& accounts, const Setting& setting) {
+    using Token = AccountCheck::Token;
+    const auto has = [&](Token state) {
+        return std::count_if(accounts.begin(), accounts.end(), [&](const auto& account) {
+            return account.has_token && !account.webhook.empty() && account.check.token == state;
+        });
+    };
     Findings findings;
+    if (setting.offline) findings = not_asked(has(Token::unasked), "tokens");
     for (const auto& account : accounts) {
-        using Token = AccountCheck::Token;
         if (!account.has_token) {
             findings.push_back(wrong(name_of(account) + " has no token: it cannot answer",
                                      "state it in the shop's file, then relevo shops apply"));
@@ -107,13 +134,15 @@ Findings tokens(const Accounts& accounts, const Setting&) {
                                        "see that this machine reaches the provider; try again"));
         }
     }
-    const auto valid = std::count_if(accounts.begin(), accounts.end(), [](const auto& account) {
-        return account.check.token == AccountCheck::Token::valid;
-    });
-    return or_all_well(std::move(findings), fmt::format("{} tokens are valid", valid));
+    return or_all_well(std::move(findings), fmt::format("{} tokens are valid", has(Token::valid)));
 }
 
 Findings webhooks(const Accounts& accounts, const Setting& setting) {
+    if (setting.offline) {
+        const auto providers = std::count_if(accounts.begin(), accounts.end(),
+                                             [](const auto& account) { return !account.webhook.empty(); });
+        return or_all_well(not_asked(providers, "webhook addresses"), "no provider has one");
+    }
     Findings findings;
     int known = 0;
     for (const auto& account : accounts) {
@@ -161,6 +190,10 @@ constexpr Check<HttpResponse> checks_of_address[] = {{"public address answers", 
 
 std::span<const Check<RedisFacts>> redis_checks() {
     return checks_of_redis;
+}
+
+std::span<const Check<std::vector<Pause>>> pause_checks() {
+    return checks_of_pauses;
 }
 
 std::span<const Check<WaitingFacts>> waiting_checks() {

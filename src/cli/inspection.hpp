@@ -22,6 +22,8 @@ class Inspection {
     virtual std::vector<CredentialFacts> credentials() = 0;
     /// `ask`: what their providers say of them, too.
     virtual std::vector<AccountFacts> accounts(bool ask) = 0;
+    /// What answers for the shops' agents over the network, fallbacks too. `ask` as above.
+    virtual std::vector<ModelFacts> models(bool ask) = 0;
     /// GET of this address.
     virtual HttpResponse fetch(const std::string& url) = 0;
 };

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/ids.hpp"
 #include "domain/channel.hpp"
+#include "domain/model_check.hpp"
 
 namespace relevo {
 
@@ -93,6 +94,21 @@ struct AccountFacts {
     std::string webhook;  ///< its path, below public_url; empty where there are no webhooks
     bool has_token = true;
     AccountCheck check;
+};
+
+/// One that answers for a shop's agent over the network, or should.
+struct ModelFacts {
+    enum class Key { there, missing, sealed };  ///< sealed: it does not open with the master key
+    std::string shop;
+    std::string provider;
+    std::string model;
+    bool known_provider = true;      ///< this installation has it
+    bool own_address = false;        ///< the agent states where it is
+    bool good_address = true;        ///< and that is an http or https URL
+    std::string credentials;         ///< the category with its key; empty: it is asked without one
+    bool names_credentials = false;  ///< the agent states that category
+    Key key = Key::there;
+    ModelCheck check;
 };
 
 }  // namespace relevo

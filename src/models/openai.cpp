@@ -68,14 +68,6 @@ std::string request_body(const Prompt& prompt, const Dialect& dialect) {
     return body.str();
 }
 
-// Without user information, path or query: what may stand in a log.
-std::string host_of(std::string_view url) {
-    if (const auto scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
-    url = url.substr(0, url.find_first_of("/?#"));
-    if (const auto user = url.rfind('@'); user != std::string_view::npos) url.remove_prefix(user + 1);
-    return std::string(url);
-}
-
 // Where a provider tells no usage: about four characters a token in the languages of our shops.
 Usage estimate(const Prompt& prompt, const Completion& completion) {
     std::size_t asked = 0;
@@ -84,31 +76,19 @@ Usage estimate(const Prompt& prompt, const Completion& completion) {
             static_cast<std::int64_t>((count_code_points(completion.text) + 3) / 4), false};
 }
 
-Error network_error(std::string_view host, const HttpFault& fault, bool late, bool started) {
-    if (fault.refused) {
-        return {Fault::permanent, "model.bad_address",
-                fmt::format(
-                    "{}; check the agent's base_url; the operator may list a host of the own network under "
-                    "trusted_addresses",
-                    fault.text)};
-    }
-    if (late)
-        return {Fault::transient, "model.timeout", fmt::format("{} took too long: {}", host, fault.text)};
-    if (started) {
-        return {Fault::transient, "model.broken_stream",
-                fmt::format("{} broke off its answer: {}", host, fault.text)};
-    }
-    return {Fault::transient, "model.unavailable", fmt::format("{} is not reachable: {}", host, fault.text)};
-}
-
 }  // namespace
 
 OpenAiProvider::OpenAiProvider(std::string base_url, HttpClient& http, Clock& clock)
     : base_url_(std::move(base_url)), http_(http), clock_(clock) {}
 
-Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta) {
-    std::string base = prompt.base_url.empty() ? base_url_ : prompt.base_url;
+std::string OpenAiProvider::base_of(std::string_view stated) const {
+    std::string base(stated.empty() ? base_url_ : stated);
     while (base.ends_with('/')) base.pop_back();
+    return base;
+}
+
+Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta) {
+    const std::string base = base_of(prompt.base_url);
     const std::string host = host_of(base);
     const std::string& key = prompt.key.reveal();
     const SysTime until = clock_.now() + prompt.deadline;

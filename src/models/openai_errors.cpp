@@ -137,6 +137,30 @@ std::optional<OpenAiFault> read_openai_fault(std::string_view json) {
     return std::nullopt;
 }
 
+std::string host_of(std::string_view url) {
+    if (const auto scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+    url = url.substr(0, url.find_first_of("/?#"));
+    if (const auto user = url.rfind('@'); user != std::string_view::npos) url.remove_prefix(user + 1);
+    return std::string(url);
+}
+
+Error network_error(std::string_view host, const HttpFault& fault, bool late, bool started) {
+    if (fault.refused) {
+        return {Fault::permanent, "model.bad_address",
+                fmt::format(
+                    "{}; check the agent's base_url; the operator may list a host of the own network under "
+                    "trusted_addresses",
+                    fault.text)};
+    }
+    if (late)
+        return {Fault::transient, "model.timeout", fmt::format("{} took too long: {}", host, fault.text)};
+    if (started) {
+        return {Fault::transient, "model.broken_stream",
+                fmt::format("{} broke off its answer: {}", host, fault.text)};
+    }
+    return {Fault::transient, "model.unavailable", fmt::format("{} is not reachable: {}", host, fault.text)};
+}
+
 Error openai_error(std::string_view host, int status, const OpenAiFault& fault,
                    std::optional<Millis> retry_after, const std::string& key) {
     const auto meaning = meaning_of(status == 0 ? status_of_code(fault) : status, fault);

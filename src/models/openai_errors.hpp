@@ -21,6 +21,13 @@ struct OpenAiFault {
 /// none.
 std::optional<OpenAiFault> read_openai_fault(std::string_view json);
 
+/// Without user information, path or query: what may stand in a log.
+std::string host_of(std::string_view url);
+
+/// Of a call that ended without its whole answer: `late` where its time was over, `started` where some of the
+/// answer had come.
+Error network_error(std::string_view host, const HttpFault& fault, bool late, bool started);
+
 /// What a fault means for the one who acts on it. `status` is the response's, or 0 for a fault inside a
 /// stream. The text names `host`, the status and what the provider said, cut to 300 characters and without
 /// anything that looks like a key: providers repeat the key that they refuse.

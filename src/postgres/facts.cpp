@@ -14,6 +14,7 @@
 
 #include "postgres/address.hpp"
 #include "postgres/codec.hpp"
+#include "postgres/inference.hpp"
 #include "postgres/made_by_migrations.hpp"
 
 namespace relevo {
@@ -219,6 +220,13 @@ ShopFacts read_shop_facts(const Secret& url) {
                      pqxx::params{tenant})) {
                 facts.accounts.push_back({{tenant}, shop, channel, account, {}});
                 endpoints.push_back(endpoint);
+            }
+            for (const auto& [agent] : work.query<std::string>(
+                     "SELECT agent_snapshot(g) FROM agents AS g WHERE g.tenant_id = $1 AND EXISTS (SELECT"
+                     " FROM accounts AS a WHERE a.tenant_id = $1 AND a.agent_id = g.id"
+                     " AND a.retired_at IS NULL) ORDER BY g.id",
+                     pqxx::params{tenant})) {
+                facts.agents.push_back({{tenant}, shop, parse_agent(Json::parse(agent))});
             }
             const auto listed = work.query_value<std::string>("SELECT op_list_credentials('{}')");
             for (auto& credential : sealed_credentials(listed)) {

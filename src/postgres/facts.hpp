@@ -32,9 +32,15 @@ struct KnownAccount {
     std::string account;
     std::string key;  ///< of its webhook's address
 };
+struct KnownAgent {
+    TenantId tenant;
+    std::string shop;
+    Agent agent;
+};
 struct ShopFacts {
     std::vector<ShopCredential> credentials;
     std::vector<KnownAccount> accounts;  ///< without retired ones
+    std::vector<KnownAgent> agents;      ///< that answer for one of these
 };
 /// Of every shop, each read as itself.
 ShopFacts read_shop_facts(const Secret& url);

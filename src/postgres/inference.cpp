@@ -6,6 +6,16 @@
 namespace relevo {
 namespace {
 
+HistoryLine parse_line(const Json& json) {
+    const std::string author = json.text("author");
+    const auto parsed = author == "contact" ? HistoryLine::Author::contact
+                        : author == "human" ? HistoryLine::Author::human
+                                            : HistoryLine::Author::agent;
+    return {parsed, json.text("text"), json.flag("in_turn")};
+}
+
+}  // namespace
+
 Agent parse_agent(const Json& json) {
     Agent agent;
     agent.name = json.text("name");
@@ -22,16 +32,6 @@ Agent parse_agent(const Json& json) {
     }
     return agent;
 }
-
-HistoryLine parse_line(const Json& json) {
-    const std::string author = json.text("author");
-    const auto parsed = author == "contact" ? HistoryLine::Author::contact
-                        : author == "human" ? HistoryLine::Author::human
-                                            : HistoryLine::Author::agent;
-    return {parsed, json.text("text"), json.flag("in_turn")};
-}
-
-}  // namespace
 
 Inference parse_inference(const std::string& result) {
     const Json json = Json::parse(result);

@@ -7,6 +7,8 @@
 
 namespace relevo {
 
+/// As agent_snapshot() has it.
+Agent parse_agent(const Json& json);
 /// The result of op_load_inference.
 Inference parse_inference(const std::string& result);
 /// A step's response, as it is stored.

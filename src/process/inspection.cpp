@@ -3,7 +3,9 @@
 #include <chrono>
 #include <future>
 
+#include "domain/asked_models.hpp"
 #include "http/client.hpp"
+#include "http/url.hpp"
 #include "kafka/facts.hpp"
 #include "postgres/facts.hpp"
 #include "process/shared.hpp"
@@ -52,13 +54,51 @@ class ServerInspection final : public Inspection {
             Channel* channel = channels.find(account.channel);
             if (!channel || channel->verification_secret().empty()) continue;
             facts.back().webhook = "/webhooks/" + account.channel + "/" + account.key;
-            const auto* sealed = sending_secret(shops, account, *channel);
+            const auto* sealed =
+                find(shops, account.tenant, channel->credentials(), channel->sending_secret());
             facts.back().has_token = sealed != nullptr;
             const auto token = sealed ? open(*masters, *sealed) : std::nullopt;
             if (!token || !ask) continue;
             asked.emplace_back(facts.size() - 1,
                                boost::asio::co_spawn(io, channel->check_account(account.account, *token),
                                                      boost::asio::use_future));
+        }
+        for (auto& [place, check] : asked) facts[place].check = finish(io, check);
+        return facts;
+    }
+
+    std::vector<ModelFacts> models(bool ask) override {
+        const auto masters = master_keys(config_);
+        const ShopFacts shops = read_shop_facts(config_.postgres_url);
+        boost::asio::io_context io;
+        PooledHttpClient http(io, client_limits(config_));  // as the agents reach them
+        SystemClock clock;
+        const ModelProviders providers = make_model_providers(model_settings(config_), http, clock);
+        std::vector<ModelFacts> facts;
+        std::vector<std::pair<std::size_t, std::future<ModelCheck>>> asked;
+        for (const auto& [tenant, shop, agent] : shops.agents) {
+            for (const auto& model : asked_models(agent)) {
+                ModelProvider* provider = providers.find(model.provider);
+                if (provider && provider->credentials().empty()) continue;  // answers by itself
+                ModelFacts& it = facts.emplace_back();
+                it.shop = shop;
+                it.provider = model.provider;
+                it.model = model.model;
+                it.known_provider = provider != nullptr;
+                it.own_address = !model.base_url.empty();
+                it.good_address = !it.own_address || parse_url(model.base_url).has_value();
+                if (!provider) continue;
+                it.names_credentials = !model.credentials.empty() && model.credentials != no_credentials;
+                if (it.names_credentials) it.credentials = model.credentials;
+                if (model.credentials.empty()) it.credentials = provider->credentials();
+                const auto key = key_of(*masters, shops, tenant, it);
+                auto* checked = dynamic_cast<CheckedProvider*>(provider);
+                if (!ask || !checked || !key || !it.good_address) continue;
+                asked.emplace_back(
+                    facts.size() - 1,
+                    boost::asio::co_spawn(io, checked->check_model(model.base_url, model.model, *key),
+                                          boost::asio::use_future));
+            }
         }
         for (auto& [place, check] : asked) facts[place].check = finish(io, check);
         return facts;
@@ -89,15 +129,27 @@ class ServerInspection final : public Inspection {
     }
 
     // Null where there is none.
-    static const ShopCredential* sending_secret(const ShopFacts& shops, const KnownAccount& account,
-                                                const Channel& channel) {
+    static const ShopCredential* find(const ShopFacts& shops, TenantId tenant, std::string_view category,
+                                      std::string_view name) {
         for (const auto& it : shops.credentials) {
-            if (it.tenant == account.tenant && it.credential.category == channel.credentials() &&
-                it.credential.name == channel.sending_secret()) {
+            if (it.tenant == tenant && it.credential.category == category && it.credential.name == name)
                 return &it;
-            }
         }
         return nullptr;
+    }
+
+    // What the model is asked with, and notes how it stands with it; nothing where it does not open.
+    static std::optional<Secret> key_of(MasterKeys& masters, const ShopFacts& shops, TenantId tenant,
+                                        ModelFacts& model) {
+        if (model.credentials.empty()) return Secret();
+        const auto* sealed = find(shops, tenant, model.credentials, "API_KEY");
+        if (!sealed) {
+            model.key = ModelFacts::Key::missing;
+            return Secret();
+        }
+        auto key = open(masters, *sealed);
+        if (!key) model.key = ModelFacts::Key::sealed;
+        return key;
     }
 
     // Without waiting for what the client keeps for later calls.

@@ -314,7 +314,7 @@ TEST_CASE("every channel and provider is in its folder's list") {
         for (const auto& file : read_tree("src/" + folder)) {
             if (!file.is_header()) continue;
             const std::string text = read_text(root / file.path);
-            for (const auto& name : matches(text, "^class ([A-Za-z]+) final : public " + base + " ")) {
+            for (const auto& name : matches(text, "^class ([A-Za-z]+) final : public " + base + "[ ,]")) {
                 CAPTURE(file.path);
                 CHECK(list.find("<" + name + ">") != std::string::npos);
             }

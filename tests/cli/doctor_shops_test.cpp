@@ -5,6 +5,7 @@ using namespace relevo::testing;
 
 TEST_CASE_FIXTURE(Healthy, "of shops, Redis and what waits nothing is said while all is well") {
     CHECK(complaints(redis_checks(), cache, *this) == "");
+    CHECK(complaints(pause_checks(), stopped, *this) == "");
     CHECK(complaints(waiting_checks(), held, *this) == "");
     CHECK(complaints(credential_checks(), sealed, *this) == "");
     CHECK(complaints(account_checks(), known, *this) == "");
@@ -19,6 +20,17 @@ TEST_CASE_FIXTURE(Healthy, "a Redis that is too old, or that refuses when it is 
     check_one(complaints(redis_checks(), cache, *this), "Redis memory: warning: ", {"allkeys-lru"});
     cache.max_memory = 0;
     CHECK(complaints(redis_checks(), cache, *this) == "");
+}
+
+TEST_CASE_FIXTURE(Healthy,
+                  "a pause is told with its time, who made it and why, and the command that ends it") {
+    stopped = {{"relay", "", "ana", "wrong prices", from_millis(1'780'000'000'000)}};
+    check_one(complaints(pause_checks(), stopped, *this), "pauses: warning: ",
+              {"relay is paused for all shops since 2026-05-28T20:26:40", " by ana: wrong prices",
+               "> relevo resume relay\n"});
+    stopped = {{"infer", "ballet", "root", "", {}}};
+    check_one(complaints(pause_checks(), stopped, *this), "pauses: warning: ",
+              {"infer is paused for ballet since ", "relevo resume infer --tenant ballet"});
 }
 
 TEST_CASE_FIXTURE(Healthy, "dead letters are told by stage, with the command that lists them") {
@@ -57,6 +69,20 @@ TEST_CASE_FIXTURE(Healthy, "a token that is missing, refused or not to be asked 
     check_one(complaints(account_checks(), known, *this), "tokens: wrong: ", {"401: Unauthorized", "renew"});
     known.front().check.token = AccountCheck::Token::unknown;
     check_one(complaints(account_checks(), known, *this), "tokens: warning: ", {"cannot be said"});
+}
+
+TEST_CASE_FIXTURE(Healthy,
+                  "offline a token and a webhook's address are skipped, and a missing token is wrong") {
+    offline = true;
+    known.front().check = {};
+    known.push_back({"ballet", "web", "ballet", "", true, {}});  // nobody to ask
+    CHECK(complaints(account_checks(), known, *this) ==
+          "tokens: skipped: 1 tokens: nobody was asked > relevo doctor without --offline\n"
+          "webhooks: skipped: 1 webhook addresses: nobody was asked > relevo doctor without --offline\n");
+    known.front().has_token = false;
+    CHECK(complaints(account_checks(), known, *this).starts_with("tokens: wrong: "));
+    known.erase(known.begin());
+    CHECK(complaints(account_checks(), known, *this) == "");
 }
 
 TEST_CASE_FIXTURE(

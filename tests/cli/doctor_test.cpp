@@ -23,6 +23,14 @@ struct Clinic : Healthy {
         std::vector<std::string> up() override { return {}; }
         const Healthy& installation;
     };
+    struct Stops final : PauseBook {
+        explicit Stops(const Healthy& healthy) : installation(healthy) {}
+        std::vector<Pause> list() override { return installation.stopped; }
+        void pause(const Pause&) override {}
+        bool resume(const std::string&, const std::string&, const std::string&) override { return false; }
+        std::int64_t due_timers() override { return 0; }
+        const Healthy& installation;
+    };
     /// Passes on to the one that the test holds.
     struct Passing final : Inspection {
         explicit Passing(Healthy& healthy) : to(healthy) {}
@@ -32,6 +40,7 @@ struct Clinic : Healthy {
         RedisFacts redis() override { return to.redis(); }
         std::vector<CredentialFacts> credentials() override { return to.credentials(); }
         std::vector<AccountFacts> accounts(bool ask) override { return to.accounts(ask); }
+        std::vector<ModelFacts> models(bool ask) override { return to.models(ask); }
         HttpResponse fetch(const std::string& url) override { return to.fetch(url); }
         Healthy& to;
     };
@@ -45,6 +54,7 @@ struct Clinic : Healthy {
         std::filesystem::permissions(file, std::filesystem::perms(0600));
         backend.cluster = [this](const Config&) { return std::make_unique<Lags>(*this); };
         backend.schema = [this](const Config&) { return std::make_unique<States>(*this); };
+        backend.pauses = [this](const Config&) { return std::make_unique<Stops>(*this); };
         backend.inspection = [this](const Config&) { return std::make_unique<Passing>(*this); };
     }
 
@@ -76,12 +86,13 @@ TEST_CASE_FIXTURE(Clinic, "an installation in which all is well ends with 0 and 
     const auto printed = doctor();
     CAPTURE(printed.out);
     CHECK(printed.code == 0);
-    CHECK(has(printed.out, "\n0 wrong, 0 warnings, "));
+    CHECK(has(printed.out, "\n0 wrong, 0 warnings, 0 skipped, "));
     for (const auto* area : {"configuration\n", "\nKafka\n", "\nPostgreSQL\n", "\nwaiting\n", "\nRedis\n",
                              "\nshops\n", "\npublic address\n"}) {
         CHECK(has(printed.out, area));
     }
     CHECK(asked);
+    CHECK(models_asked);
     CHECK(fetched == "https://relevo.example/healthz");
 }
 
@@ -117,11 +128,48 @@ TEST_CASE_FIXTURE(Clinic, "where migrations are missing nobody looks for what th
     CHECK_FALSE(has(printed.out, "timers_due"));
 }
 
-TEST_CASE_FIXTURE(Clinic, "offline asks no provider and not the public address") {
-    asked = true;
-    CHECK(doctor({"--offline"}).code == 0);
+TEST_CASE_FIXTURE(Clinic,
+                  "offline asks no provider and not the public address, and counts neither as all well") {
+    asked = models_asked = true;
+    known.front().check = {};
+    answering.front().check = {};
+    const auto printed = doctor({"--offline"});
+    CAPTURE(printed.out);
+    CHECK(printed.code == 0);
     CHECK_FALSE(asked);
+    CHECK_FALSE(models_asked);
     CHECK(fetched == "");
+    CHECK(has(printed.out, "\n0 wrong, 0 warnings, 4 skipped, "));
+    for (const auto* check : {"tokens", "webhooks", "models", "public address answers"}) {
+        CHECK(has(printed.out, fmt::format("\n  skipped  {:<24} ", check)));
+    }
+    CHECK(doctor({"--offline", "--strict"}).code == 0);
+    CHECK(has(doctor({"--offline", "--json"}).out,
+              R"("check":"public address answers","verdict":"skipped","text":"it was not asked")"));
+}
+
+TEST_CASE_FIXTURE(Clinic, "what depends on something that cannot be read is skipped, not left out") {
+    away = "credentials";
+    CHECK(has(doctor().out, "\n1 wrong, 0 warnings, 3 skipped, "));
+    away = "postgres";
+    CHECK(has(doctor().out, "  skipped  dead letters "));
+    away = "";
+    folder.write("relevo.yaml", [this] {
+        std::string without = text();
+        return without.erase(without.find(", operator_url: o"), 17);
+    }());
+    const auto printed = doctor();
+    CAPTURE(printed.out);
+    CHECK(has(printed.out, "the configuration has no postgres.operator_url"));
+    CHECK(has(printed.out, "\n0 wrong, 0 warnings, 3 skipped, "));
+}
+
+TEST_CASE_FIXTURE(Clinic, "a pause is a warning that says how to end it") {
+    stopped = {{"relay", "", "ana", "wrong prices", {}}};
+    const auto printed = doctor();
+    CHECK(printed.code == 0);
+    CHECK(has(printed.out, "\n0 wrong, 1 warnings, "));
+    CHECK(has(printed.out, "> relevo resume relay\n"));
 }
 
 TEST_CASE_FIXTURE(Clinic, "every mistake of the configuration and of the pipelines is a finding of its own") {
@@ -145,7 +193,7 @@ TEST_CASE_FIXTURE(Clinic, "as JSON each finding has area, check, verdict, text a
     CAPTURE(printed.out);
     CHECK(printed.code == 0);
     CHECK(printed.out.starts_with(
-        R"({"wrong":0,"warnings":1,"findings":[{"area":"configuration","check":"files exist",)"));
+        R"({"wrong":0,"warnings":1,"skipped":0,"findings":[{"area":"configuration","check":"files exist",)"));
     CHECK(has(
         printed.out,
         R"("area":"waiting","check":"dead letters","verdict":"warning","text":"2 dead letters of infer wait",)"

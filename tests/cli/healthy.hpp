@@ -68,6 +68,13 @@ struct Healthy : Inspection {
         check.token = AccountCheck::Token::valid;
         check.webhook = "https://relevo.example/webhooks/telegram/k";
         known = {{"ballet", "telegram", "777", "/webhooks/telegram/k", true, check}};
+        ModelFacts model;
+        model.shop = "ballet";
+        model.provider = "openai";
+        model.model = "small";
+        model.credentials = "openai";
+        model.check.state = ModelCheck::State::known;
+        answering = {model};
     }
 
     ClusterFacts cluster(const std::vector<PipelineSpec>&) override { return answer("kafka", kafka); }
@@ -78,6 +85,10 @@ struct Healthy : Inspection {
     std::vector<AccountFacts> accounts(bool ask) override {
         asked = ask;
         return answer("accounts", known);
+    }
+    std::vector<ModelFacts> models(bool ask) override {
+        models_asked = ask;
+        return answer("models", answering);
     }
     HttpResponse fetch(const std::string& url) override {
         fetched = url;
@@ -90,7 +101,7 @@ struct Healthy : Inspection {
         return facts;
     }
 
-    Setting setting() const { return {config, pipelines}; }
+    Setting setting() const { return {config, pipelines, offline}; }
 
     Folder folder;
     Config config;
@@ -104,9 +115,13 @@ struct Healthy : Inspection {
     RedisFacts cache;
     std::vector<CredentialFacts> sealed;
     std::vector<AccountFacts> known;
+    std::vector<ModelFacts> answering;
+    std::vector<Pause> stopped;
     HttpResponse healthz;
     std::string away;  ///< who does not answer
+    bool offline = false;
     bool asked = false;
+    bool models_asked = false;
     std::string fetched;
 };
 
@@ -124,9 +139,10 @@ std::string complaints(std::span<const Check<Facts>> checks, const Facts& facts,
                 continue;
             }
             CHECK_FALSE(finding.advice.empty());
-            out += std::string(check.name) + ": " +
-                   (finding.verdict == Verdict::wrong ? "wrong: " : "warning: ") + finding.text + " > " +
-                   finding.advice + "\n";
+            const char* verdict = finding.verdict == Verdict::wrong     ? ": wrong: "
+                                  : finding.verdict == Verdict::warning ? ": warning: "
+                                                                        : ": skipped: ";
+            out += std::string(check.name) + verdict + finding.text + " > " + finding.advice + "\n";
         }
     }
     return out;

@@ -20,6 +20,9 @@ before(async () => {
   system = await up();
   folder = await mkdtemp(join(tmpdir(), 'relevo-doctor-'));
   const hooks = system.shops.filter(({ webhooks }) => webhooks.telegram).map(({ webhooks }) => webhooks.telegram);
+  // the models of shops that other tests left behind are gone
+  await system.execute(`UPDATE agents SET provider = 'offline', fallbacks = '[]'
+    WHERE tenant_id NOT IN (SELECT id FROM tenants WHERE slug IN ('pointe', 'tueste'))`);
   system.fakes.telegram.webhooks = new Map(hooks.map(({ account, url }) => [Number(account), url]));
 });
 after(async () => {
@@ -36,12 +39,13 @@ async function relevo(args, config = system.config) {
   }
 }
 
-/** What doctor says besides that all is well: {code, findings}. */
+/** What doctor finds, and what of it is no good: {code, complaints, findings}. */
 async function doctor(options = [], config = undefined) {
   const { code, stdout, stderr } = await relevo(['doctor', '--json', ...options], config);
   assert.ok(stdout, stderr);
-  const { wrong, warnings, findings } = JSON.parse(stdout);
-  const complaints = findings.filter(({ verdict }) => verdict !== 'ok');
+  const { wrong, warnings, skipped, findings } = JSON.parse(stdout);
+  const complaints = findings.filter(({ verdict }) => verdict === 'wrong' || verdict === 'warning');
+  assert.equal(findings.filter(({ verdict }) => verdict === 'skipped').length, skipped);
   assert.equal(complaints.length, wrong + warnings);
   assert.ok(complaints.every(({ advice }) => advice));
   return { code, complaints, findings };
@@ -81,6 +85,57 @@ describe('doctor', () => {
     assert.deepEqual(warned, ['public address', 'replication']);
     assert.match(JSON.stringify(examined.findings), /\d+ tokens are valid/);
     assert.match(JSON.stringify(examined.findings), /2 providers have the right webhook address/);
+    assert.match(JSON.stringify(examined.findings), /2 models are there and take their keys/);
+    assert.ok(examined.findings.every(({ verdict }) => verdict !== 'skipped'));
+  });
+
+  it('offline says what it did not ask', async () => {
+    const { findings } = await doctor(['--offline']);
+    const skipped = findings.filter(({ verdict }) => verdict === 'skipped').map(({ check }) => check);
+    assert.deepEqual(skipped, ['tokens', 'webhooks', 'models', 'public address answers']);
+  });
+
+  it('names the shops whose model refuses their key, and shows no key', async () => {
+    system.fakes.openai.keys = ['another'];
+    try {
+      const examined = await doctor();
+      const refused = wrongOnes(examined).filter(({ check }) => check === 'models');
+      assert.deepEqual(refused.map(({ text }) => text.split(' ')[0]).sort(), ["pointe's", "tueste's"]);
+      assert.match(refused[0].text, /answered 401/);
+      assert.match(refused[0].advice, /^relevo vault put (pointe|tueste) openai API_KEY$/);
+      assert.doesNotMatch(JSON.stringify(examined.findings), /fake-key/);
+    } finally {
+      system.fakes.openai.keys = undefined;
+    }
+  });
+
+  it('finds a model that is not there, an address that is none and a fallback without its key', async () => {
+    const tueste = "tenant_id = (SELECT id FROM tenants WHERE slug = 'tueste')";
+    const [{ model, base_url: address }] = await system.sql(`SELECT model, base_url FROM agents WHERE ${tueste} AND provider = 'openai'`);
+    const agent = (changes) => system.execute(`UPDATE agents SET ${changes} WHERE ${tueste} AND provider = 'openai'`);
+    try {
+      await agent("model = 'gone'");
+      const missing = (await doctor()).complaints.find(({ check }) => check === 'models');
+      assert.equal(missing.verdict, 'warning');
+      assert.match(missing.text, /^tueste's model gone of openai: .* lists 1 models, and not this one$/);
+      await agent("base_url = 'models.example/v1'");
+      assert.match(theOne(await doctor(['--offline'])).text, /^tueste's model gone .* no http or https URL$/);
+      await agent(`model = '${model}', base_url = '${address}',
+        fallbacks = '[{"provider": "openai", "base_url": "", "model": "second", "credentials": "other"}]'`);
+      assert.equal(theOne(await doctor(['--offline'])).advice, 'relevo vault put tueste other API_KEY');
+    } finally {
+      await agent(`model = '${model}', base_url = '${address}', fallbacks = '[]'`);
+    }
+  });
+
+  it('tells a pause with its reason, and its advice ends it', async () => {
+    await system.command('pause', 'relay', '--tenant', 'tueste', '--reason', 'wrong prices', '--by', 'ana');
+    const paused = ({ complaints }) => complaints.find(({ check }) => check === 'pauses');
+    const { verdict, text, advice } = paused(await doctor(['--offline']));
+    await system.command(...advice.split(' ').slice(1));
+    assert.equal(verdict, 'warning');
+    assert.match(text, /^relay is paused for tueste since 2\S+Z by ana: wrong prices$/);
+    assert.equal(paused(await doctor(['--offline'])), undefined);
   });
 
   it('finds a table that no longer forces its policies', async () => {

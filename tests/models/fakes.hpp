@@ -51,7 +51,7 @@ class ScriptedHttp final : public HttpClient {
         script.pop_front();
         HttpResponse response{.status = next.status, .body = {}, .content_type = {}, .headers = next.headers};
         for (const auto& part : next.parts) {
-            if (next.status / 100 == 2) {
+            if (sink && next.status / 100 == 2) {
                 sink(part);
             } else {
                 response.body += part;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "postgres/made_by_migrations.hpp"
+#include "postgres/shops.hpp"
 #include "tests/postgres/fixture.hpp"
 
 using namespace relevo;
@@ -157,6 +158,28 @@ TEST_CASE("every shop's credentials and accounts are read, each as itself") {
         if (shop == "ballet" && credential.name == "BOT_TOKEN") found = secret.reveal() == "777:token";
     }
     CHECK(found);
+}
+
+TEST_CASE("the agents that answer for a shop are read, with their fallbacks, and those that do not are not") {
+    Fixture fixture;
+    ShopSpec spec = ballet_spec();
+    const std::string former = spec.agent.name;
+    spec.agent.name = "Ana";
+    spec.agent.provider = "openai";
+    spec.agent.model = "small";
+    spec.agent.fallbacks = {{"openai", "https://other.example/v1", "large", "other"},
+                            {"offline", "", "", ""}};
+    run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
+    CHECK(fixture.test.query("SELECT count(*) FROM agents WHERE name = '" + former + "'") != "0");
+    std::vector<std::string> agents;
+    for (const auto& [tenant, shop, agent] : read_shop_facts(Secret(fixture.test.app_url())).agents) {
+        if (tenant != fixture.ballet) continue;
+        agents.push_back(shop + " " + agent.name + " " + agent.provider + " " + agent.model);
+        REQUIRE(agent.fallbacks.size() == 2);
+        CHECK(agent.fallbacks[0].base_url == "https://other.example/v1");
+        CHECK(agent.fallbacks[0].credentials == "other");
+    }
+    CHECK(agents == std::vector<std::string>{"ballet Ana openai small"});
 }
 
 TEST_CASE("a server that is away, and a table that is not made yet, are told apart") {

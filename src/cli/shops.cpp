@@ -125,7 +125,9 @@ void add_shops(Commands& commands) {
     const auto book = [&commands] { return commands.backend().shops(commands.config()); };
     auto options = std::make_shared<ShopOptions>();
     auto* apply =
-        commands.add(*shops, "apply", "Make the shops of these files, or what changed of them",
+        commands.add(*shops, "apply",
+                     "Make the shops of these files, or what changed of them. Where no model answers the "
+                     "customer gets fallback_text; only with `on_failure: handoff` a person has it then",
                      "shops apply myshop.yaml", [&commands, book, options] {
                          return apply_shops(*book(), commands.config(), commands.backend().providers,
                                             *options, commands.json());

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <pqxx/pqxx>
 #include <thread>
 
 #include "postgres/shops.hpp"
@@ -145,4 +146,40 @@ TEST_CASE("a catalogue that was there before is searched without its labels too"
     CHECK(run(store->search(shop, "precio del bolso", 5)).size() == 3);
     migrate_up(empty.owner_url(), Folder().path());
     CHECK(run(store->search(shop, "precio del bolso", 5)).size() == 1);
+}
+
+TEST_CASE(
+    "the default sentence promises nobody, and stays where a person is called or the shop wrote another") {
+    EmptyDatabase empty;
+    Folder before;
+    before.cut("0037_");
+    migrate_up(empty.owner_url(), before.path());
+    Database database({empty.app_url(), 1});
+    SystemRandom random;
+    PostgresVault vault(database, master_keys());
+    const auto apply = [&](const std::string& slug, bool hands_off, const std::string& sentence) {
+        ShopSpec spec = other_spec();
+        spec.slug = slug;
+        spec.whatsapp.reset();
+        spec.telegram.reset();
+        spec.agent.hands_off = hands_off;
+        spec.fallback_text = sentence;
+        return run(apply_shop(database, vault, spec, random));
+    };
+    std::vector<TenantId> shops{apply("silent", false, ""), apply("calling", true, ""),
+                                apply("own", false, "Ahora te escribe Ana.")};
+    migrate_up(empty.owner_url(), Folder().path());
+    shops.push_back(apply("later", false, ""));
+    std::vector<std::string> sentences;
+    for (const auto shop : shops) {
+        pqxx::connection connection(empty.app_url());
+        pqxx::work work(connection);
+        work.exec("SELECT set_config('app.tenant_id', $1, true)", pqxx::params{shop.value});
+        sentences.push_back(
+            work.query_value<std::string>("SELECT fallback_text FROM tenants WHERE id = app_tenant()"));
+    }
+    CHECK(sentences[0].find("persona") == std::string::npos);
+    CHECK(sentences[1].ends_with("En breve te escribe una persona del equipo."));
+    CHECK(sentences[2] == "Ahora te escribe Ana.");
+    CHECK(sentences[3] == sentences[0]);
 }

@@ -146,7 +146,7 @@ void add_replay(Commands& commands) {
         ->check(CLI::ExistingFile)
         ->group(turns);
     command->add_option("--model", options->turns.model, "Another model")->group(turns);
-    command->add_option("--provider", options->turns.provider, "Another provider: openai, offline")
+    command->add_option("--provider", options->turns.provider, "Another provider, as an agent names it")
         ->group(turns);
     command->add_option("--html", options->html, "Write the comparison to this file as a page")->group(turns);
     command->add_option("--parallel", options->turns.parallel, "Model calls at the same time")

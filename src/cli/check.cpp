@@ -17,13 +17,13 @@ struct Checked {
 Checked check_pipeline(const std::filesystem::path& file, const std::vector<std::string>& stages) {
     const auto pipeline = load_pipeline(file);
     if (!pipeline) return {file.string(), pipeline.error().text, false};
+    std::string unknown;
     for (const auto& stage : pipeline->stages) {
         if (std::find(stages.begin(), stages.end(), stage.name) != stages.end()) continue;
-        return {file.string(),
-                fmt::format("{}: there is no stage '{}'; there are: {}", file.string(), stage.name,
-                            fmt::join(stages, ", ")),
-                false};
+        unknown += fmt::format("{}{}: there is no stage '{}'; there are: {}", unknown.empty() ? "" : "\n",
+                               file.string(), stage.name, fmt::join(stages, ", "));
     }
+    if (!unknown.empty()) return {file.string(), unknown, false};
     return {file.string(),
             fmt::format("{} topics, {} stages", pipeline->topics.size(), pipeline->stages.size()), true};
 }

@@ -9,9 +9,8 @@ namespace {
 
 using namespace yaml;
 
-TopicSpec read_topic(const std::string& name, const YAML::Node& node) {
-    TopicSpec topic;
-    topic.name = name;
+// Of what is wrong with it the rest is read all the same: others are checked against it.
+void read_topic(TopicSpec& topic, const YAML::Node& node) {
     read(node, {{"partitions", [&](const auto& n) { topic.partitions = number<int>(n, 1, 1'000); }},
                 {"retention",
                  [&](const auto& n) {
@@ -21,7 +20,6 @@ TopicSpec read_topic(const std::string& name, const YAML::Node& node) {
                      }
                  }},
                 {"max_message_bytes", [&](const auto& n) { topic.max_message_bytes = size(n); }}});
-    return topic;
 }
 
 RetrySchedule read_retry(const YAML::Node& node) {
@@ -44,9 +42,7 @@ Lanes::Policy read_lane(const YAML::Node& node) {
     refuse(node, "expected 'one' or 'burst'");
 }
 
-StageSpec read_stage(const std::string& name, const YAML::Node& node) {
-    StageSpec stage;
-    stage.name = name;
+void read_stage(StageSpec& stage, const YAML::Node& node) {
     bool shares = false;
     const Fields limits{
         {"running", [&](const auto& n) { stage.limits.running = number<std::size_t>(n, 1, 100'000); }},
@@ -73,7 +69,6 @@ StageSpec read_stage(const std::string& name, const YAML::Node& node) {
          {"group", "input"});
     // A slow tenant leaves half of the places to the others.
     if (!shares) stage.limits.running_per_tenant = std::max<std::size_t>(1, stage.limits.running / 2);
-    return stage;
 }
 
 using Edges = std::set<std::pair<std::string, std::string>>;
@@ -96,37 +91,43 @@ std::vector<std::string> find_cycle(const PipelineSpec& spec, const StageSpec& s
     return walk(stage) ? path : std::vector<std::string>{};
 }
 
-void check(const PipelineSpec& spec, const YAML::Node& root, const Edges& cycles) {
+// What the parts must be to each other. A part that could not be read is no mistake here.
+void check(Mistakes& mistakes, const PipelineSpec& spec, const YAML::Node& root, const Edges& cycles) {
+    const auto wrong = [&](const YAML::Node& node, std::string text) {
+        mistakes.all.push_back({node.Mark(), std::move(text)});
+    };
     std::set<std::string> groups;
     for (const auto& stage : spec.stages) {
         const YAML::Node node = root["stages"][stage.name];
-        if (!groups.insert(stage.group).second) {
-            refuse(node["group"], fmt::format("group '{}' belongs to another stage", stage.group));
+        if (!stage.group.empty() && !groups.insert(stage.group).second) {
+            wrong(node["group"], fmt::format("group '{}' belongs to another stage", stage.group));
         }
-        if (stage.input != timers_input && !spec.find_topic(stage.input)) {
-            refuse(node["input"], fmt::format("topic '{}' is not declared under topics", stage.input));
+        if (!stage.input.empty() && stage.input != timers_input && !spec.find_topic(stage.input)) {
+            wrong(node["input"], fmt::format("topic '{}' is not declared under topics", stage.input));
         }
         for (std::size_t i = 0; i < stage.outputs.size(); ++i) {
             if (!spec.find_topic(stage.outputs[i])) {
-                refuse(node["outputs"][i],
-                       fmt::format("topic '{}' is not declared under topics", stage.outputs[i]));
+                wrong(node["outputs"][i],
+                      fmt::format("topic '{}' is not declared under topics", stage.outputs[i]));
             }
         }
     }
     for (const auto& topic : spec.topics) {
         if (topic.retention < spec.expires_after) {
-            refuse(
-                root["topics"][topic.name],
-                "retention must be at least expires_after: a record would be deleted while it may still be "
-                "answered");
+            wrong(root["topics"][topic.name],
+                  "retention must be at least expires_after: a record would be deleted while it may still be "
+                  "answered");
         }
     }
+    std::set<std::string> told;
     for (const auto& stage : spec.stages) {
+        if (told.contains(stage.name)) continue;
         const auto cycle = find_cycle(spec, stage, cycles);
+        told.insert(cycle.begin(), cycle.end());
         if (!cycle.empty()) {
-            refuse(root["stages"][stage.name],
-                   fmt::format("records would go in a circle: {}; if that is meant, declare it under cycles",
-                               fmt::join(cycle, " -> ")));
+            wrong(root["stages"][stage.name],
+                  fmt::format("records would go in a circle: {}; if that is meant, declare it under cycles",
+                              fmt::join(cycle, " -> ")));
         }
     }
 }
@@ -134,39 +135,48 @@ void check(const PipelineSpec& spec, const YAML::Node& root, const Edges& cycles
 PipelineSpec read_pipeline(const YAML::Node& root) {
     PipelineSpec spec;
     Edges cycles;
+    Mistakes mistakes;
     const auto read_cycles = [&](const YAML::Node& node) {
         if (!node.IsSequence()) refuse(node, "expected a list of [from, to] stages");
         for (const auto& edge : node) {
-            if (!edge.IsSequence() || edge.size() != 2) refuse(edge, "expected [from, to]");
-            cycles.insert({text(edge[0]), text(edge[1])});
+            gather(mistakes, [&] {
+                if (!edge.IsSequence() || edge.size() != 2) refuse(edge, "expected [from, to]");
+                cycles.insert({text(edge[0]), text(edge[1])});
+            });
         }
     };
-    read(root,
-         {{"pipeline", [&](const auto& n) { spec.name = text(n); }},
-          {"expires_after", [&](const auto& n) { spec.expires_after = duration(n); }},
-          {"topics",
-           [&](const auto& n) {
-               if (!n.IsMap()) refuse(n, "expected a map of topics");
-               for (const auto& entry : n) {
-                   const std::string name = text(entry.first);
-                   if (spec.find_topic(name))
-                       refuse(entry.first, fmt::format("topic '{}' is there twice", name));
-                   spec.topics.push_back(read_topic(name, entry.second));
-               }
-           }},
-          {"stages",
-           [&](const auto& n) {
-               if (!n.IsMap()) refuse(n, "expected a map of stages");
-               for (const auto& entry : n) {
-                   const std::string name = text(entry.first);
-                   if (spec.find_stage(name))
-                       refuse(entry.first, fmt::format("stage '{}' is there twice", name));
-                   spec.stages.push_back(read_stage(name, entry.second));
-               }
-           }},
-          {"cycles", read_cycles}},
-         {"pipeline", "topics", "stages"});
-    check(spec, root, cycles);
+    const Fields fields{{"pipeline", [&](const auto& n) { spec.name = text(n); }},
+                        {"expires_after", [&](const auto& n) { spec.expires_after = duration(n); }},
+                        {"topics",
+                         [&](const auto& n) {
+                             if (!n.IsMap()) refuse(n, "expected a map of topics");
+                             for (const auto& entry : n) {
+                                 gather(mistakes, [&] {
+                                     const std::string name = text(entry.first);
+                                     if (spec.find_topic(name))
+                                         refuse(entry.first, fmt::format("topic '{}' is there twice", name));
+                                     spec.topics.emplace_back().name = name;
+                                     read_topic(spec.topics.back(), entry.second);
+                                 });
+                             }
+                         }},
+                        {"stages",
+                         [&](const auto& n) {
+                             if (!n.IsMap()) refuse(n, "expected a map of stages");
+                             for (const auto& entry : n) {
+                                 gather(mistakes, [&] {
+                                     const std::string name = text(entry.first);
+                                     if (spec.find_stage(name))
+                                         refuse(entry.first, fmt::format("stage '{}' is there twice", name));
+                                     spec.stages.emplace_back().name = name;
+                                     read_stage(spec.stages.back(), entry.second);
+                                 });
+                             }
+                         }},
+                        {"cycles", read_cycles}};
+    gather(mistakes, [&] { read(root, fields, {"pipeline", "topics", "stages"}); });
+    if (root.IsMap() && root["topics"] && root["topics"].IsMap()) check(mistakes, spec, root, cycles);
+    if (!mistakes.all.empty()) throw mistakes;
     return spec;
 }
 

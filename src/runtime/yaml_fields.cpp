@@ -9,6 +9,14 @@ void refuse(const YAML::Node& node, std::string text) {
     throw Mistakes{{{node.Mark(), std::move(text)}}};
 }
 
+void gather(Mistakes& mistakes, const std::function<void()>& step) {
+    try {
+        step();
+    } catch (Mistakes& found) {
+        std::move(found.all.begin(), found.all.end(), std::back_inserter(mistakes.all));
+    }
+}
+
 std::string text(const YAML::Node& node) {
     if (!node.IsScalar() || node.Scalar().empty()) refuse(node, "expected a text");
     return node.Scalar();
@@ -63,11 +71,7 @@ void read(const YAML::Node& node, const Fields& fields, const std::set<std::stri
     Mistakes mistakes;
     std::set<std::string> seen;
     for (const auto& entry : node) {
-        try {
-            read_entry(entry.first, entry.second, fields, seen);
-        } catch (Mistakes& found) {
-            std::move(found.all.begin(), found.all.end(), std::back_inserter(mistakes.all));
-        }
+        gather(mistakes, [&] { read_entry(entry.first, entry.second, fields, seen); });
     }
     for (const auto& key : required) {
         if (!seen.contains(key)) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -23,12 +24,15 @@ struct Mistake {
     std::string text;
 };
 
-/// Thrown: all that is wrong with a node, in the order of the file.
+/// Thrown: all that is wrong with a node.
 struct Mistakes {
     std::vector<Mistake> all;
 };
 
 [[noreturn]] void refuse(const YAML::Node& node, std::string text);
+
+/// Does `step`; what that throws joins `mistakes`, so that it does not hide what the next one finds.
+void gather(Mistakes& mistakes, const std::function<void()>& step);
 
 template <class T>
 T number(const YAML::Node& node, T least, T most) {
@@ -64,8 +68,10 @@ Result<T> load(const std::filesystem::path& file, std::string code,
     try {
         return reader(YAML::LoadFile(file.string()));
     } catch (const Mistakes& mistakes) {
+        auto all = mistakes.all;
+        std::ranges::stable_sort(all, {}, [](const Mistake& it) { return it.mark.pos; });
         std::string lines;
-        for (const auto& mistake : mistakes.all) {
+        for (const auto& mistake : all) {
             lines += (lines.empty() ? "" : "\n") + invalid(mistake.mark, mistake.text);
         }
         return Error{Fault::permanent, code, std::move(lines)};

@@ -5,9 +5,10 @@
 #include <fstream>
 #include <iterator>
 
-#include "cli/command_line.hpp"
+#include "tests/cli/terminal.hpp"
 
 using namespace relevo;
+using namespace relevo::testing;
 
 TEST_CASE("a pipeline that names a stage which there is not is refused") {
     const auto file =
@@ -25,4 +26,17 @@ TEST_CASE("a pipeline that names a stage which there is not is refused") {
     CHECK(check({"resolve", "settle"}) == 0);
     CHECK(check({"resolve"}) == 1);
     std::filesystem::remove(file);
+}
+
+TEST_CASE("every stage that there is not is told") {
+    const Folder folder;
+    const auto file = folder.write("one.yaml",
+                                   "pipeline: one\ntopics:\n  a: {partitions: 1}\nstages:\n"
+                                   "  first: {group: g, input: a}\n  second: {group: h, input: a}\n");
+    Backend backend;
+    backend.stages = {"resolve"};
+    const auto printed = run_relevo({"check", file.string()}, backend);
+    CHECK(printed.code == 1);
+    CHECK(printed.err.find("'first'") != std::string::npos);
+    CHECK(printed.err.find("'second'") != std::string::npos);
 }

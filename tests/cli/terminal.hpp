@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/command_line.hpp"
@@ -45,23 +46,46 @@ inline std::string read_file(const std::filesystem::path& path) {
 struct Printed {
     int code = 0;
     std::string out;
+    std::string err;
 };
 
-/// What `relevo WORDS` prints to standard output.
+/// Turns a stream into a file and back.
+class Redirection {
+  public:
+    Redirection(std::FILE* stream, std::filesystem::path file) : stream_(stream), file_(std::move(file)) {
+        std::fflush(stream_);
+        saved_ = ::dup(::fileno(stream_));
+        REQUIRE(std::freopen(file_.c_str(), "w", stream_) != nullptr);
+    }
+    ~Redirection() { end(); }
+    Redirection(const Redirection&) = delete;
+    Redirection& operator=(const Redirection&) = delete;
+    /// What was written to it.
+    std::string end() {
+        if (saved_ < 0) return {};
+        std::fflush(stream_);
+        ::dup2(saved_, ::fileno(stream_));
+        ::close(std::exchange(saved_, -1));
+        return read_file(file_);
+    }
+
+  private:
+    std::FILE* stream_;
+    std::filesystem::path file_;
+    int saved_ = -1;
+};
+
+/// What `relevo WORDS` prints.
 inline Printed run_relevo(const std::vector<std::string>& words, const Backend& backend) {
     std::vector<const char*> arguments{"relevo"};
     for (const auto& word : words) arguments.push_back(word.c_str());
     const Folder folder;
-    const auto file = folder.path() / "out";
-    std::fflush(stdout);
-    const int saved = ::dup(STDOUT_FILENO);
-    REQUIRE(std::freopen(file.c_str(), "w", stdout) != nullptr);
+    Redirection out(stdout, folder.path() / "out");
+    Redirection err(stderr, folder.path() / "err");
     Printed printed;
     printed.code = run_command_line(static_cast<int>(arguments.size()), arguments.data(), backend);
-    std::fflush(stdout);
-    ::dup2(saved, STDOUT_FILENO);
-    ::close(saved);
-    printed.out = read_file(file);
+    printed.err = err.end();
+    printed.out = out.end();
     return printed;
 }
 

@@ -77,6 +77,20 @@ TEST_CASE("an unknown key is refused with its place, and the known ones are name
     CHECK(text.find("retry") != std::string::npos);
 }
 
+TEST_CASE("one mistake hides no other, and they come in the order of the file") {
+    const auto text = refusal(
+        "pipeline: test\ntopics:\n  in: {partitions: many}\n  out: {retention: 60d}\nstages:\n"
+        "  a: {group: g, input: nowhere, outputs: [out]}\n"
+        "  b: {group: g, input: in, lane: two}\n"
+        "  c: {group: h, input: out, outputs: [out]}\n");
+    std::vector<std::string> places;
+    for (std::size_t at = 0; at != text.npos; at = text.find(".yaml:", at + 1)) {
+        places.push_back(text.substr(at + (at == 0 ? 0 : 6), 2));
+    }
+    CHECK(places == std::vector<std::string>{"3:", "4:", "6:", "7:", "7:", "8:"});
+    CHECK(text.find("topic 'in'") == text.npos);  // it is declared, if wrongly
+}
+
 TEST_CASE("a topic that nobody declares is refused with its place") {
     CHECK(refusal(head + "  a:\n    group: g\n    input: inn\n")
               .starts_with("8:12: topic 'inn' is not declared"));

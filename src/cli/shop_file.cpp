@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "domain/prompt.hpp"
 #include "runtime/yaml_fields.hpp"
 
 namespace relevo {
@@ -62,11 +63,31 @@ std::function<void(const YAML::Node&)> one_of(std::string& out, const Names& kno
     };
 }
 
+// Empty means the provider's own.
+std::function<void(const YAML::Node&)> web_address(std::string& out) {
+    return [&out](const YAML::Node& node) {
+        out = any_text(node);
+        if (!out.empty() && !is_web_address(out)) {
+            refuse(node, fmt::format("'{}' is no address; expected https://HOST/PATH, as "
+                                     "https://api.example.com/v1",
+                                     out));
+        }
+    };
+}
+
+std::function<void(const YAML::Node&)> prompt_text(std::string& out) {
+    return [&out](const YAML::Node& node) {
+        out = any_text(node);
+        const auto mistake = prompt_mistake(out);
+        if (!mistake.empty()) refuse(node, mistake);
+    };
+}
+
 FallbackSpec read_fallback(const YAML::Node& node, const Names& providers) {
     FallbackSpec model;
     read(node,
          {{"provider", one_of(model.provider, providers, "provider")},
-          {"base_url", string(model.base_url)},
+          {"base_url", web_address(model.base_url)},
           {"model", string(model.model)},
           {"credentials", string(model.credentials)}},
          {"provider"});
@@ -88,7 +109,7 @@ AgentSpec read_agent(const YAML::Node& node, const Names& providers) {
                 {"provider", one_of(agent.provider, providers, "provider")},
                 {"fallbacks", fallbacks},
                 {"on_failure", one_of(on_failure, ends, "end")},
-                {"base_url", string(agent.base_url)},
+                {"base_url", web_address(agent.base_url)},
                 {"model", string(agent.model)},
                 {"temperature", [&](const auto& n) { agent.temperature = number<double>(n, 0, 2); }},
                 {"max_output_tokens", integer(agent.max_output_tokens, 1, 100'000)},
@@ -207,7 +228,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
            }},
           {"name", string(shop.name)},
           {"language", string(shop.language)},
-          {"prompt", string(prompt)},
+          {"prompt", prompt_text(prompt)},
           {"disclosure", string(disclosure)},
           {"fallback_text", string(shop.fallback_text)},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
@@ -236,6 +257,17 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
 }
 
 }  // namespace
+
+bool is_web_address(std::string_view text) {
+    constexpr std::string_view schemes[] = {"https://", "http://"};
+    const auto scheme = std::ranges::find_if(schemes, [&](auto it) { return text.starts_with(it); });
+    if (scheme == std::end(schemes)) return false;
+    const auto place = text.substr(scheme->size());
+    const auto authority = place.substr(0, place.find_first_of("/?#"));
+    return !authority.empty() && authority.front() != ':' &&
+           authority.find('@') == authority.npos &&  // a password there would go into logs
+           std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c < 0x7f; });
+}
 
 Result<ShopSpec> load_shop(const std::filesystem::path& file, const std::vector<std::string>& providers) {
     return load<ShopSpec>(file, "shop.invalid",

@@ -9,6 +9,17 @@ namespace {
 constexpr std::string_view name_place = "{STORE_NAME}";
 constexpr std::string_view knowledge_place = "{STORE_CATALOG_KNOWLEDGE}";
 
+// All that a prompt may have, and what an inference puts there.
+struct Place {
+    std::string_view name;
+    std::string_view (*content)(const Inference& inference, const std::string& found);
+};
+constexpr std::array<Place, 2> places{
+    {{name_place,
+      [](const Inference& inference, const std::string&) -> std::string_view { return inference.shop; }},
+     {knowledge_place,
+      [](const Inference&, const std::string& found) -> std::string_view { return found; }}}};
+
 constexpr std::string_view rules =
     "## Rules\n"
     "- Answer only from the passages of the shop's knowledge above and from this conversation. Never invent "
@@ -30,9 +41,8 @@ std::string knowledge(const std::vector<Passage>& passages) {
 }
 
 // In one pass, so that what a shop's name or a passage contains is never taken for a placeholder.
-std::string fill_in(std::string_view text, std::string_view shop, std::string_view found) {
-    const std::array<std::pair<std::string_view, std::string_view>, 2> places{
-        {{name_place, shop}, {knowledge_place, found}}};
+std::string fill_in(const Inference& inference, const std::string& found) {
+    std::string_view text = inference.agent.prompt;
     std::string out;
     while (!text.empty()) {
         const auto brace = std::min(text.find('{'), text.size());
@@ -41,10 +51,10 @@ std::string fill_in(std::string_view text, std::string_view shop, std::string_vi
         if (text.empty()) break;
         std::size_t taken = 1;
         std::string_view value = text.substr(0, 1);
-        for (const auto& [place, content] : places) {
-            if (!text.starts_with(place)) continue;
-            taken = place.size();
-            value = content;
+        for (const auto& place : places) {
+            if (!text.starts_with(place.name)) continue;
+            taken = place.name.size();
+            value = place.content(inference, found);
         }
         out += value;
         text.remove_prefix(taken);
@@ -54,7 +64,7 @@ std::string fill_in(std::string_view text, std::string_view shop, std::string_vi
 
 std::string system_text(const Inference& inference) {
     const auto found = knowledge(inference.passages);
-    std::string out = fill_in(inference.agent.prompt, inference.shop, found);
+    std::string out = fill_in(inference, found);
     if (inference.agent.prompt.find(knowledge_place) == std::string::npos) {
         out += "\n\n## The shop's knowledge\n" + found;
     }
@@ -94,6 +104,24 @@ Prompt build_prompt(const Inference& inference, Secret key) {
         append_line(prompt.messages.back().text, line.text);
     }
     return prompt;
+}
+
+std::string prompt_mistake(std::string_view prompt) {
+    std::string unknown;
+    const std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    for (auto open = prompt.find('{'); open != prompt.npos; open = prompt.find('{', open + 1)) {
+        // other braces are the shop's own text, as JSON
+        const auto end = prompt.find_first_not_of(letters, open + 1);
+        if (end == prompt.npos || prompt[end] != '}') continue;
+        if (prompt[open + 1] < 'A' || prompt[open + 1] > 'Z') continue;
+        const auto name = prompt.substr(open, end + 1 - open);
+        if (std::ranges::find(places, name, &Place::name) != places.end()) continue;
+        unknown.append(unknown.empty() ? "" : ", ").append(name);
+    }
+    if (unknown.empty()) return {};
+    std::string known;
+    for (const auto& place : places) known.append(known.empty() ? "" : ", ").append(place.name);
+    return "nothing is filled in for " + unknown + "; known: " + known;
 }
 
 }  // namespace relevo

@@ -15,4 +15,8 @@ namespace relevo {
 /// turn's own lines.
 Prompt build_prompt(const Inference& inference, Secret key);
 
+/// What is wrong with an agent's prompt: the names in capitals between braces, as {STORE_NAME}, that nothing
+/// is filled in for. Empty where there are none.
+std::string prompt_mistake(std::string_view prompt);
+
 }  // namespace relevo

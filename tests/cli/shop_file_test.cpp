@@ -100,3 +100,31 @@ TEST_CASE(
     CHECK(refusal_of("pointe", "catalogue:\n  - {sku: A, name: uno}\n  - {sku: A, name: dos}\n")
               .find(":5:11: the sku 'A' is there twice") != std::string::npos);
 }
+
+TEST_CASE("a placeholder that nothing is filled in for is refused with its place and the known ones") {
+    const std::string whatsapp = "  phone_number_id: \"1001\"\n";
+    const auto text = refusal(whatsapp + "prompt: \"Sos de {STORE_NAME}: {NIX}, {\\\"a\\\": {X2}}\"\n");
+    CHECK(text.find(".yaml:5:9: nothing is filled in for {NIX}, {X2}; known: {STORE_NAME}, ") !=
+          std::string::npos);
+    CHECK(load_text(whatsapp + "prompt: \"{STORE_NAME} {STORE_CATALOG_KNOWLEDGE} {json} {} {3} {A\"\n")
+              .has_value());
+}
+
+TEST_CASE("an address that no model can have is refused with its place") {
+    const std::string whatsapp = "  phone_number_id: \"1001\"\n";
+    for (const std::string& url :
+         {"api.example.com/v1", "ftp://api.example.com", "https://", "http:///v1", "https://:443/v1",
+          "https://a b/v1", "https://me:secret@api.example.com"}) {
+        CAPTURE(url);
+        CHECK(refusal(whatsapp + "agent: {provider: openai, base_url: \"" + url + "\"}\n")
+                  .find(".yaml:5:37: ") != std::string::npos);
+        CHECK(refusal(whatsapp + "agent:\n  fallbacks:\n    - provider: openai\n      base_url: \"" + url +
+                      "\"\n")
+                  .find(".yaml:8:17: ") != std::string::npos);
+    }
+    for (const std::string& url :
+         {"", "https://api.example.com/v1", "http://127.0.0.1:8080", "http://[::1]:80/v1"}) {
+        CAPTURE(url);
+        CHECK(load_text(whatsapp + "agent: {provider: openai, base_url: \"" + url + "\"}\n").has_value());
+    }
+}

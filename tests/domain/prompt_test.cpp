@@ -43,6 +43,12 @@ TEST_CASE("the agent's prompt gets the shop's name and its knowledge where it ha
     CHECK(system.find("{STORE") == std::string::npos);
 }
 
+TEST_CASE("only what is filled in may stand between braces in capitals") {
+    CHECK(prompt_mistake("{STORE_NAME} {STORE_CATALOG_KNOWLEDGE} {x} {} {3} {A {\"a\": 1}").empty());
+    CHECK(prompt_mistake("{{NIX} {STORE_NAMES}") ==
+          "nothing is filled in for {NIX}, {STORE_NAMES}; known: {STORE_NAME}, {STORE_CATALOG_KNOWLEDGE}");
+}
+
 TEST_CASE("a prompt without a place for the knowledge gets it as a section of its own") {
     auto inference = shop_inference();
     inference.agent.prompt = "Sos asesora.";

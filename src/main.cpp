@@ -124,6 +124,8 @@ Backend make_backend() {
     backend.replay_turns = [](const Config& config, const TurnReplay& replay, const TellTurn& tell) {
         ModelSettings models = model_settings(config);
         models.offline_pause = Millis{0};  // nobody reads along
+        if (!replay.shop.empty())
+            OperatorSession(text_url(config), operator_text_setting).require_shop(replay.shop);
         return replay_turns(text_url(config), master_keys(config), models, client_limits(config), replay,
                             tell);
     };

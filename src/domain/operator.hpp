@@ -15,7 +15,8 @@ namespace relevo {
 
 // What an operator asks of the installation, over all its shops. The calls block and throw Failure:
 // "config.missing" and "operator.refused" (permanent) where the configuration names no role that may do it,
-// "postgres.unavailable" (transient). Nothing here holds what people wrote, but where it says so.
+// "postgres.unavailable" (transient), "shop.unknown" (permanent) for a slug. Nothing here holds what people
+// wrote, but where it says so.
 
 /// The stages that have records in the log, or hold some: what an open message may be waiting for.
 using Lagging = std::vector<std::string>;

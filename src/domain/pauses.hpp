@@ -46,10 +46,10 @@ class PauseBook {
   public:
     virtual ~PauseBook() = default;
     virtual std::vector<Pause> list() = 0;
-    /// Pausing what is paused replaces by and reason. Throws Failure "pause.unknown_shop" (permanent).
+    /// Pausing what is paused replaces by and reason. Throws Failure "shop.unknown" (permanent).
     virtual void pause(const Pause& pause) = 0;
     /// Whether it was paused. `topic` is the stage's input: what was kept of it comes back in its order.
-    /// Throws Failure "pause.unknown_shop" (permanent).
+    /// Throws Failure "shop.unknown" (permanent).
     virtual bool resume(const std::string& stage, const std::string& topic, const std::string& shop) = 0;
     /// Timers that are due, at most 10,000.
     virtual std::int64_t due_timers() = 0;

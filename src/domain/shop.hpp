@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/ids.hpp"
 #include "domain/secret.hpp"
 
@@ -109,6 +111,12 @@ struct ShopListing {
     std::optional<Address> whatsapp;
     std::optional<Address> telegram;
 };
+
+/// To be thrown where an operator names a shop by a slug that none has, whatever is asked of it.
+inline Failure unknown_shop(const std::string& slug) {
+    return Failure({Fault::permanent, "shop.unknown",
+                    "there is no shop '" + slug + "'; relevo shops list names those that there are"});
+}
 
 /// The installation's shops, for the command line: blocks.
 class ShopBook {

@@ -30,7 +30,7 @@ struct VaultState {
 using TellShops = std::function<void(std::int64_t done, std::int64_t of)>;
 
 /// The vault, for the command line: blocks. Every call with a shop's slug may throw Failure
-/// "vault.unknown_shop".
+/// "shop.unknown".
 class VaultBook {
   public:
     virtual ~VaultBook() = default;

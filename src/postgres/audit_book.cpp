@@ -28,12 +28,8 @@ class PostgresAuditBook final : public AuditBook {
 
     Audit audit(const AuditRequest& request,
                 const std::function<void(double, const Audit&)>& progress) override {
-        const Json size =
-            session_.ask("audit_size", JsonObject().text_if_any("tenant", request.tenant).str());
-        if (!size.flag("known")) {
-            throw Failure({Fault::permanent, "audit.unknown_shop",
-                           "there is no shop '" + request.tenant + "'; relevo shops list names them"});
-        }
+        session_.require_shop(request.tenant);
+        const Json size = session_.ask("audit_size", "{}");
         Audit audit;
         add(audit, session_.ask("audit_letters", of(request).str()), request.listed);
         const std::int64_t pages = size.number("pages");

@@ -92,7 +92,9 @@ class PostgresLetterBook final : public LetterBook {
 
     std::vector<Letter> list(const LetterFilter& filter, std::int64_t after, int limit) override {
         std::vector<Letter> letters;
-        for (const auto& row : reader().ask("list_letters", filter_json(filter, after, limit)).items()) {
+        OperatorSession session = reader();
+        session.require_shop(filter.tenant);
+        for (const auto& row : session.ask("list_letters", filter_json(filter, after, limit)).items()) {
             letters.push_back(parse_letter(row));
         }
         return letters;

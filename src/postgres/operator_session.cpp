@@ -6,6 +6,7 @@
 #include <pqxx/pqxx>
 
 #include "core/error.hpp"
+#include "domain/shop.hpp"
 
 namespace relevo {
 namespace {
@@ -61,17 +62,23 @@ Json OperatorSession::ask(const std::string& op, const std::string& request) {
     }
 }
 
-void OperatorSession::require_role(const std::string& role) {
+bool OperatorSession::truth(const char* question, const std::string& about) {
     try {
-        if (connection_->snapshot->query_value<bool>("SELECT pg_has_role(current_user, $1, 'MEMBER')",
-                                                     pqxx::params{role})) {
-            return;
-        }
+        return connection_->snapshot->query_value<bool>(question, pqxx::params{about});
     } catch (const pqxx::sql_error& failure) {
         throw Failure({Fault::permanent, "postgres.rejected", failure.what()});
     } catch (const pqxx::failure& failure) {
         unavailable(failure);
     }
+}
+
+void OperatorSession::require_shop(const std::string& slug) {
+    if (slug.empty()) return;
+    if (!truth("SELECT EXISTS (SELECT FROM tenants WHERE slug = $1)", slug)) throw unknown_shop(slug);
+}
+
+void OperatorSession::require_role(const std::string& role) {
+    if (truth("SELECT pg_has_role(current_user, $1, 'MEMBER')", role)) return;
     throw Failure({Fault::permanent, "operator.no_text_right",
                    fmt::format("the role of {} may not read what people wrote: let it name {}, which "
                                "docker/postgres/bootstrap.sql makes",

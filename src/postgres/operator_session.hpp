@@ -23,8 +23,12 @@ class OperatorSession {
     /// Throws Failure "operator.no_text_right" (permanent) where the role is not `role` and may not act as
     /// it.
     void require_role(const std::string& role);
+    /// Throws Failure "shop.unknown" where no shop has the slug; an empty one means all shops.
+    void require_shop(const std::string& slug);
 
   private:
+    bool truth(const char* question, const std::string& about);
+
     struct Connection;
     std::unique_ptr<Connection> connection_;
     std::string setting_;

@@ -20,9 +20,7 @@ constexpr int woken_at_once = 1'000;
 
 Task<TenantId> find_tenant(Database& database, std::string slug) {
     if (slug.empty()) co_return TenantId{};
-    if (const auto found = co_await find_shop(database, slug)) co_return *found;
-    throw Failure({Fault::permanent, "pause.unknown_shop",
-                   "there is no shop '" + slug + "'; relevo shops list names them"});
+    co_return co_await require_shop(database, std::move(slug));
 }
 
 Task<void> wake_kept(Database& database, TenantId tenant, std::string stage) {

@@ -1,5 +1,6 @@
 #include "postgres/shop_names.hpp"
 
+#include "domain/shop.hpp"
 #include "postgres/json.hpp"
 
 namespace relevo {
@@ -18,6 +19,11 @@ Task<std::optional<TenantId>> find_shop(Database& database, std::string slug) {
         if (shop.slug == slug) co_return shop.tenant;
     }
     co_return std::nullopt;
+}
+
+Task<TenantId> require_shop(Database& database, std::string slug) {
+    if (const auto found = co_await find_shop(database, slug)) co_return *found;
+    throw unknown_shop(slug);
 }
 
 }  // namespace relevo

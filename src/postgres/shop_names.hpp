@@ -19,5 +19,7 @@ struct ShopName {
 Task<std::vector<ShopName>> list_shop_names(Database& database);
 /// The one of that slug.
 Task<std::optional<TenantId>> find_shop(Database& database, std::string slug);
+/// As above. Throws Failure "shop.unknown".
+Task<TenantId> require_shop(Database& database, std::string slug);
 
 }  // namespace relevo

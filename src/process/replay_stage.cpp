@@ -120,8 +120,7 @@ ReplayedWork describe(const Rerun& rerun, Parts& parts) {
 
 std::string key_prefix(ScratchDatabase& database, const StageReplay& request) {
     if (request.shop.empty()) return {};
-    if (const auto found = await(find_shop(database, request.shop))) return found->to_string() + ":";
-    throw refused("there is no shop '" + request.shop + "'; relevo shops list names them");
+    return await(require_shop(database, request.shop)).to_string() + ":";
 }
 
 }  // namespace

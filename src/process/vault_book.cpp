@@ -107,11 +107,7 @@ class PostgresVaultBook final : public VaultBook {
   private:
     std::vector<ShopName> all_shops() { return await(list_shop_names(database_)); }
 
-    TenantId tenant_of(const std::string& slug) {
-        if (const auto found = await(find_shop(database_, slug))) return *found;
-        throw Failure({Fault::permanent, "vault.unknown_shop",
-                       "there is no shop '" + slug + "'; relevo shops list shows those that there are"});
-    }
+    TenantId tenant_of(const std::string& slug) { return await(require_shop(database_, slug)); }
 
     const std::filesystem::path& key_file() const {
         if (!config_.master_key_file.empty()) return config_.master_key_file;

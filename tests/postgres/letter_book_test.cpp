@@ -109,6 +109,8 @@ TEST_CASE("filters choose letters") {
     CHECK(count([](auto& f) { f.code = "record.malformed"; }) == 1);
     CHECK(count([](auto& f) { f.stage = "resolve"; }) == 2);
     CHECK(count([](auto& f) { f.tenant = "ballet"; }) == 1);
+    CHECK_THROWS_WITH_AS(count([](auto& f) { f.tenant = "nobody"; }), doctest::Contains("shop.unknown"),
+                         Failure);
     CHECK(count([](auto& f) { f.topic = "inferences.requested"; }) == 1);
     CHECK(count([](auto& f) { f.key = "whatsapp/9:550"; }) == 1);
     CHECK(count([](auto& f) { f.unknown_accounts = true; }) == 1);

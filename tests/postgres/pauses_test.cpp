@@ -68,7 +68,7 @@ TEST_CASE("a pause of a shop that there is not is refused") {
         run(pause(fixture.database, {"relay", "zapatos", "ana", "", {}}));
         FAIL("it was taken");
     } catch (const Failure& failure) {
-        CHECK(failure.error().code == "pause.unknown_shop");
+        CHECK(failure.error().code == "shop.unknown");
     }
 }
 

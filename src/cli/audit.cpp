@@ -17,10 +17,10 @@ int audit_books(const Commands& commands, const AuditOptions& options) {
     AuditRequest request;
     request.tenant = options.tenant;
     request.bound = in_flight_bound;
+    if (!options.since.empty()) request.since = parse_moment(options.since, commands.backend().now());
     // The log first: what it no longer has when the database is read has its row by then.
     request.lagging = lagging_stages(stage_lags(commands));
     request.now = commands.backend().now();
-    if (!options.since.empty()) request.since = parse_moment(options.since, request.now);
     const bool watched = ::isatty(STDERR_FILENO) == 1;
     SysTime told = request.now;
     const auto progress = [&](double done, const Audit& so_far) {

@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "cli/commands.hpp"
+#include "cli/usage.hpp"
+#include "core/json_object.hpp"
+#include "core/log.hpp"
 
 namespace relevo {
 namespace {
@@ -16,6 +20,28 @@ constexpr void (*all_commands[])(Commands&) = {
     add_topics, add_migrate, add_check,  add_completion, add_version,
 };
 
+constexpr auto exit_codes =
+    "Exit codes: 0 done; 1 it failed, or what it shows is wrong; 2 used wrongly\n"
+    "With --json an error is one line on standard error: {\"error\":{\"code\":…,\"text\":…}}";
+
+// Also where the line could not be read, so that --json is not known from it.
+bool asks_for_json(int argc, const char* const* argv) {
+    return std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
+}
+
+int exit_code(const Error& error) {
+    return error.code == misuse_code ? 2 : 1;
+}
+
+void print_error(const Error& error, bool json) {
+    if (json) {
+        const auto what = JsonObject().text("code", error.code).text("text", error.text).str();
+        fmt::print(stderr, "{}\n", JsonObject().raw("error", what).str());
+    } else {
+        fmt::print(stderr, "relevo: {} ({})\n", error.text, error.code);
+    }
+}
+
 }  // namespace
 
 Commands::Commands(const Backend& backend) : backend_(backend) {
@@ -24,13 +50,19 @@ Commands::Commands(const Backend& backend) : backend_(backend) {
     app_.set_help_all_flag("--help-all", "Help for every command");
     app_.add_option("-c,--config", config_file_, "The installation's settings")->capture_default_str();
     for (const auto add_command : all_commands) add_command(*this);
+    app_.footer(exit_codes);  // last: a command begins with its parent's
 }
 
 CLI::App* Commands::add(CLI::App& parent, const std::string& name, const std::string& help,
                         const std::string& example, Action action) {
     auto* sub = parent.add_subcommand(name, help);
     sub->footer("Example: relevo " + example);
-    sub->callback([this, action = std::move(action)] { action_ = action; });
+    // a group shows its first command's
+    if (&parent != &app_ && parent.get_footer().empty()) parent.footer(sub->get_footer());
+    // a parent is called after its child
+    sub->callback([this, sub, action = std::move(action)] {
+        if (sub->get_subcommands().empty()) action_ = action;
+    });
     return sub;
 }
 
@@ -57,15 +89,16 @@ std::vector<PipelineSpec> Commands::pipelines() const {
 }
 
 int Commands::run(int argc, const char* const* argv) {
+    set_log_level(LogLevel::error);  // a command says itself what failed; one that goes on raises it
     try {
         app_.parse(argc, argv);
-    } catch (const CLI::RequiredError& error) {
-        const auto unknown = app_.remaining();
-        if (unknown.empty()) return app_.exit(error) == 0 ? 0 : 2;
-        fmt::print(stderr, "there is no command '{}'; relevo --help lists them\n", unknown.front());
-        return 2;
     } catch (const CLI::ParseError& error) {
-        return app_.exit(error) == 0 ? 0 : 2;
+        if (error.get_exit_code() == 0) return app_.exit(error);  // help
+        const auto unknown = app_.remaining();
+        if (dynamic_cast<const CLI::RequiredError*>(&error) && !unknown.empty()) {
+            throw misused("there is no command '" + unknown.front() + "'; relevo --help lists them");
+        }
+        throw misused(fmt::format("{}; --help behind the command tells more", error.what()));
     }
     return action_();
 }
@@ -95,8 +128,8 @@ int run_command_line(int argc, const char* const* argv, const Backend& backend) 
     try {
         return commands.run(argc, argv);
     } catch (const Failure& failure) {
-        fmt::print(stderr, "relevo: {} ({})\n", failure.error().text, failure.error().code);
-        return 1;
+        print_error(failure.error(), asks_for_json(argc, argv));
+        return exit_code(failure.error());
     }
 }
 

@@ -55,7 +55,7 @@ struct Backend {
     std::function<int(const Config&, const std::vector<PipelineSpec>&, const RunOptions&)> run;
 };
 
-/// Exit codes: 0 done, 1 failed, 2 used wrongly.
+/// Exit codes: 0 done; 1 failed, or what it shows is wrong; 2 used wrongly.
 int run_command_line(int argc, const char* const* argv, const Backend& backend);
 
 }  // namespace relevo

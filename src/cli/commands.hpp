@@ -14,14 +14,16 @@ namespace relevo {
 /// does; its options live in a shared_ptr that the action holds.
 class Commands {
   public:
-    /// Returns the exit code; prints to standard output; what goes wrong is thrown as Failure.
+    /// Returns the exit code; prints to standard output; what goes wrong is thrown as Failure, wrong use as
+    /// cli/usage.hpp says.
     using Action = std::function<int()>;
 
     explicit Commands(const Backend& backend);
     Commands(const Commands&) = delete;
     Commands& operator=(const Commands&) = delete;
 
-    /// `example` is what an operator would type, without the program's name.
+    /// `example` is what an operator would type, without the program's name. Where `parent` is a command
+    /// with an action of its own, that is done only without this one.
     CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help,
                   const std::string& example, Action action);
     /// A command with commands of its own.

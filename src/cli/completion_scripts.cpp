@@ -40,11 +40,13 @@ std::vector<std::string> names_of(const std::vector<CommandOption>& options) {
     return names;
 }
 
-// The choices of the command's arguments; nothing where it takes none, "FILE" where it may be one.
+// The choices of the command's arguments; nothing where it takes none, "FILE" where it may be one. What may
+// be a command of its own instead is no file.
 std::string arguments_of(const Command& command) {
     if (command.arguments.empty()) return {};
     const auto& choices = command.arguments.front().choices;
-    return choices.empty() ? "FILE" : fmt::format("{}", fmt::join(choices, " "));
+    if (choices.empty()) return command.commands.empty() ? "FILE" : "";
+    return fmt::format("{}", fmt::join(choices, " "));
 }
 
 }  // namespace
@@ -146,8 +148,11 @@ std::string zsh_completion(const std::vector<Command>& tree) {
         }
         const std::string name =
             fmt::format("_relevo{}{}", command.path.empty() ? "" : "_", fmt::join(command.path, "_"));
-        if (command.commands.empty()) {
-            const std::string taken = arguments_of(command);
+        // what has both, as `pause`, is completed as its arguments are: its options stand behind them
+        if (command.commands.empty() || !command.arguments.empty()) {
+            const std::string taken = command.commands.empty()
+                                          ? arguments_of(command)
+                                          : fmt::format("{}", fmt::join(command.commands, " "));
             if (!taken.empty()) {
                 lines +=
                     "    " + quoted(taken == "FILE" ? "*:file:_files" : "*:value:(" + taken + ")") + " \\\n";

@@ -7,6 +7,7 @@
 #include "cli/dead_plan.hpp"
 #include "cli/dead_text.hpp"
 #include "cli/moments.hpp"
+#include "cli/usage.hpp"
 #include "core/json_object.hpp"
 
 namespace relevo {
@@ -22,10 +23,6 @@ struct DeadOptions {
     bool all = false, yes = false, show_text = false;
     std::string extend, reason, from;
 };
-
-[[noreturn]] void misused(std::string text) {
-    throw Failure({Fault::permanent, "usage.invalid", std::move(text)});
-}
 
 class Dead {
   public:
@@ -142,7 +139,9 @@ class Dead {
         const LetterFilter& f = options_.filter;
         const bool any = !f.ids.empty() || !f.stage.empty() || !f.code.empty() || !f.tenant.empty() ||
                          f.since || f.until || !f.topic.empty() || !f.key.empty();
-        if (!any && !options_.all) misused("name letters by id or by a filter, or all of them with --all");
+        if (!any && !options_.all) {
+            throw misused("name letters by id or by a filter, or all of them with --all");
+        }
         std::vector<Letter> all;
         for (;;) {
             auto some = book_->list(f, all.empty() ? 0 : all.back().id, page);
@@ -152,8 +151,10 @@ class Dead {
         }
         for (const auto id : f.ids) {
             if (std::ranges::find(all, id, &Letter::id) == all.end()) {
-                misused(
-                    fmt::format("letter {} is not there, or not dead any more: relevo dead show {}", id, id));
+                throw Failure(
+                    {Fault::permanent, "dead.unknown",
+                     fmt::format("letter {} is not there, or not dead any more: relevo dead show {}", id,
+                                 id)});
             }
         }
         return all;

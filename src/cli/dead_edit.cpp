@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "cli/usage.hpp"
 #include "domain/topic_value.hpp"
 
 namespace relevo {
@@ -59,7 +60,7 @@ bool run_editor(const char* editor, const std::string& file) {
 std::string read_value(const std::string& file) {
     if (file == "-") return read_all(std::cin);
     std::ifstream in(file, std::ios::binary);
-    if (!in) throw Failure({Fault::permanent, "usage.invalid", "--from " + file + ": cannot be read"});
+    if (!in) throw misused("--from " + file + ": cannot be read");
     return read_all(in);
 }
 

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <optional>
 
-#include "core/error.hpp"
+#include "cli/usage.hpp"
 
 namespace relevo {
 namespace {
@@ -34,8 +34,7 @@ std::optional<Millis> span_of(std::string_view text) {
 
 Millis parse_span(std::string_view text) {
     if (const auto span = span_of(text)) return *span;
-    throw Failure({Fault::permanent, "usage.invalid",
-                   fmt::format("'{}' is no duration; write 250ms, 16s, 2m, 3h or 14d", text)});
+    throw misused(fmt::format("'{}' is no duration; write 250ms, 16s, 2m, 3h or 14d", text));
 }
 
 SysTime parse_moment(std::string_view text, SysTime now) {
@@ -47,10 +46,8 @@ SysTime parse_moment(std::string_view text, SysTime now) {
     const bool whole = full.size() == 10 || full.size() == 16 || full.size() == 19 || full.size() == 23;
     if (whole) full += shape.substr(full.size());
     if (const auto moment = from_iso8601(full + "Z"); whole && moment) return *moment;
-    throw Failure(
-        {Fault::permanent, "usage.invalid",
-         fmt::format("'{}' is no time; write 2026-11-21, 2026-11-21T12:00 (UTC), or 3h for three hours ago",
-                     text)});
+    throw misused(fmt::format(
+        "'{}' is no time; write 2026-11-21, 2026-11-21T12:00 (UTC), or 3h for three hours ago", text));
 }
 
 std::string human_span(Millis span) {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/commands.hpp"
+#include "cli/usage.hpp"
 #include "core/json_object.hpp"
 #include "domain/records.hpp"
 
@@ -21,10 +22,6 @@ std::string this_user() {
     return user ? user->pw_name : std::to_string(::geteuid());
 }
 
-Failure refused(std::string text) {
-    return Failure({Fault::permanent, "pause.refused", std::move(text)});
-}
-
 const StageSpec& find_stage(const std::vector<PipelineSpec>& pipelines, const PauseOptions& options) {
     std::string known;
     for (const auto& pipeline : pipelines) {
@@ -32,13 +29,13 @@ const StageSpec& find_stage(const std::vector<PipelineSpec>& pipelines, const Pa
             known += " " + stage.name;
             if (stage.name != options.stage) continue;
             if (!options.shop.empty() && !names_tenant(stage.input)) {
-                throw refused("the records of " + stage.input + ", which " + stage.name +
+                throw misused("the records of " + stage.input + ", which " + stage.name +
                               " reads, name no shop yet: pause the whole stage, or one shop in a later one");
             }
             return stage;
         }
     }
-    throw refused("there is no stage '" + options.stage + "'; known:" + known);
+    throw misused("there is no stage '" + options.stage + "'; known:" + known);
 }
 
 int list(PauseBook& book, bool json) {
@@ -61,9 +58,9 @@ int list(PauseBook& book, bool json) {
 }
 
 int pause(const Commands& commands, const PauseOptions& options) {
-    const auto book = commands.backend().pauses(commands.config());
-    if (options.stage == "list") return list(*book, commands.json());
+    if (options.stage.empty()) throw misused("expected a stage to pause, or list");
     find_stage(commands.pipelines(), options);
+    const auto book = commands.backend().pauses(commands.config());
     book->pause(
         {options.stage, options.shop, options.by.empty() ? this_user() : options.by, options.reason, {}});
     return list(*book, commands.json());
@@ -87,19 +84,26 @@ void add_pause(Commands& commands) {
     auto* pausing = commands.add(
         commands.root(), "pause",
         "Let a stage begin nothing, or nothing of one shop, in every process and across "
-        "restarts; `pause list` shows what is paused",
+        "restarts",
         "pause relay --reason 'wrong prices'", [&commands, options] { return pause(commands, *options); });
     auto* resuming =
         commands.add(commands.root(), "resume",
                      "Go on with what was paused, in its order; what expired meanwhile is not sent",
                      "resume relay", [&commands, options] { return resume(commands, *options); });
     for (auto* command : {pausing, resuming}) {
-        command->add_option("stage", options->stage, "The stage, as the pipeline file names it")->required();
+        auto* stage =
+            command->add_option("stage", options->stage, "The stage, as the pipeline file names it");
+        stage->required(command == resuming);  // else `pause list` would need one
         command->add_option("--tenant", options->shop, "The slug of one shop");
         commands.takes_json(command);
     }
     pausing->add_option("--reason", options->reason, "Why, for whoever finds it paused");
     pausing->add_option("--by", options->by, "Who says so; the system's user where it is not given");
+    commands.takes_json(commands.add(*pausing, "list", "What is paused, since when, by whom and why",
+                                     "pause list", [&commands] {
+                                         const auto book = commands.backend().pauses(commands.config());
+                                         return list(*book, commands.json());
+                                     }));
 }
 
 }  // namespace relevo

@@ -8,6 +8,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/moments.hpp"
+#include "cli/usage.hpp"
+#include "domain/prompt.hpp"
 #include "domain/records.hpp"
 
 namespace relevo {
@@ -29,22 +31,23 @@ const StageSpec& stage_that_reads(const std::vector<PipelineSpec>& pipelines, co
         const StageSpec* stage = pipeline.find_stage(options.stage);
         if (!stage) continue;
         if (stage->input == options.topic) return *stage;
-        throw refused("the stage " + stage->name + " reads " + stage->input + ", not " + options.topic);
+        throw misused("the stage " + stage->name + " reads " + stage->input + ", not " + options.topic);
     }
-    throw refused("--stage: there is no stage '" + options.stage + "'");
+    throw misused("--stage: there is no stage '" + options.stage + "'");
 }
 
 int replay_topic(const Commands& commands, const ReplayOptions& options) {
     const auto pipelines = commands.pipelines();
     if (options.stage.empty() || options.from.empty())
-        throw refused("a topic's replay needs --stage and --from");
+        throw misused("a topic's replay needs --stage and --from");
     const StageSpec& stage = stage_that_reads(pipelines, options);
     if (!options.shop.empty() && !names_tenant(stage.input)) {
-        throw refused("the records of " + stage.input + " name no shop yet: choose by --key");
+        throw misused("the records of " + stage.input + " name no shop yet: choose by --key");
     }
     const SysTime now = SystemClock().now();
     const StageReplay request{stage, parse_moment(options.from, now), parse_moment(options.to, now),
                               options.key, options.shop};
+    if (request.from > request.to) throw misused("--from is later than --to");
     std::size_t count = 0;
     std::map<std::string, std::size_t> outcomes;
     commands.backend().replay_stage(commands.config(), request, [&](const ReplayedWork& work) {
@@ -56,7 +59,7 @@ int replay_topic(const Commands& commands, const ReplayOptions& options) {
     std::string sums;
     for (const auto& [outcome, times] : outcomes) sums += fmt::format(", {} {}", times, outcome);
     fmt::print(stderr, "{} records{}; nothing was stored, produced or sent\n", count, sums);
-    return 0;
+    return outcomes.contains("failure") ? 1 : 0;
 }
 
 std::string what_is_asked(const ReplayOptions& options) {
@@ -76,11 +79,13 @@ TurnReplay turns_of(const ReplayOptions& options) {
     if (options.last > 0) turns.last = options.last;
     if (!options.conversation.empty()) {
         turns.conversation = ConversationId::parse(options.conversation);
-        if (!turns.conversation) throw refused("--conversation '" + options.conversation + "' is no id");
+        if (!turns.conversation) throw misused("--conversation '" + options.conversation + "' is no id");
     }
     if (!options.prompt_file.empty()) {
         std::ifstream in(options.prompt_file);
         turns.prompt = std::string(std::istreambuf_iterator<char>(in), {});
+        const auto mistake = prompt_mistake(*turns.prompt);
+        if (!mistake.empty()) throw misused("--prompt " + options.prompt_file + ": " + mistake);
     }
     return turns;
 }
@@ -103,13 +108,13 @@ int replay_turns(const Commands& commands, ReplayOptions options) {
         if (!out.flush()) throw refused("--html " + options.html + ": it cannot be written");
     }
     fmt::print("{}", commands.json() ? turns_json(report) + "\n" : show_turns(report));
-    return done ? 0 : 1;
+    return done && total(report.turns).failed == 0 ? 0 : 1;
 }
 
 int replay(const Commands& commands, const ReplayOptions& options) {
     const bool turns = !options.conversation.empty() || options.last > 0;
     if (turns == !options.topic.empty()) {
-        throw refused(
+        throw misused(
             "replay either a TOPIC to its --stage, or the turns of a --conversation or the --last ones");
     }
     if (options.text) commands.backend().check_text_right(commands.config());
@@ -123,7 +128,9 @@ void add_replay(Commands& commands) {
     auto* command = commands.add(
         commands.root(), "replay",
         "Give old records to their stage again, or ask a model again for stored turns, and see what "
-        "differs. Nothing is stored, produced or sent",
+        "differs. Nothing is stored, produced or sent. Exit code 1: one of them failed, or it was "
+        "interrupted; "
+        "0: all went through, with the same result or another",
         "replay replies.ready --stage relay --from 15m\n         relevo replay --last 20 --tenant pointe "
         "--model "
         "NAME --html out.html",

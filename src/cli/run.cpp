@@ -1,4 +1,5 @@
 #include "cli/commands.hpp"
+#include "core/log.hpp"
 
 namespace relevo {
 
@@ -8,6 +9,7 @@ void add_run(Commands& commands) {
         commands.add(commands.root(), "run",
                      "Run stages until SIGTERM; more processes share the work. Without names: all of them",
                      "run infer --workers 4", [&commands, options] {
+                         set_log_level(LogLevel::info);
                          return commands.backend().run(commands.config(), commands.pipelines(), *options);
                      });
     run->add_option("stage", options->stages, "Which stages; 'ingress' serves webhooks and sockets");

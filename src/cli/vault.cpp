@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "cli/commands.hpp"
+#include "cli/usage.hpp"
 #include "core/json_object.hpp"
 
 namespace relevo {
@@ -22,10 +23,6 @@ struct VaultOptions {
     int version = 1;
 };
 
-Failure refused(std::string text) {
-    return Failure({Fault::permanent, "usage.invalid", std::move(text)});
-}
-
 // From standard input, so that neither the shell's history nor the list of processes has it.
 Secret read_value() {
     constexpr std::size_t longest = 64 << 10;
@@ -33,7 +30,7 @@ Secret read_value() {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
     if (text.empty() || text.size() > longest) {
         wipe(text);
-        throw refused("expected the value on standard input, at most 64 KiB: relevo vault put … < FILE");
+        throw misused("expected the value on standard input, at most 64 KiB: relevo vault put … < FILE");
     }
     return Secret(std::move(text));
 }
@@ -67,14 +64,20 @@ int list(VaultBook& vault, const VaultOptions& options, bool json) {
 }
 
 int remove(VaultBook& vault, const VaultOptions& options, bool) {
+    const auto is_it = [&](const auto& line) {
+        return line.category == options.category && line.name == options.name;
+    };
+    const bool there = options.yes ? vault.remove(options.shop, options.category, options.name)
+                                   : std::ranges::any_of(vault.list(options.shop), is_it);
+    if (!there) {
+        fmt::print(stderr, "{} has no {} {}\n", options.shop, options.category, options.name);
+        return 1;
+    }
     if (!options.yes) {
         fmt::print("would remove {} {} of {}; what needs it fails from then on; --yes does it\n",
                    options.category, options.name, options.shop);
-        return 0;
     }
-    if (vault.remove(options.shop, options.category, options.name)) return 0;
-    fmt::print(stderr, "{} has no {} {}\n", options.shop, options.category, options.name);
-    return 1;
+    return 0;
 }
 
 int show_state(VaultBook& vault, bool json) {
@@ -144,7 +147,7 @@ int retire(VaultBook& vault, const VaultOptions& options, bool json) {
 }
 
 int rekey(VaultBook& vault, const VaultOptions& options, bool json) {
-    if (options.all == !options.shop.empty()) throw refused("expected a shop's slug, or --all");
+    if (options.all == !options.shop.empty()) throw misused("expected a shop's slug, or --all");
     std::vector<std::string> done;
     for (const auto& shop : options.all ? vault.shops() : std::vector<std::string>{options.shop}) {
         const int resealed = vault.rekey(shop);

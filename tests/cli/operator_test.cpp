@@ -108,9 +108,12 @@ TEST_CASE("a change of dead letters shows what it would do, and does it only whe
 
 TEST_CASE("a change that names no letters is refused, and so is a drop without its reason") {
     Bench it;
-    CHECK(it.type({"dead", "retry", "--yes"}) == 1);
+    CHECK(it.type({"dead", "retry", "--yes"}) == 2);
     CHECK(it.type({"dead", "drop", "12", "--yes"}) == 2);
-    CHECK(it.type({"dead", "retry", "--since", "yesterday", "--yes"}) == 1);
+    CHECK(it.type({"dead", "retry", "--since", "yesterday", "--yes"}) == 2);
+    CHECK(it.type({"dead", "retry", "12", "--extend", "long", "--yes"}) == 2);
+    CHECK(it.type({"audit", "--since", "nonsense"}) == 2);
+    CHECK(it.type({"dead", "retry", "13", "--yes"}) == 1);  // rightly asked, but it is not there
     CHECK(it.done.empty());
 }
 

@@ -59,8 +59,9 @@ TEST_CASE("a pause names its stage, and a shop where the stage's records name th
     CHECK(relevo.told == Told{"pause relay  prices ana", "pause infer pointe  ana", "pause settle   ana"});
     relevo.told.clear();
     for (const auto* stage : {"resolve", "settle", "wake"})
-        CHECK(relevo({"pause", stage, "--tenant", "pointe"}) == 1);
-    CHECK(relevo({"pause", "ingress"}) == 1);
+        CHECK(relevo({"pause", stage, "--tenant", "pointe"}) == 2);
+    CHECK(relevo({"pause", "ingress"}) == 2);
+    CHECK(relevo({"resume", "ingress"}) == 2);
     CHECK(relevo({"pause"}) == 2);
     CHECK(relevo.told.empty());
 }

@@ -87,8 +87,8 @@ TEST_CASE("a value comes from standard input, without the line end of its file")
     Bench it;
     CHECK(it({"vault", "put", "shop", "openai", "API_KEY"}, "sk-1\r\n").code == 0);
     CHECK(it.told == Told{"put shop openai API_KEY sk-1"});
-    CHECK(it({"vault", "put", "shop", "openai", "API_KEY"}, "\n").code == 1);
-    CHECK(it({"vault", "put", "shop", "openai", "API_KEY"}, std::string(70'000, 'k')).code == 1);
+    CHECK(it({"vault", "put", "shop", "openai", "API_KEY"}, "\n").code == 2);
+    CHECK(it({"vault", "put", "shop", "openai", "API_KEY"}, std::string(70'000, 'k')).code == 2);
     CHECK(it({"vault", "put", "shop", "", "API_KEY"}, "sk-1").code == 2);
     CHECK(it.told.size() == 1);
 }
@@ -105,6 +105,7 @@ TEST_CASE("what a shop has is listed by its end and fingerprint, and what does n
 TEST_CASE("nothing is removed or retired without --yes") {
     Bench it;
     CHECK(it({"vault", "remove", "shop", "openai", "API_KEY"}).code == 0);
+    CHECK(it({"vault", "remove", "shop", "openai", "OTHER"}).code == 1);  // there is none to remove
     CHECK(it({"vault", "retire"}).code == 0);
     CHECK(it.told.empty());
     CHECK(it({"vault", "remove", "shop", "openai", "API_KEY", "--yes"}).code == 0);
@@ -148,8 +149,8 @@ TEST_CASE("one shop gets a new key, or every one") {
     CHECK(it({"vault", "rekey", "shop"}).code == 0);
     CHECK(it({"vault", "rekey", "--all"}).code == 0);
     CHECK(it.told == Told{"rekey shop", "rekey one", "rekey two"});
-    CHECK(it({"vault", "rekey"}).code == 1);
-    CHECK(it({"vault", "rekey", "shop", "--all"}).code == 1);
+    CHECK(it({"vault", "rekey"}).code == 2);
+    CHECK(it({"vault", "rekey", "shop", "--all"}).code == 2);
 }
 
 TEST_CASE("a drawn master key goes to standard output or to a new file") {

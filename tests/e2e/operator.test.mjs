@@ -205,6 +205,37 @@ describe('the books', () => {
   });
 });
 
+describe('a slip of the hand', () => {
+  const errorOf = ({ stderr }) => JSON.parse(stderr).error;
+
+  it('is told as an error of one line, whatever command it was', async () => {
+    for (const command of [
+      ['dead', 'list', '--tenant', 'nix'],
+      ['audit', '--tenant', 'nix'],
+      ['pause', 'relay', '--tenant', 'nix'],
+      ['replay', '--last', '1', '--tenant', 'nix'],
+      ['replay', 'replies.ready', '--stage', 'relay', '--from', '1m', '--tenant', 'nix'],
+      ['vault', 'list', 'nix'],
+    ]) {
+      const done = await relevo([...command, '--json']);
+      assert.equal(done.code, 1, command.join(' '));
+      assert.equal(errorOf(done).code, 'shop.unknown', command.join(' '));
+    }
+    const misused = await relevo(['audit', '--since', 'nonsense', '--json']);
+    assert.equal(misused.code, 2);
+    assert.equal(errorOf(misused).code, 'usage.invalid');
+  });
+
+  it('is told once where the database is away', async () => {
+    const settings = await readFile(system.config, 'utf8');
+    const away = join(folder, 'away.yaml');
+    await writeFile(away, settings.replaceAll(/postgresql:\/\/([^@]*)@[^/]*/g, 'postgresql://$1@127.0.0.1:1'));
+    const { code, stderr } = await relevo(['pause', 'list'], away);
+    assert.equal(code, 1);
+    assert.match(stderr, /^relevo: [^{]*\(postgres.unavailable\)\n$/);
+  });
+});
+
 describe('what people wrote', () => {
   it('is told by --show-text only, and only to the role that may read it', async () => {
     const customer = new Customer(system);

@@ -58,6 +58,8 @@ class PostgresShops final : public ShopBook {
         return await(relevo::redrive_waiting(database_, shop));
     }
     std::vector<ShopListing> list() override { return await(list_shops(database_, vault_)); }
+    ShopStanding standing(const std::string& slug) override { return await(shop_standing(database_, slug)); }
+    ShopStanding retire(const std::string& slug) override { return await(retire_shop(database_, slug)); }
 
   private:
     Database database_;

@@ -16,6 +16,8 @@ struct ShopOptions {
     std::string model_url;
     std::string model;
     std::string model_key_file;
+    std::string slug;
+    bool all = false, yes = false;
 };
 
 std::string webhook_json(const char* channel, const Config& config, const ShopListing::Address& address) {
@@ -43,6 +45,7 @@ std::string shop_json(const ShopListing& shop, const Config& config) {
         .text("name", shop.name)
         .raw("web", web.str_if_any())
         .raw("webhooks", webhooks.str())
+        .flag("retired", shop.retired)
         .str();
 }
 
@@ -54,7 +57,8 @@ void print_json(const std::vector<ShopListing>& shops, const Config& config) {
 
 void print_list(const std::vector<ShopListing>& shops, const Config& config) {
     for (const auto& shop : shops) {
-        fmt::print("{} ({}), tenant {}\n", shop.name, shop.slug, shop.tenant.value);
+        fmt::print("{} ({}), tenant {}{}\n", shop.name, shop.slug, shop.tenant.value,
+                   shop.retired ? ", removed" : "");
         if (shop.web) fmt::print("  web       key {}\n", shop.web->key);
         const auto webhook = [&](const char* channel, const std::optional<ShopListing::Address>& address) {
             if (!address) return;
@@ -99,23 +103,75 @@ void redrive_waiting(ShopBook& shops, const ShopListing& shop) {
 
 int apply_shops(ShopBook& shops, const Config& config, const std::vector<std::string>& providers,
                 const ShopOptions& options, bool json) {
+    std::vector<ShopSpec> stated;  // all of them, before the first is made
+    for (const auto& file : options.files) stated.push_back(load_shop(file, providers).value());
     std::vector<ShopListing> applied;
-    for (const auto& file : options.files) {
-        ShopSpec shop = load_shop(file, providers).value();
+    for (std::size_t i = 0; i < stated.size(); ++i) {
+        ShopSpec& shop = stated[i];
         if (options.quiet_ms >= 0) shop.agent.quiet_ms = options.quiet_ms;
         point_at_model(shop, options);
         applied.push_back(shops.apply(shop));
-        fmt::print(stderr, "{}: applied\n", file);
+        fmt::print(stderr, "{}: applied\n", options.files[i]);
         redrive_waiting(shops, applied.back());
     }
     json ? print_json(applied, config) : print_list(applied, config);
     return 0;
 }
 
-int list_shops(ShopBook& shops, const Config& config, bool json) {
-    const auto all = shops.list();
-    json ? print_json(all, config) : print_list(all, config);
+int list_shops(ShopBook& shops, const Config& config, const ShopOptions& options, bool json) {
+    auto listed = shops.list();
+    if (!options.all) std::erase_if(listed, [](const auto& shop) { return shop.retired; });
+    json ? print_json(listed, config) : print_list(listed, config);
     return 0;
+}
+
+void print_standing(const ShopOptions& options, const ShopStanding& standing) {
+    if (standing.retired) {
+        fmt::print("{} is removed already\n", options.slug);
+        return;
+    }
+    fmt::print("{} {}: accounts {}, open conversations {}, replies to send {}, secrets {}\n",
+               options.yes ? "removing" : "would remove", options.slug, standing.accounts,
+               standing.conversations, standing.replies, standing.credentials);
+    const bool open = standing.conversations > 0;
+    if (!options.yes) {
+        fmt::print(
+            "its accounts would take nothing any more, its secrets would go {}; its conversations stay for "
+            "the books\nnothing was done; --yes does it\n",
+            open ? "when no conversation is open any more" : "at once");
+    } else if (open) {
+        fmt::print(
+            "its accounts take nothing any more; its secrets answer the open conversations: run this again "
+            "when they are through. relevo dead list --tenant {} shows what waits for you\n",
+            options.slug);
+    } else {
+        fmt::print("its accounts take nothing any more, its secrets are gone\n");
+    }
+}
+
+// 1 where something is left to be done.
+int remove_shop(ShopBook& shops, const ShopOptions& options, bool json) {
+    const ShopStanding standing = options.yes ? shops.retire(options.slug) : shops.standing(options.slug);
+    if (standing.guests) {
+        throw Failure({Fault::permanent, "shop.has_guests",
+                       "numbers of other shops stand under the app of " + options.slug +
+                           ": in their files app_of names it; move or remove those first"});
+    }
+    const bool done = standing.retired || (options.yes && standing.conversations == 0);
+    if (json) {
+        fmt::print("{}\n", JsonObject()
+                               .text("shop", options.slug)
+                               .number("accounts", standing.accounts)
+                               .number("conversations", standing.conversations)
+                               .number("replies", standing.replies)
+                               .number("credentials", standing.credentials)
+                               .flag("dry_run", !options.yes)
+                               .flag("removed", done)
+                               .str());
+    } else {
+        print_standing(options, standing);
+    }
+    return done || !options.yes ? 0 : 1;
 }
 
 }  // namespace
@@ -135,14 +191,28 @@ void add_shops(Commands& commands) {
     apply->add_option("file", options->files, "YAML, one shop each")->required()->check(CLI::ExistingFile);
     apply->add_option("--quiet-ms", options->quiet_ms, "Every agent's window of silence")
         ->check(CLI::Range(0, 120'000));
-    apply->add_option("--model-url", options->model_url,
-                      "An OpenAI-compatible server answers for the agents");
+    apply->add_option("--model-url", options->model_url, "An OpenAI-compatible server answers for the agents")
+        ->check([](const std::string& url) {
+            return is_web_address(url) ? "" : "'" + url + "' is no address: expected https://HOST/PATH";
+        });
     apply->add_option("--model", options->model, "The model's name there");
     apply->add_option("--model-key-file", options->model_key_file, "A file whose first line is its key");
     commands.takes_json(apply);
-    commands.takes_json(commands.add(
-        *shops, "list", "Addresses and keys; with --json also the secrets that verify webhooks", "shops list",
-        [&commands, book] { return list_shops(*book(), commands.config(), commands.json()); }));
+    auto* list =
+        commands.add(*shops, "list", "Addresses and keys; with --json also the secrets that verify webhooks",
+                     "shops list", [&commands, book, options] {
+                         return list_shops(*book(), commands.config(), *options, commands.json());
+                     });
+    list->add_flag("--all", options->all, "Removed ones too");
+    auto* removing = commands.add(
+        *shops, "remove",
+        "Let a shop go: its accounts take nothing any more, and when all is answered its secrets go. "
+        "shops apply brings it back. Exit code 1: conversations are still open, run it again",
+        "shops remove myshop --yes",
+        [&commands, book, options] { return remove_shop(*book(), *options, commands.json()); });
+    removing->add_option("shop", options->slug, "Its slug")->required();
+    removing->add_flag("-y,--yes", options->yes, "Do it; else it is only told what it would be");
+    for (auto* command : {list, removing}) commands.takes_json(command);
 }
 
 }  // namespace relevo

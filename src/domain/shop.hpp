@@ -110,6 +110,17 @@ struct ShopListing {
     std::optional<Address> web;
     std::optional<Address> whatsapp;
     std::optional<Address> telegram;
+    bool retired = false;  ///< it was removed
+};
+
+/// What a shop would leave behind.
+struct ShopStanding {
+    bool retired = false;            ///< it has left: everything else is 0
+    bool guests = false;             ///< accounts of other shops stand under its app and live by its secrets
+    std::int64_t accounts = 0;       ///< that take messages
+    std::int64_t conversations = 0;  ///< in which it still has to answer
+    std::int64_t replies = 0;        ///< bubbles of its answers that are not sent
+    std::int64_t credentials = 0;
 };
 
 /// To be thrown where an operator names a shop by a slug that none has, whatever is asked of it.
@@ -127,7 +138,14 @@ class ShopBook {
     /// Redrives, of what came in for the shop's accounts before it had them, the next ones: how many; 0: none
     /// is left.
     virtual std::int64_t redrive_waiting(TenantId shop) = 0;
+    /// Retired ones too.
     virtual std::vector<ShopListing> list() = 0;
+    /// Throws Failure "shop.unknown".
+    virtual ShopStanding standing(const std::string& slug) = 0;
+    /// Its accounts take nothing any more. Where no conversation was open its secrets are removed and it is
+    /// retired; else that is left for another call. With guests nothing is done. What it had; throws as
+    /// `standing`.
+    virtual ShopStanding retire(const std::string& slug) = 0;
 };
 
 }  // namespace relevo

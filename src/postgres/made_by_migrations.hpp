@@ -9,9 +9,10 @@ namespace relevo {
 // lists with a migrated database.
 
 /// The functions that cross tenants, relevo_router's.
-inline constexpr std::array<std::string_view, 10> definer_functions{
-    "count_backlog", "count_due_timers", "find_endpoint",   "lease_timers",    "list_endpoints",
-    "list_pauses",   "list_tenants",     "register_tenant", "resolve_account", "resolve_owner",
+inline constexpr std::array<std::string_view, 11> definer_functions{
+    "count_backlog",   "count_due_timers", "find_endpoint", "has_guests",
+    "lease_timers",    "list_endpoints",   "list_pauses",   "list_tenants",
+    "register_tenant", "resolve_account",  "resolve_owner",
 };
 
 /// The indexes that no constraint brings.

@@ -202,6 +202,12 @@ Task<void> add_addresses(PostgresVault& vault, TenantId tenant, std::string owne
     }
 }
 
+ShopStanding parse_standing(const std::string& text) {
+    const Json json = Json::parse(text);
+    return {json.flag("retired"),         json.flag("guests"),    json.number("accounts"),
+            json.number("conversations"), json.number("replies"), json.number("credentials")};
+}
+
 void add_account(ShopListing& listing, const Json& row, const Addresses& addresses) {
     const std::string channel = row.text("channel");
     auto& slot = channel == "web" ? listing.web : channel == "whatsapp" ? listing.whatsapp : listing.telegram;
@@ -263,6 +269,18 @@ Task<std::int64_t> redrive_waiting(Database& database, TenantId tenant) {
     co_return redriven;
 }
 
+Task<ShopStanding> shop_standing(Database& database, std::string slug) {
+    const TenantId tenant = co_await require_shop(database, std::move(slug));
+    const std::string standing = co_await database.call("shop_standing", tenant, "{}");
+    co_return parse_standing(standing);
+}
+
+Task<ShopStanding> retire_shop(Database& database, std::string slug) {
+    const TenantId tenant = co_await require_shop(database, std::move(slug));
+    const std::string standing = co_await database.call("retire_shop", tenant, "{}");
+    co_return parse_standing(standing);
+}
+
 Task<std::vector<ShopListing>> list_shops(Database& database, PostgresVault& vault) {
     std::vector<ShopListing> listings;
     std::vector<Json> accounts;
@@ -270,6 +288,7 @@ Task<std::vector<ShopListing>> list_shops(Database& database, PostgresVault& vau
     for (const auto& [tenant, slug, name] : co_await list_shop_names(database)) {
         listings.push_back({tenant, slug, name, {}, {}, {}});
         const Json known = Json::parse(co_await database.call("list_addresses", tenant, "{}"));
+        listings.back().retired = known.flag("retired");
         co_await add_addresses(vault, tenant, slug, known["endpoints"], addresses);
         accounts.push_back(known["accounts"]);
     }

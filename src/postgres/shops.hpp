@@ -20,6 +20,10 @@ Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spe
 /// left.
 Task<std::int64_t> redrive_waiting(Database& database, TenantId tenant);
 
+/// As ShopBook promises.
+Task<ShopStanding> shop_standing(Database& database, std::string slug);
+Task<ShopStanding> retire_shop(Database& database, std::string slug);
+
 /// All shops with the addresses of the accounts that they have, and the secrets that a provider is given. Of
 /// another shop's address a shop is told no secret.
 Task<std::vector<ShopListing>> list_shops(Database& database, PostgresVault& vault);

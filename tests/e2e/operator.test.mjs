@@ -216,6 +216,7 @@ describe('a slip of the hand', () => {
       ['replay', '--last', '1', '--tenant', 'nix'],
       ['replay', 'replies.ready', '--stage', 'relay', '--from', '1m', '--tenant', 'nix'],
       ['vault', 'list', 'nix'],
+      ['shops', 'remove', 'nix'],
     ]) {
       const done = await relevo([...command, '--json']);
       assert.equal(done.code, 1, command.join(' '));
@@ -233,6 +234,30 @@ describe('a slip of the hand', () => {
     const { code, stderr } = await relevo(['pause', 'list'], away);
     assert.equal(code, 1);
     assert.match(stderr, /^relevo: [^{]*\(postgres.unavailable\)\n$/);
+  });
+});
+
+describe('a shop that leaves', () => {
+  it('takes nothing any more, loses its secrets, and comes back as it was', async () => {
+    const account = `37${randomInt(1e8, 1e9)}`;
+    const slug = `gone-${account}`;
+    const file = join(folder, `${slug}.yaml`);
+    const [shop] = await system.applyShops(shopYaml(slug, account, demoToken));
+    const dry = await relevo(['shops', 'remove', slug]);
+    assert.equal(dry.code, 0);
+    assert.match(dry.stdout, /accounts 1, open conversations 0[^]*nothing was done/);
+    const { json } = await relevo(['shops', 'remove', slug, '--yes', '--json']);
+    assert.deepEqual([json.accounts, json.removed], [1, true]);
+    const listed = async (...options) => {
+      const all = (await relevo(['shops', 'list', '--json', ...options])).json;
+      return all.find((each) => each.slug === slug);
+    };
+    assert.equal(await listed(), undefined);
+    assert.equal((await listed('--all')).retired, true);
+    assert.deepEqual((await relevo(['vault', 'list', slug, '--json'])).json, []);
+    await writeFile(file, shopYaml(slug, account, demoToken));
+    assert.equal((await relevo(['shops', 'apply', file])).code, 0);
+    assert.equal((await listed()).webhooks.whatsapp.url, shop.webhooks.whatsapp.url);
   });
 });
 

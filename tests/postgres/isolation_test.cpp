@@ -97,6 +97,7 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
           "count_backlog|relevo_router|search_path=pg_catalog, public|f\n"
           "count_due_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "find_endpoint|relevo_router|search_path=pg_catalog, public|f\n"
+          "has_guests|relevo_router|search_path=pg_catalog, public|f\n"
           "lease_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"
           "list_pauses|relevo_router|search_path=pg_catalog, public|f\n"

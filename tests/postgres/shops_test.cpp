@@ -317,3 +317,65 @@ TEST_CASE("the demo page's documents tell a conversation's whole way") {
     CHECK(shown["replies"].items()[1].text("status") == "pending");
     CHECK_FALSE(run(fixture.demo->conversation(fixture.other, stored.conversation)));
 }
+
+TEST_CASE("a removed shop takes nothing any more, and its secrets go when what it took is through") {
+    Fixture fixture;
+    const auto credentials = [&](const char* tenant) {
+        return fixture.test.query(std::string("SELECT count(*) FROM credentials WHERE tenant_id = ") +
+                                  tenant);
+    };
+    const std::string others = credentials("2");
+    const std::string key = run(list_shops(fixture.database, fixture.vault))[0].whatsapp->key;
+    const auto stored = fixture.store("1", "hola", at(0));
+    const ShopStanding before = run(shop_standing(fixture.database, "ballet"));
+    CHECK(before.accounts == 3);
+    CHECK(before.conversations == 1);
+    CHECK(before.replies == 0);
+    CHECK(std::to_string(before.credentials) == credentials("1"));
+    CHECK_FALSE(before.guests);
+
+    CHECK(run(retire_shop(fixture.database, "ballet")).conversations == 1);
+    CHECK(fixture.account().retired);
+    CHECK(receive(fixture, key, "1001").empty());
+    CHECK(std::to_string(before.credentials) == credentials("1"));  // what it took is answered with them
+    CHECK_FALSE(run(list_shops(fixture.database, fixture.vault))[0].retired);
+
+    const auto replies = fixture.answer(fixture.claim(stored, at(16)), {"uno"}, at(17));
+    CHECK(run(retire_shop(fixture.database, "ballet")).replies == 1);
+    CHECK(credentials("1") != "0");
+    fixture.accept(fixture.ask(replies[0], at(18)), "p1", at(19));
+    CHECK(run(retire_shop(fixture.database, "ballet")).conversations == 0);
+    CHECK(credentials("1") == "0");
+    CHECK(credentials("2") == others);
+    CHECK(run(shop_standing(fixture.database, "ballet")).retired);
+    const auto listings = run(list_shops(fixture.database, fixture.vault));
+    CHECK(listings[0].retired);
+    CHECK_FALSE(listings[0].whatsapp);
+    CHECK_FALSE(listings[1].retired);
+    CHECK(fixture.test.query("SELECT count(*) FROM messages WHERE tenant_id = 1") == "2");
+
+    CHECK(run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random)) == fixture.ballet);
+    const auto again = run(list_shops(fixture.database, fixture.vault));
+    CHECK_FALSE(again[0].retired);
+    CHECK(again[0].whatsapp->key == key);
+    CHECK(again[0].whatsapp->secret.reveal() == "app secret");
+    CHECK_FALSE(fixture.account().retired);
+}
+
+TEST_CASE("a shop whose app serves another one's number is not removed before that one") {
+    Fixture fixture;
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "ballet";
+    run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
+    CHECK(run(retire_shop(fixture.database, "ballet")).guests);
+    CHECK_FALSE(fixture.account().retired);
+    CHECK_FALSE(run(retire_shop(fixture.database, "ferreteria")).guests);
+    CHECK_FALSE(run(retire_shop(fixture.database, "ballet")).guests);
+    CHECK(fixture.account().retired);
+}
+
+TEST_CASE("a slug that no shop has is refused") {
+    Fixture fixture;
+    CHECK_THROWS_WITH_AS(run(retire_shop(fixture.database, "nobody")), doctest::Contains("shop.unknown"),
+                         Failure);
+}

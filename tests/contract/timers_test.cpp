@@ -130,8 +130,8 @@ TEST_CASE_TEMPLATE("a dead letter is kept once, the first one of its place", S, 
     again.code = "another";
     DeadLetter of_another_stage = letter;
     of_another_stage.stage = "buffer";
-    stores.run(stores.dead_letters->bury({letter, again, of_another_stage}));
-    stores.run(stores.dead_letters->bury({again}));
+    stores.run(stores.dead_letters->bury({letter, of_another_stage}));
+    stores.run(stores.dead_letters->bury({again, again}));
     CHECK(stores.row("dead letter resolve messages.received 0 0") == "record.malformed 1");
     CHECK(stores.count("dead letter ") == 2);
 }

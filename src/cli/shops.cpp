@@ -193,7 +193,7 @@ void add_shops(Commands& commands) {
         ->check(CLI::Range(0, 120'000));
     apply->add_option("--model-url", options->model_url, "An OpenAI-compatible server answers for the agents")
         ->check([](const std::string& url) {
-            return is_web_address(url) ? "" : "'" + url + "' is no address: expected https://HOST/PATH";
+            return is_web_address(url) ? "" : "expected a web address without a user, as https://HOST/v1";
         });
     apply->add_option("--model", options->model, "The model's name there");
     apply->add_option("--model-key-file", options->model_key_file, "A file whose first line is its key");

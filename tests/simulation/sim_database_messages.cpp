@@ -133,6 +133,7 @@ void SimDatabase::drop_message(SimTenant& tenant, SimConversation& conversation,
     made.first_at = message.appended;
     made.epoch = conversation.epoch;
     message.turn = made.id;
+    message.claimed = transaction;
     close_turn(tenant, made, SimTurn::Status::dropped, reason);
     conversation.turns.push_back(made.id);
     const TurnId turn = made.id;

@@ -37,20 +37,24 @@ CREATE FUNCTION op_shop_standing(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS
         'credentials', (SELECT count(*) FROM credentials AS c WHERE c.tenant_id = app_tenant()))
 $$;
 
--- What the shop had. Nothing is done while it has guests, and its secrets stay while a conversation is open.
+-- What the shop had, and whether it has left now. Nothing is done while it has guests. Its secrets stay while a conversation is
+-- open, and for two minutes: a message that found its account still there may be stored until then (no handler runs longer).
 CREATE FUNCTION op_retire_shop(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     standing jsonb := op_shop_standing('{}');
+    closed timestamptz := (SELECT max(a.retired_at) FROM accounts AS a WHERE a.tenant_id = app_tenant());
 BEGIN
     IF (standing ->> 'guests')::boolean THEN
         RETURN standing;
     END IF;
     UPDATE accounts AS a SET retired_at = now() WHERE a.tenant_id = app_tenant() AND a.retired_at IS NULL;
-    IF (standing ->> 'conversations')::bigint = 0 THEN
-        DELETE FROM credentials AS c WHERE c.tenant_id = app_tenant();
-        UPDATE tenants AS t SET retired_at = now() WHERE t.id = app_tenant() AND t.retired_at IS NULL;
+    IF (standing ->> 'accounts')::bigint > 0 OR (standing ->> 'conversations')::bigint > 0
+       OR closed > now() - interval '2 minutes' THEN
+        RETURN standing;
     END IF;
-    RETURN standing;
+    DELETE FROM credentials AS c WHERE c.tenant_id = app_tenant();
+    UPDATE tenants AS t SET retired_at = now() WHERE t.id = app_tenant() AND t.retired_at IS NULL;
+    RETURN standing || '{"retired": true}';
 END $$;
 
 -- As before, and "retired".

@@ -1,11 +1,34 @@
 -- A story is about its message only, says who decided what, and is told in one order. What comes in for an account that its shop
 -- has given up stands in the books.
 
--- What a timer's record speaks of, without its words.
-CREATE FUNCTION about_text(value text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+-- As in 0023. A restored dump computes generated columns without a search path: what they call is named in full.
+CREATE OR REPLACE FUNCTION about_record(value bytea) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    record jsonb;
 BEGIN
-    RETURN about_record(convert_to(value, 'UTF8'));
+    record := convert_from(value, 'UTF8')::jsonb;
+    IF jsonb_typeof(record) <> 'object' THEN
+        RETURN '{}';
+    ELSIF record ? 'topic' AND record ? 'value' THEN  -- a timer
+        RETURN public.about_record(convert_to(record ->> 'value', 'UTF8'))
+            || jsonb_build_object('wakes', left(record ->> 'topic', 200));
+    END IF;
+    -- bounded: these are indexed
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'channel', left(record ->> 'channel', 200), 'scope', left(record ->> 'scope', 20),
+        'account', CASE WHEN record ? 'channel' THEN coalesce(left(record ->> 'account', 200), '') END,
+        'kind', left(record ->> 'kind', 200), 'event_id', left(record ->> 'event_id', 200),
+        'contact', left(record #>> '{aliases,0,value}', 200), 'provider_id', left(record ->> 'provider_id', 200),
+        'status', left(record ->> 'status', 200), 'conversation', left(record ->> 'conversation', 36),
+        'message', left(record ->> 'message', 36), 'turn', left(record ->> 'turn', 36),
+        'reply', left(record ->> 'reply', 36)));
+EXCEPTION WHEN OTHERS THEN
+    RETURN '{}';  -- no text, no JSON, too deep: it is a dead letter all the more
 END $$;
+
+-- What a timer's record speaks of, without its words.
+CREATE FUNCTION about_text(value text) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN about_record(convert_to(value, 'UTF8'));
 GRANT EXECUTE ON FUNCTION about_text TO relevo_app;
 ALTER TABLE timers ADD COLUMN about jsonb GENERATED ALWAYS AS (about_text(value)) STORED;
 GRANT SELECT (about) ON timers TO relevo_operator;
@@ -474,7 +497,18 @@ BEGIN
     UPDATE messages AS x SET turn_id = made WHERE x.tenant_id = tenant AND x.id = m.id;
 END $$;
 
--- As in 0007. "retired": its account has been given up by its shop; nobody answers the message, neither agent nor human.
+-- As in 0007. "retired": stored when its account had been given up by its shop.
+CREATE OR REPLACE FUNCTION stored_message(m messages) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('conversation', m.conversation_id, 'message', m.id, 'seq', m.seq,
+                              'human', m.turn_id IS NULL AND m.seq <= c.handled_seq,
+                              'retired', EXISTS (SELECT FROM turns AS t
+                                                 WHERE t.tenant_id = m.tenant_id AND t.id = m.turn_id
+                                                   AND t.status = 'dropped' AND t.reason = 'account retired'))
+    FROM conversations AS c WHERE c.tenant_id = m.tenant_id AND c.id = m.conversation_id
+$$;
+
+-- As in 0007. "retired": its account has been given up by its shop; nobody answers the message, neither agent nor human. What
+-- was stored before keeps its way.
 CREATE OR REPLACE FUNCTION op_store_message(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -486,9 +520,6 @@ BEGIN
     SELECT * INTO m FROM messages AS x
     WHERE x.tenant_id = tenant AND x.account_id = account AND x.event_id = req ->> 'event_id';
     IF FOUND THEN
-        IF retired THEN
-            PERFORM drop_message(m.id, 'account retired', from_millis((req ->> 'appended')::bigint));
-        END IF;
         RETURN stored_message(m);
     END IF;
     c := ensure_conversation(req);
@@ -496,9 +527,6 @@ BEGIN
     SELECT * INTO m FROM messages AS x
     WHERE x.tenant_id = tenant AND x.account_id = account AND x.event_id = req ->> 'event_id';
     IF FOUND THEN
-        IF retired THEN
-            PERFORM drop_message(m.id, 'account retired', from_millis((req ->> 'appended')::bigint));
-        END IF;
         RETURN stored_message(m);
     END IF;
     INSERT INTO messages (tenant_id, id, conversation_id, account_id, seq, direction, author, kind, type, text,
@@ -517,7 +545,64 @@ BEGIN
         updated_at = from_millis((req ->> 'appended')::bigint)
     WHERE x.tenant_id = tenant AND x.id = c.id;
     RETURN jsonb_build_object('conversation', c.id, 'message', req ->> 'message', 'seq', c.last_seq + 1,
-                              'human', c.mode = 'human');
+                              'human', c.mode = 'human', 'retired', retired);
 END $$;
 
-GRANT EXECUTE ON FUNCTION drop_message TO relevo_app;
+-- A burst's one record stands for older messages that no other record names: they end with it.
+CREATE FUNCTION drop_burst(newest uuid, why text, moment timestamptz) RETURNS void LANGUAGE sql AS $$
+    SELECT drop_message(m.id, why, moment)
+    FROM messages AS n
+    JOIN messages AS m ON m.tenant_id = n.tenant_id AND m.conversation_id = n.conversation_id AND m.seq <= n.seq
+    CROSS JOIN LATERAL (SELECT format('%s:%s', n.tenant_id, n.conversation_id) AS text) AS k
+    WHERE n.tenant_id = app_tenant() AND n.id = newest AND m.turn_id IS NULL
+      AND (m.id = n.id
+           OR NOT EXISTS (SELECT FROM dead_letters AS x
+                          WHERE md5(x.record_key) = md5(convert_to(k.text, 'UTF8')) AND x.tenant_id = n.tenant_id
+                            AND x.status = 'dead' AND x.about ->> 'message' = m.id::text)
+              AND NOT EXISTS (SELECT FROM timers AS x
+                              WHERE md5(x.key) = md5(k.text) AND x.tenant_id = n.tenant_id
+                                AND x.about ->> 'message' = m.id::text))
+    ORDER BY m.seq
+$$;
+
+-- As in 0023, but that a message which no turn has taken ends with its letter.
+CREATE OR REPLACE FUNCTION op_drop_letters(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    moment timestamptz := from_millis((req ->> 'now')::bigint);
+    uuid_form text := '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+    l record;
+    dropped jsonb := '[]';
+BEGIN
+    FOR l IN SELECT x.id, x.about, x.status, x.status_by, x.status_at FROM dead_letters AS x
+             WHERE x.tenant_id IS NOT DISTINCT FROM app_tenant() AND x.status IN ('dead', 'dropped')
+               AND x.id = ANY (ARRAY(SELECT jsonb_array_elements_text(req -> 'ids')::bigint))
+             ORDER BY x.id
+    LOOP
+        IF l.status = 'dropped' THEN
+            IF l.status_by = req ->> 'by' AND l.status_at = moment THEN
+                dropped := dropped || to_jsonb(l.id);
+            END IF;
+            CONTINUE;
+        ELSIF l.about ->> 'reply' ~ uuid_form THEN
+            PERFORM lock_reply((l.about ->> 'reply')::uuid);
+            UPDATE replies AS r SET status = 'dropped', reason = req ->> 'reason'
+            WHERE r.tenant_id = app_tenant() AND r.id = (l.about ->> 'reply')::uuid AND r.status = 'pending'
+              AND NOT EXISTS (SELECT FROM deliveries AS d
+                              WHERE d.tenant_id = r.tenant_id AND d.reply_id = r.id AND d.status = 'intent');
+        ELSIF l.about ->> 'turn' ~ uuid_form THEN
+            PERFORM op_drop_turn(jsonb_build_object('turn', l.about ->> 'turn', 'reason', req ->> 'reason',
+                                                    'now', req -> 'now'));
+        ELSIF l.about ->> 'message' ~ uuid_form THEN
+            PERFORM drop_burst((l.about ->> 'message')::uuid, req ->> 'reason', moment);
+        END IF;
+        UPDATE dead_letters AS x
+        SET status = 'dropped', status_at = moment, status_by = req ->> 'by', reason = req ->> 'reason'
+        WHERE x.tenant_id IS NOT DISTINCT FROM app_tenant() AND x.id = l.id AND x.status = 'dead';
+        IF FOUND THEN
+            dropped := dropped || to_jsonb(l.id);
+        END IF;
+    END LOOP;
+    RETURN dropped;
+END $$;
+
+GRANT EXECUTE ON FUNCTION drop_message, drop_burst TO relevo_app;

@@ -127,25 +127,23 @@ int list_shops(ShopBook& shops, const Config& config, const ShopOptions& options
 
 void print_standing(const ShopOptions& options, const ShopStanding& standing) {
     if (standing.retired) {
-        fmt::print("{} is removed already\n", options.slug);
+        fmt::print("{} is removed: its accounts take nothing any more, its secrets are gone\n", options.slug);
         return;
     }
     fmt::print("{} {}: accounts {}, open conversations {}, replies to send {}, secrets {}\n",
                options.yes ? "removing" : "would remove", options.slug, standing.accounts,
                standing.conversations, standing.replies, standing.credentials);
-    const bool open = standing.conversations > 0;
     if (!options.yes) {
         fmt::print(
-            "its accounts would take nothing any more, its secrets would go {}; its conversations stay for "
-            "the books\nnothing was done; --yes does it\n",
-            open ? "when no conversation is open any more" : "at once");
-    } else if (open) {
-        fmt::print(
-            "its accounts take nothing any more; its secrets answer the open conversations: run this again "
-            "when they are through. relevo dead list --tenant {} shows what waits for you\n",
-            options.slug);
+            "its accounts would take nothing any more; its secrets would go two minutes later, when no "
+            "conversation is open, with a second call; its conversations stay for the books\nnothing was "
+            "done; "
+            "--yes does it\n");
     } else {
-        fmt::print("its accounts take nothing any more, its secrets are gone\n");
+        fmt::print(
+            "its accounts take nothing any more; its secrets answer what they took: run this again in two "
+            "minutes, when no conversation is open. relevo dead list --tenant {} shows what waits for you\n",
+            options.slug);
     }
 }
 
@@ -157,7 +155,6 @@ int remove_shop(ShopBook& shops, const ShopOptions& options, bool json) {
                        "numbers of other shops stand under the app of " + options.slug +
                            ": in their files app_of names it; move or remove those first"});
     }
-    const bool done = standing.retired || (options.yes && standing.conversations == 0);
     if (json) {
         fmt::print("{}\n", JsonObject()
                                .text("shop", options.slug)
@@ -166,12 +163,12 @@ int remove_shop(ShopBook& shops, const ShopOptions& options, bool json) {
                                .number("replies", standing.replies)
                                .number("credentials", standing.credentials)
                                .flag("dry_run", !options.yes)
-                               .flag("removed", done)
+                               .flag("removed", standing.retired)
                                .str());
     } else {
         print_standing(options, standing);
     }
-    return done || !options.yes ? 0 : 1;
+    return standing.retired || !options.yes ? 0 : 1;
 }
 
 }  // namespace

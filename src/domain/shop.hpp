@@ -115,7 +115,7 @@ struct ShopListing {
 
 /// What a shop would leave behind.
 struct ShopStanding {
-    bool retired = false;            ///< it has left: everything else is 0
+    bool retired = false;            ///< it has left, and its secrets are gone
     bool guests = false;             ///< accounts of other shops stand under its app and live by its secrets
     std::int64_t accounts = 0;       ///< that take messages
     std::int64_t conversations = 0;  ///< in which it still has to answer
@@ -142,9 +142,9 @@ class ShopBook {
     virtual std::vector<ShopListing> list() = 0;
     /// Throws Failure "shop.unknown".
     virtual ShopStanding standing(const std::string& slug) = 0;
-    /// Its accounts take nothing any more. Where no conversation was open its secrets are removed and it is
-    /// retired; else that is left for another call. With guests nothing is done. What it had; throws as
-    /// `standing`.
+    /// Its accounts take nothing any more. Where that has been so for two minutes and no conversation is open
+    /// its secrets are removed and it is retired; else that is left for another call. With guests nothing is
+    /// done. What it had; throws as `standing`.
     virtual ShopStanding retire(const std::string& slug) = 0;
 };
 

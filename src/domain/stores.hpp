@@ -48,7 +48,8 @@ struct StoredMessage {
     ConversationId conversation;
     MessageId message;
     std::int64_t seq = 0;
-    bool human = false;  ///< a human has the conversation: stored as handled
+    bool human = false;    ///< a human has the conversation: stored as handled
+    bool retired = false;  ///< stored when its shop had given the account up: nobody answers it
 };
 
 class ResolveStore {

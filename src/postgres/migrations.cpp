@@ -88,16 +88,35 @@ void compare(pqxx::transaction_base& work, std::vector<Migration>& migrations) {
     }
 }
 
-void apply(pqxx::connection& connection, const Migration& migration) {
+// Whether it came through; not where somebody held a table for longer than others may be kept waiting behind
+// us.
+bool try_to_apply(pqxx::connection& connection, const Migration& migration) {
     try {
         pqxx::work work(connection);
+        work.exec("SET LOCAL lock_timeout = '2s'");
         work.exec(migration.sql);
         work.exec("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
                   pqxx::params{migration.version, migration.name, migration.checksum});
         work.commit();
+        return true;
     } catch (const pqxx::sql_error& failure) {
+        constexpr std::string_view lock_not_available = "55P03";
+        if (failure.sqlstate() == lock_not_available) return false;
         fail("schema.broken", fmt::format("{}: {}", migration.name, failure.what()));
     }
+}
+
+// An audit or a dump reads for minutes; in between everybody else goes on.
+void apply(pqxx::connection& connection, const Migration& migration) {
+    constexpr int tries = 120;
+    for (int i = 0; i < tries; ++i) {
+        if (try_to_apply(connection, migration)) return;
+        pqxx::nontransaction(connection).exec("SELECT pg_sleep(3)");
+    }
+    throw Failure({Fault::transient, "schema.busy",
+                   migration.name +
+                       ": for ten minutes somebody held a table that it changes; end that, an audit "
+                       "or a dump for example, and try again"});
 }
 
 void prepare(pqxx::connection& connection) {

@@ -40,7 +40,7 @@ std::string message_request(const Account& account, const Inbound& inbound, SysT
 StoredMessage parse_stored(const std::string& result) {
     const Json stored = Json::parse(result);
     return {stored.id<ConversationId>("conversation"), stored.id<MessageId>("message"), stored.number("seq"),
-            stored.flag("human")};
+            stored.flag("human"), stored.flag("retired")};
 }
 
 class PostgresResolveStore final : public ResolveStore {

@@ -125,7 +125,7 @@ Task<void> refuse_foreign_accounts(Database& database, const ShopSpec& spec) {
         if (!Json::parse(taken).flag()) continue;
         throw Failure({Fault::permanent, "shop.invalid",
                        "the " + channel + " account " + id +
-                           " is another shop's (relevo shops list): check the file's"});
+                           " is another shop's (relevo shops list --all): check the file's"});
     }
 }
 

@@ -54,7 +54,7 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
                 co_await store_.store_message(account, std::move(inbound), record.appended, trace);
             live_.publish(conversation_channel(account.tenant, stored.conversation), live_changed());
             if (!opens_turn) co_return Drop{"reaction"};
-            if (account.retired) co_return Drop{"account retired"};
+            if (stored.retired) co_return Drop{"account retired"};
             if (stored.human) co_return Drop{"human has the conversation"};
             std::vector<Record> out;
             out.push_back(to_record(MessageResolved{account.tenant, stored.conversation, stored.message,

@@ -102,20 +102,35 @@ TEST_CASE_TEMPLATE("a message for an account that was given up ends at once in a
     const auto late = write("2", at(5));
     const auto again = write("2", at(6));
     CHECK(again.message == late.message);
+    CHECK(late.retired);
+    CHECK(again.retired);
     CHECK(stores.count("turn ") == 1);
     CHECK(stores.status(turn_id(late.conversation, late.message)) == "dropped: account retired");
     // it is no part of what is answered, and keeps nothing of it back
     const TurnId turn = stores.claim(before, at(16));
     CHECK(stores.status(turn) == "open");
-    write("1", at(17));
+    CHECK_FALSE(write("1", at(17)).retired);
     CHECK(stores.status(turn) == "open");
     CHECK(stores.ask(stores.answer(turn, {"uno"}, at(18)).front(), at(19)).state == ReplyClaim::State::send);
-    // a reaction opens no turn, and what nobody took up before is not forgotten
-    write("3", at(20), InboundKind::reaction);
+    CHECK_FALSE(write("3", at(20), InboundKind::reaction).retired);
     CHECK(stores.count("turn ") == 2);
-    const auto waiting = stores.store("4", "sigue", at(21));
-    write("4", at(22));
-    CHECK(stores.status(turn_id(waiting.conversation, waiting.message)) == "dropped: account retired");
+}
+
+TEST_CASE_TEMPLATE("what was stored before its account was given up keeps its way when it comes again", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    const auto first = stores.store("1", "hola", at(0));
+    const auto newest = stores.store("2", "¿hay?", at(1));
+    Account gone = stores.account();
+    gone.retired = true;
+    const auto again = stores.run(stores.resolve->store_message(gone, inbound("2", "¿hay?"), at(5), "t"));
+    CHECK(again.message == newest.message);
+    CHECK_FALSE(again.retired);
+    CHECK(stores.count("turn ") == 0);
+    // one record may stand for both: the older one is not left behind
+    const TurnId turn = stores.claim(newest, at(16));
+    CHECK(stores.status(turn) == "open");
+    CHECK(stores.claim(first, at(17)) == turn);
 }
 
 TEST_CASE_TEMPLATE("nobody answers through an account that was given up, a human neither", S, SimulatedStores,

@@ -246,8 +246,12 @@ describe('a shop that leaves', () => {
     const dry = await relevo(['shops', 'remove', slug]);
     assert.equal(dry.code, 0);
     assert.match(dry.stdout, /accounts 1, open conversations 0[^]*nothing was done/);
-    const { json } = await relevo(['shops', 'remove', slug, '--yes', '--json']);
-    assert.deepEqual([json.accounts, json.removed], [1, true]);
+    const begun = await relevo(['shops', 'remove', slug, '--yes', '--json']);
+    assert.deepEqual([begun.code, begun.json.accounts, begun.json.removed], [1, 1, false]);
+    // as if two minutes had passed
+    await system.execute(`UPDATE accounts SET retired_at = retired_at - interval '2 minutes' WHERE external_id = '${account}'`);
+    const done = await relevo(['shops', 'remove', slug, '--yes', '--json']);
+    assert.deepEqual([done.code, done.json.accounts, done.json.removed], [0, 0, true]);
     const listed = async (...options) => {
       const all = (await relevo(['shops', 'list', '--json', ...options])).json;
       return all.find((each) => each.slug === slug);

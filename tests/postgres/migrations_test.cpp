@@ -107,6 +107,37 @@ TEST_CASE("a newer schema is refused, by the start and by migrate") {
     CHECK(code_of([&] { check_schema(empty.app_url(), folder.path()); }) == "schema.newer");
 }
 
+TEST_CASE("a migration that somebody is in the way of lets others pass and tries again") {
+    EmptyDatabase empty;
+    Folder folder;
+    const auto known = migrate_up(empty.owner_url(), folder.path()).size();
+    std::string next = std::to_string(known + 1);
+    next.insert(0, 4 - next.size(), '0');
+    folder.write(next + "_busy.sql", "ALTER TABLE tenants ADD COLUMN x integer");
+    pqxx::connection reader(empty.owner_url());
+    auto reading = std::make_unique<pqxx::work>(reader);
+    reading->exec("LOCK TABLE tenants IN ACCESS SHARE MODE");
+    bool gave_way = false;
+    std::thread audit([&] {
+        // until nobody waits for the table any more, though we hold it still
+        pqxx::connection watcher(empty.owner_url());
+        pqxx::nontransaction watch(watcher);
+        bool waited = false;
+        for (int i = 0; i < 600 && !gave_way; ++i) {
+            watch.exec("SELECT pg_sleep(0.05)");
+            const bool waits = watch.query_value<bool>(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'tenants'::regclass)");
+            gave_way = waited && !waits;
+            waited = waited || waits;
+        }
+        reading.reset();
+    });
+    const auto applied = migrate_up(empty.owner_url(), folder.path());
+    audit.join();
+    CHECK(gave_way);
+    CHECK(applied.size() == 1);
+}
+
 TEST_CASE("a migration that fails leaves nothing of itself and all before it") {
     EmptyDatabase empty;
     Folder folder;

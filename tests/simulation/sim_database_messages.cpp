@@ -100,10 +100,14 @@ StoredMessage SimDatabase::store_message(const Account& account, const Inbound& 
     SimTenant& tenant = tenants[account.tenant];
     const MessageId id = message_id(account.tenant, account.id, inbound.event_id);
     if (const auto found = tenant.messages.find(id); found != tenant.messages.end()) {
-        SimConversation& theirs = tenant.conversations.at(found->second.first);
-        SimMessage& known = theirs.messages[static_cast<std::size_t>(found->second.second - 1)];
-        if (account.retired) drop_message(tenant, theirs, known, "account retired");
-        return stored(theirs, known);
+        const SimConversation& theirs = tenant.conversations.at(found->second.first);
+        const SimMessage& known = theirs.messages[static_cast<std::size_t>(found->second.second - 1)];
+        StoredMessage result = stored(theirs, known);
+        if (known.turn) {
+            const SimTurn& turn = tenant.turns.at(*known.turn);
+            result.retired = turn.status == SimTurn::Status::dropped && turn.reason == "account retired";
+        }
+        return result;
     }
     SimConversation& conversation = ensure_conversation(account, inbound);
     SimMessage message;
@@ -119,7 +123,7 @@ StoredMessage SimDatabase::store_message(const Account& account, const Inbound& 
     if (account.retired) drop_message(tenant, conversation, conversation.messages.back(), "account retired");
     if (conversation.human) conversation.handled_seq = message.seq;
     tenant.messages[id] = {conversation.id, message.seq};
-    return {conversation.id, id, message.seq, conversation.human};
+    return {conversation.id, id, message.seq, conversation.human, account.retired};
 }
 
 // It ends in a turn of its own. What has an end keeps it.

@@ -37,6 +37,17 @@ CREATE FUNCTION op_shop_standing(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS
         'credentials', (SELECT count(*) FROM credentials AS c WHERE c.tenant_id = app_tenant()))
 $$;
 
+-- As in 0019, but that the page of a shop that gave it up finds nobody to talk to. Webhooks go on: what they bring is stored.
+CREATE OR REPLACE FUNCTION find_endpoint(wanted_channel text, wanted_key text)
+RETURNS TABLE (id bigint, tenant_id bigint, channel text, account text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT e.id, e.tenant_id, e.channel, coalesce(sole_account(e.id), '')
+    FROM endpoints AS e
+    WHERE e.channel = wanted_channel AND e.key = wanted_key
+      AND (e.channel <> 'web'
+           OR EXISTS (SELECT FROM accounts AS a WHERE a.endpoint_id = e.id AND a.retired_at IS NULL))
+$$;
+
 -- What the shop had, and whether it has left now. Nothing is done while it has guests. Its secrets stay while a conversation is
 -- open, and for two minutes: a message that found its account still there may be stored until then (no handler runs longer).
 CREATE FUNCTION op_retire_shop(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -48,6 +59,9 @@ BEGIN
         RETURN standing;
     END IF;
     UPDATE accounts AS a SET retired_at = now() WHERE a.tenant_id = app_tenant() AND a.retired_at IS NULL;
+    IF (standing ->> 'accounts')::bigint > 0 THEN
+        UPDATE vault SET changes = changes + 1;  -- addresses are cached with their secrets
+    END IF;
     IF (standing ->> 'accounts')::bigint > 0 OR (standing ->> 'conversations')::bigint > 0
        OR closed > now() - interval '2 minutes' THEN
         RETURN standing;

@@ -21,7 +21,7 @@ std::string put_key(const ModelFacts& model) {
         return "name the category of its key, credentials: CATEGORY, beside its base_url in the shop's file; "
                "then relevo shops apply";
     }
-    return fmt::format("relevo vault put {} {} API_KEY", model.shop, model.credentials);
+    return fmt::format("relevo vault put {} {} API_KEY < FILE", model.shop, model.credentials);
 }
 
 // A server of one's own may ask for none.
@@ -59,6 +59,7 @@ std::optional<Finding> remark(const ModelFacts& model) {
 }
 
 Findings answer(const Models& models, const Setting&) {
+    if (models.empty()) return {all_well("no agent asks a model over the network")};
     Findings findings;
     std::size_t unasked = 0;
     for (const auto& model : models) {

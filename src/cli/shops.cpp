@@ -180,7 +180,8 @@ void add_shops(Commands& commands) {
     auto* apply =
         commands.add(*shops, "apply",
                      "Make the shops of these files, or what changed of them. Where no model answers the "
-                     "customer gets fallback_text; only with `on_failure: handoff` a person has it then",
+                     "customer gets fallback_text; only with `on_failure: handoff` a person has it then. "
+                     "--json shows the secrets that verify webhooks, as shops list does",
                      "shops apply myshop.yaml", [&commands, book, options] {
                          return apply_shops(*book(), commands.config(), commands.backend().providers,
                                             *options, commands.json());
@@ -203,8 +204,8 @@ void add_shops(Commands& commands) {
     list->add_flag("--all", options->all, "Removed ones too");
     auto* removing = commands.add(
         *shops, "remove",
-        "Let a shop go: its accounts take nothing any more, and when all is answered its secrets go. "
-        "shops apply brings it back. Exit code 1: conversations are still open, run it again",
+        "Let a shop go: its accounts take nothing any more, and two minutes later, when all is answered, a "
+        "second call removes its secrets. shops apply brings it back. Exit code 1: run it again",
         "shops remove myshop --yes",
         [&commands, book, options] { return remove_shop(*book(), *options, commands.json()); });
     removing->add_option("shop", options->slug, "Its slug")->required();

@@ -96,7 +96,7 @@ std::string for_model(const Story& story, const std::string& code) {
     if (code == "model.bad_key" || code.starts_with("vault.")) {
         return fmt::format(
             "see the shop's key: relevo vault list {0}; a new one: relevo vault put {0} "
-            "PROVIDER API_KEY < FILE",
+            "CATEGORY API_KEY < FILE",
             story.slug);
     }
     if (code == "model.quota") return "the shop's account at the provider has nothing left: pay it";
@@ -164,6 +164,16 @@ std::string next_step(const Story& story, const std::vector<StageLag>& lags, Sys
             s.waits_at);
     }
     return {};
+}
+
+bool needs_somebody(const Story& story, const std::vector<StageLag>& lags) {
+    const Standing& s = story.standing;
+    if (s.ended == "dead" || s.ended == "unexplained") return true;
+    if (s.ended == "open") return s.pause || !for_workers(s, lags).empty() || s.code.ends_with(".bad_token");
+    constexpr std::string_view of_the_shop[] = {"model.bad_key", "model.quota", "model.unknown_provider",
+                                                "model.bad_address", "model.bad_request"};
+    return s.ended == "answered" && s.reason == "with the fallback" &&
+           (s.code.starts_with("vault.") || std::ranges::find(of_the_shop, s.code) != std::end(of_the_shop));
 }
 
 }  // namespace relevo

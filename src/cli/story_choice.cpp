@@ -29,7 +29,7 @@ std::optional<FoundStory> find_story(const Commands& commands, const StoryOption
             {Fault::permanent, "why.unknown",
              fmt::format(
                  "nothing here is called '{}'{}. What a webhook brought is in the log before it is here: "
-                 "see relevo lag",
+                 "see relevo lag; of one that was refused the log of relevo run says webhook.refused",
                  options.name, options.at.empty() ? "" : " up to " + to_iso8601(at))});
     }
     if (refs.size() > 1) {

@@ -63,7 +63,7 @@ std::string of_turn(const std::string& event, const Facts& f) {
     }
     if (event == "turn.answered") return fmt::format("turn answered with {}", f.counted("bubbles", "bubble"));
     if (event == "turn.superseded") {
-        return fmt::format("a newer message came before the first bubble: superseded by turn {}", f["by"]);
+        return fmt::format("a newer message came before all of it was sent: superseded by turn {}", f["by"]);
     }
     if (event == "turn.failed")
         return fmt::format("turn failed ({}): the customer gets the fallback", f["reason"]);

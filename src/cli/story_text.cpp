@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/moments.hpp"
 #include "core/json_object.hpp"
 
@@ -58,7 +60,11 @@ std::string event_json(const Story& story, const StoryEvent& event) {
 std::string verdict(const Story& story, SysTime now) {
     const Standing& s = story.standing;
     const std::string why = s.reason.empty() ? "" : " (" + s.reason + ")";
-    if (s.ended == "answered") return "answered" + why;
+    if (s.ended == "answered") {
+        const bool superseded = std::ranges::any_of(
+            story.events, [](const auto& event) { return event.event == "turn.superseded"; });
+        return (superseded ? "superseded, and answered by the turn that took its place" : "answered") + why;
+    }
     if (s.ended == "human") return "left to a human";
     if (s.ended == "superseded") return "superseded by a newer message";
     if (s.ended == "dropped") return "dropped" + why;

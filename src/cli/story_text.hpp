@@ -17,6 +17,9 @@ std::string verdict(const Story& story, SysTime now);
 /// What an operator does next; empty where nothing is to be done.
 std::string next_step(const Story& story, const std::vector<StageLag>& lags, SysTime now);
 
+/// Whether it goes on, or goes well next time, only when somebody does that.
+bool needs_somebody(const Story& story, const std::vector<StageLag>& lags);
+
 std::string story_page(const Story& story, const std::vector<StageLag>& lags, SysTime now);
 std::string story_json(const Story& story, const std::vector<StageLag>& lags, SysTime now);
 

@@ -63,12 +63,31 @@ int list(VaultBook& vault, const VaultOptions& options, bool json) {
     return all_open ? 0 : 1;
 }
 
-int remove(VaultBook& vault, const VaultOptions& options, bool) {
-    const auto is_it = [&](const auto& line) {
+auto is_named(const VaultOptions& options) {
+    return [&options](const CredentialLine& line) {
         return line.category == options.category && line.name == options.name;
     };
+}
+
+// Says whether there was one: nobody reads a value under a name that is only like the right one.
+int put(VaultBook& vault, const VaultOptions& options, bool) {
+    const Secret value = read_value();
+    const auto before = vault.list(options.shop);
+    vault.put(options.shop, options.category, options.name, value);
+    if (std::ranges::any_of(before, is_named(options))) {
+        fmt::print(stderr, "{} {} of {} is replaced\n", options.category, options.name, options.shop);
+        return 0;
+    }
+    std::vector<std::string> others;
+    for (const auto& line : before) others.push_back(line.category + " " + line.name);
+    fmt::print(stderr, "{} {} is new; beside it {} has: {}\n", options.category, options.name, options.shop,
+               others.empty() ? "nothing" : fmt::format("{}", fmt::join(others, ", ")));
+    return 0;
+}
+
+int remove(VaultBook& vault, const VaultOptions& options, bool) {
     const bool there = options.yes ? vault.remove(options.shop, options.category, options.name)
-                                   : std::ranges::any_of(vault.list(options.shop), is_it);
+                                   : std::ranges::any_of(vault.list(options.shop), is_named(options));
     if (!there) {
         fmt::print(stderr, "{} has no {} {}\n", options.shop, options.category, options.name);
         return 1;
@@ -183,13 +202,7 @@ void add_vault(Commands& commands) {
         commands.add(*group, "list", "What a shop has: never a value, only how it ends and a fingerprint",
                      "vault list myshop", with(list));
     auto* putting = commands.add(*group, "put", "Keep the value that standard input gives",
-                                 "vault put myshop openai API_KEY < key.txt", [&commands, options] {
-                                     const Secret value = read_value();
-                                     commands.backend()
-                                         .vault(commands.config())
-                                         ->put(options->shop, options->category, options->name, value);
-                                     return 0;
-                                 });
+                                 "vault put myshop whatsapp_cloud ACCESS_TOKEN < token.txt", with(put));
     auto* removing = commands.add(*group, "remove", "Forget a value",
                                   "vault remove myshop openai API_KEY --yes", with(remove));
     for (auto* command : {listing, putting, removing}) {

@@ -16,8 +16,7 @@ int tell_why(const Commands& commands, const StoryOptions& options) {
     } else {
         fmt::print("{}", story_page(found->story, found->lags, found->now));
     }
-    const std::string& ended = found->story.standing.ended;
-    return ended == "dead" || ended == "unexplained" ? 1 : 0;
+    return needs_somebody(found->story, found->lags) ? 1 : 0;
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ TEST_CASE_FIXTURE(Answering, "a key that the vault does not have is wrong, and t
     model.key = ModelFacts::Key::missing;
     for (const auto state : {State::unasked, State::refused, State::unknown}) {
         check_one(complaint(state, "401"), "models: wrong: ballet's model small of openai: ",
-                  {"the vault has no openai API_KEY", "> relevo vault put ballet openai API_KEY\n"});
+                  {"the vault has no openai API_KEY", "> relevo vault put ballet openai API_KEY < FILE\n"});
     }
     model.own_address = model.names_credentials = true;
     model.credentials = "other";
@@ -41,7 +41,7 @@ TEST_CASE_FIXTURE(Answering, "a server of one's own may ask for no key, and wher
     model.key = ModelFacts::Key::missing;
     check_one(complaint(State::open, "10.0.0.1 shows its models"), "models: skipped: ", {"10.0.0.1"});
     check_one(complaint(State::refused, "10.0.0.1 answered 401"),
-              "models: wrong: ", {"10.0.0.1 answered 401", "> relevo vault put ballet openai API_KEY\n"});
+              "models: wrong: ", {"10.0.0.1 answered 401", "> relevo vault put ballet openai API_KEY < FILE\n"});
     model.credentials.clear();  // a fallback that names none
     check_one(complaint(), "models: wrong: ", {"10.0.0.1 answered 401", "credentials: CATEGORY"});
 }
@@ -49,7 +49,7 @@ TEST_CASE_FIXTURE(Answering, "a server of one's own may ask for no key, and wher
 TEST_CASE_FIXTURE(Answering,
                   "a key that is refused is wrong, an unknown model or a silent provider a warning") {
     check_one(complaint(State::refused, "api.openai.com answered 401"),
-              "models: wrong: ", {"answered 401", "> relevo vault put ballet openai API_KEY\n"});
+              "models: wrong: ", {"answered 401", "> relevo vault put ballet openai API_KEY < FILE\n"});
     check_one(complaint(State::unlisted, "api.openai.com lists 40 models"),
               "models: warning: ", {"lists 40 models", "relevo shops apply"});
     check_one(complaint(State::unknown, "api.openai.com is not reachable"),

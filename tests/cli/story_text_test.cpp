@@ -53,6 +53,30 @@ TEST_CASE("what to do next follows from what holds the message") {
     CHECK(next_step(stuck("answered"), {}, now).empty());
 }
 
+TEST_CASE("somebody is needed where it does not go on by itself") {
+    std::vector<StageLag> lags{{"infer", 0, 0, 2}};
+    CHECK(needs_somebody(stuck("dead"), lags));
+    CHECK(needs_somebody(stuck("unexplained"), lags));
+    CHECK(needs_somebody(stuck("open", "parked", "whatsapp.bad_token"), lags));
+    CHECK(needs_somebody(stuck("answered", "with the fallback", "model.bad_key"), lags));
+    CHECK_FALSE(needs_somebody(stuck("answered", "with the fallback", "model.timeout"), lags));
+    CHECK_FALSE(needs_somebody(stuck("answered", "", "whatsapp.bad_token"), lags));
+    CHECK_FALSE(needs_somebody(stuck("open", "parked", "whatsapp.unavailable"), lags));
+    Story paused = stuck("open", "paused");
+    CHECK_FALSE(needs_somebody(paused, lags));
+    paused.standing.pause = Pause{"infer", "", "ana", "", now};
+    CHECK(needs_somebody(paused, lags));
+    lags.front().workers = 0;
+    CHECK(needs_somebody(stuck("open", "in flight"), lags));
+}
+
+TEST_CASE("a message whose turn gave way to a newer one is said to be superseded, whoever answered it") {
+    Story story = stuck("answered");
+    CHECK(verdict(story, now) == "answered");
+    story.events.push_back({now, "buffer", "turn.superseded", {{"by", "T2"}}});
+    CHECK(verdict(story, now) == "superseded, and answered by the turn that took its place");
+}
+
 TEST_CASE("who decided is said: the provider, the model, relevo or an operator") {
     Story refused = stuck("dropped", "failed", "whatsapp.rejected", "no such number");
     refused.standing.letter = 0;
@@ -80,7 +104,7 @@ TEST_CASE("a customer who got the fallback: the advice names the error and the c
     story.slug = "pointe";
     CHECK(next_step(story, {}, now) ==
           "the models failed: model.bad_key (the key was refused); see the shop's key: relevo vault list "
-          "pointe; a new one: relevo vault put pointe PROVIDER API_KEY < FILE; relevo dead show 12 tells "
+          "pointe; a new one: relevo vault put pointe CATEGORY API_KEY < FILE; relevo dead show 12 tells "
           "more. The customer's next message is tried anew");
     story.standing.letter = 0;
     story.standing.code = "model.timeout";

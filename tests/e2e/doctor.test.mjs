@@ -102,7 +102,7 @@ describe('doctor', () => {
       const refused = wrongOnes(examined).filter(({ check }) => check === 'models');
       assert.deepEqual(refused.map(({ text }) => text.split(' ')[0]).sort(), ["pointe's", "tueste's"]);
       assert.match(refused[0].text, /answered 401/);
-      assert.match(refused[0].advice, /^relevo vault put (pointe|tueste) openai API_KEY$/);
+      assert.match(refused[0].advice, /^relevo vault put (pointe|tueste) openai API_KEY < FILE$/);
       assert.doesNotMatch(JSON.stringify(examined.findings), /fake-key/);
     } finally {
       system.fakes.openai.keys = undefined;
@@ -122,7 +122,7 @@ describe('doctor', () => {
       assert.match(theOne(await doctor(['--offline'])).text, /^tueste's model gone .* no http or https URL$/);
       await agent(`model = '${model}', base_url = '${address}',
         fallbacks = '[{"provider": "openai", "base_url": "", "model": "second", "credentials": "other"}]'`);
-      assert.equal(theOne(await doctor(['--offline'])).advice, 'relevo vault put tueste other API_KEY');
+      assert.equal(theOne(await doctor(['--offline'])).advice, 'relevo vault put tueste other API_KEY < FILE');
     } finally {
       await agent(`model = '${model}', base_url = '${address}', fallbacks = '[]'`);
     }

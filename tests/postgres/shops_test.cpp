@@ -232,6 +232,7 @@ TEST_CASE("a number that its shop's file has no more is retired until a file has
     CHECK(receive(fixture, key, "1002") == "1|1002");
     CHECK(receive(fixture, key, "") == "1|1002");  // the only one that it can mean
     CHECK(fixture.account().retired);
+    CHECK_FALSE(run(fixture.endpoints->find("web", page)));
     run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
     CHECK_FALSE(fixture.account().retired);
     CHECK(receive(fixture, key, "1001") == "1|1001");
@@ -325,7 +326,10 @@ TEST_CASE("a removed shop takes nothing any more, and its secrets go when what i
                                   tenant);
     };
     const std::string others = credentials("2");
-    const std::string key = run(list_shops(fixture.database, fixture.vault))[0].whatsapp->key;
+    const auto listing = run(list_shops(fixture.database, fixture.vault))[0];
+    const std::string key = listing.whatsapp->key;
+    const std::string page = listing.web->key;
+    CHECK(run(fixture.endpoints->find("web", page)));
     const auto stored = fixture.store("1", "hola", at(0));
     const ShopStanding before = run(shop_standing(fixture.database, "ballet"));
     CHECK(before.accounts == 3);
@@ -362,6 +366,7 @@ TEST_CASE("a removed shop takes nothing any more, and its secrets go when what i
     const auto again = run(list_shops(fixture.database, fixture.vault));
     CHECK_FALSE(again[0].retired);
     CHECK(again[0].whatsapp->key == key);
+    CHECK(run(fixture.endpoints->find("web", page)));
     CHECK(again[0].whatsapp->secret.reveal() == "app secret");
     CHECK_FALSE(fixture.account().retired);
 }

@@ -545,7 +545,7 @@ BEGIN
         updated_at = from_millis((req ->> 'appended')::bigint)
     WHERE x.tenant_id = tenant AND x.id = c.id;
     RETURN jsonb_build_object('conversation', c.id, 'message', req ->> 'message', 'seq', c.last_seq + 1,
-                              'human', c.mode = 'human', 'retired', retired);
+                              'human', c.mode = 'human', 'retired', retired AND req ->> 'kind' = 'message');
 END $$;
 
 -- A burst's one record stands for older messages that no other record names: they end with it.

@@ -123,7 +123,7 @@ StoredMessage SimDatabase::store_message(const Account& account, const Inbound& 
     if (account.retired) drop_message(tenant, conversation, conversation.messages.back(), "account retired");
     if (conversation.human) conversation.handled_seq = message.seq;
     tenant.messages[id] = {conversation.id, message.seq};
-    return {conversation.id, id, message.seq, conversation.human, account.retired};
+    return {conversation.id, id, message.seq, conversation.human, account.retired && message.opens_turn()};
 }
 
 // It ends in a turn of its own. What has an end keeps it.

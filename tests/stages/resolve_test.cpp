@@ -158,6 +158,7 @@ TEST_CASE("a message that names no account, or an unknown one, never goes to the
 TEST_CASE("what comes in for an account that its shop has given up ends here: a message in the books") {
     Fixture it;
     it.store.account->retired = true;
+    it.store.stored.retired = true;
     for (const auto kind : {InboundKind::echo, InboundKind::archived, InboundKind::message}) {
         CHECK(it.store.calls.empty());
         it.received.inbound.kind = kind;
@@ -168,6 +169,12 @@ TEST_CASE("what comes in for an account that its shop has given up ends here: a 
     CHECK(it.live.told.size() == 1);
     it.store.stored.human = true;
     CHECK(std::get<Drop>(it.run()).reason == "account retired");
+}
+
+TEST_CASE("a message that was stored before its account was given up goes on when it comes again") {
+    Fixture it;
+    it.store.account->retired = true;
+    CHECK(std::holds_alternative<Emit>(it.run()));
 }
 
 TEST_CASE("a record of an address that the account has left is stored as any other") {

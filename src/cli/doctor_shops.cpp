@@ -163,9 +163,11 @@ Findings webhooks(const Accounts& accounts, const Setting& setting) {
         }
         if (theirs && *theirs == ours) ++known;
     }
-    const auto all = std::ranges::count_if(accounts, [](const auto& it) { return !it.webhook.empty(); });
-    if (findings.empty() && known < all) {
-        return {skipped(fmt::format("of {} webhook addresses {} could not be asked for", all, all - known),
+    const auto unheard = std::ranges::count_if(accounts, [](const auto& it) {
+        return !it.webhook.empty() && !it.check.webhook && it.check.token == AccountCheck::Token::unknown;
+    });
+    if (findings.empty() && unheard > 0) {
+        return {skipped(fmt::format("{} webhook addresses: their providers do not answer", unheard),
                         "see tokens above")};
     }
     return or_all_well(std::move(findings),

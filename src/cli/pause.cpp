@@ -57,12 +57,24 @@ int list(PauseBook& book, bool json) {
     return 0;
 }
 
+// One that gives none leaves the one that is there.
+std::string reason_for(PauseBook& book, const PauseOptions& options) {
+    if (!options.reason.empty()) return options.reason;
+    for (const auto& pause : book.list()) {
+        if (pause.stage == options.stage && pause.shop == options.shop) return pause.reason;
+    }
+    return {};
+}
+
 int pause(const Commands& commands, const PauseOptions& options) {
     if (options.stage.empty()) throw misused("expected a stage to pause, or list");
     find_stage(commands.pipelines(), options);
     const auto book = commands.backend().pauses(commands.config());
-    book->pause(
-        {options.stage, options.shop, options.by.empty() ? this_user() : options.by, options.reason, {}});
+    book->pause({options.stage,
+                 options.shop,
+                 options.by.empty() ? this_user() : options.by,
+                 reason_for(*book, options),
+                 {}});
     return list(*book, commands.json());
 }
 

@@ -17,7 +17,7 @@ int execute(const Commands& commands, const std::vector<std::string>& arguments)
     argv.push_back(nullptr);
     ::execv(program.c_str(), argv.data());
     throw Failure({Fault::permanent, "prove.not_installed",
-                   program.string() + " is not there: ./dev build builds it beside relevo"});
+                   program.string() + " is not there: ./dev prove builds it beside relevo, and runs it"});
 }
 
 }  // namespace

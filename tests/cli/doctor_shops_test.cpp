@@ -96,6 +96,10 @@ TEST_CASE_FIXTURE(
     known.front().check.webhook = "https://relevo.example/webhooks/telegram/k";
     known.front().check.webhook_problem = "Connection refused";
     check_one(complaints(account_checks(), known, *this), "webhooks: warning: ", {"Connection refused"});
+    known.front().check = {AccountCheck::Token::unknown, "no route", {}, {}};
+    const std::string unheard = complaints(account_checks(), known, *this);
+    CHECK(unheard.find("webhooks: skipped: 1 webhook addresses: their providers do not answer") !=
+          unheard.npos);
 }
 
 TEST_CASE_FIXTURE(Healthy, "a public address at which something else answers, or a stuck process, is wrong") {

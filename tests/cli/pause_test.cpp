@@ -12,8 +12,9 @@ namespace {
 
 struct ToldBook final : PauseBook {
     explicit ToldBook(std::vector<std::string>& its_told) : told(its_told) {}
-    std::vector<Pause> list() override { return {}; }
+    std::vector<Pause> list() override { return paused; }
     void pause(const Pause& pause) override {
+        paused = {pause};
         told.push_back("pause " + pause.stage + " " + pause.shop + " " + pause.reason + " " + pause.by);
     }
     bool resume(const std::string& stage, const std::string& topic, const std::string& shop) override {
@@ -22,6 +23,7 @@ struct ToldBook final : PauseBook {
     }
     std::int64_t due_timers() override { return 0; }
     std::vector<std::string>& told;
+    static inline std::vector<Pause> paused;
 };
 
 // The command line over this checkout's pipelines, and what the book was told.
@@ -64,6 +66,15 @@ TEST_CASE("a pause names its stage, and a shop where the stage's records name th
     CHECK(relevo({"resume", "ingress"}) == 2);
     CHECK(relevo({"pause"}) == 2);
     CHECK(relevo.told.empty());
+}
+
+TEST_CASE("pausing again without a reason keeps the one that was given") {
+    Bench relevo;
+    CHECK(relevo({"pause", "relay", "--reason", "prices", "--by", "ana"}) == 0);
+    CHECK(relevo({"pause", "relay", "--by", "eve"}) == 0);
+    CHECK(relevo({"pause", "relay", "--tenant", "pointe", "--by", "eve"}) == 0);
+    CHECK(relevo.told ==
+          Told{"pause relay  prices ana", "pause relay  prices eve", "pause relay pointe  eve"});
 }
 
 TEST_CASE("what is resumed is told with the topic from which its records come back") {

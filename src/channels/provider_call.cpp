@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/utf8.hpp"
+#include "domain/redaction.hpp"
 
 namespace relevo {
 namespace {
@@ -69,7 +70,8 @@ std::optional<Millis> retry_after(const HttpResponse& response) {
 }
 
 std::string provider_text(std::string_view code, std::string_view message, const Secret& token) {
-    std::string text = std::string(code) + ": " + without_token(clean_utf8(message), token);
+    // providers name the recipient whom they refuse
+    std::string text = std::string(code) + ": " + without_personal(without_token(clean_utf8(message), token));
     text.resize(prefix_of_code_points(text, longest_text));
     return text;
 }

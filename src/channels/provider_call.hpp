@@ -20,7 +20,8 @@ std::optional<Millis> asked_pause(std::optional<std::int64_t> seconds);
 /// The seconds of the header Retry-After, if it has that form.
 std::optional<Millis> retry_after(const HttpResponse& response);
 
-/// "123: message", cut at 300 characters, with the token replaced wherever the provider quotes it.
+/// "123: message", cut at 300 characters, without the token and what belongs to a person, which providers
+/// quote.
 std::string provider_text(std::string_view code, std::string_view message, const Secret& token);
 
 Sent accepted(std::string provider_id);

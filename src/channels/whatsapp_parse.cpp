@@ -9,6 +9,7 @@
 #include "channels/json.hpp"
 #include "channels/part.hpp"
 #include "channels/whatsapp_message.hpp"
+#include "domain/redaction.hpp"
 
 namespace relevo {
 namespace {
@@ -193,7 +194,7 @@ void read_status(const Change& change, JsonNode status, Parsed& out) {
     receipt.code = error["code"].text();
     receipt.text = error["title"].text();
     const std::string details = error["error_data"]["details"].text();
-    if (!details.empty()) receipt.text += (receipt.text.empty() ? "" : ": ") + details;
+    if (!details.empty()) receipt.text += (receipt.text.empty() ? "" : ": ") + without_personal(details);
     out.receipts.push_back(std::move(receipt));
 }
 

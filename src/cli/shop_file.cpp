@@ -133,6 +133,18 @@ std::map<std::string, std::vector<std::string>> read_synonyms(const YAML::Node& 
     return out;
 }
 
+PersonalKinds read_redact(const YAML::Node& node) {
+    PersonalKinds kinds;
+    if (!node.IsSequence())
+        refuse(node, fmt::format("expected a list of {}", fmt::join(personal_kind_names(), ", ")));
+    for (const auto& entry : node) {
+        std::string name;
+        one_of(name, personal_kind_names(), "kind")(entry);
+        kinds.insert(*personal_kind(name));
+    }
+    return kinds;
+}
+
 ProductSpec read_product(const YAML::Node& node) {
     ProductSpec product;
     const auto attributes = [&](const YAML::Node& n) {
@@ -231,6 +243,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
           {"disclosure", string(disclosure)},
           {"fallback_text", string(shop.fallback_text)},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
+          {"redact", [&](const auto& n) { shop.redact = read_redact(n); }},
           {"agent", [&](const auto& n) { shop.agent = read_agent(n, providers); }},
           {"web",
            [&](const auto& n) {

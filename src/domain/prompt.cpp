@@ -40,6 +40,11 @@ std::string knowledge(const std::vector<Passage>& passages) {
     return out;
 }
 
+constexpr std::string_view about_placeholders =
+    "\n- [EMAIL_1], [PHONE_2] and the like stand for something personal that you are not shown. Where "
+    "you need it, write the placeholder exactly as it is; never ask for what one stands for, and never make "
+    "one up.";
+
 // In one pass, so that what a shop's name or a passage contains is never taken for a placeholder.
 std::string fill_in(const Inference& inference, const std::string& found) {
     std::string_view text = inference.agent.prompt;
@@ -62,7 +67,7 @@ std::string fill_in(const Inference& inference, const std::string& found) {
     return out;
 }
 
-std::string system_text(const Inference& inference) {
+std::string system_text(const Inference& inference, const std::string& metadata, bool hidden) {
     const auto found = knowledge(inference.passages);
     std::string out = fill_in(inference, found);
     if (inference.agent.prompt.find(knowledge_place) == std::string::npos) {
@@ -73,10 +78,11 @@ std::string system_text(const Inference& inference) {
         std::none_of(inference.history.begin(), inference.history.end(), is_ours)) {
         out += "\n\n## Your first answer\nBegin it with: " + inference.agent.disclosure;
     }
-    if (!inference.metadata.empty()) {
-        out += "\n\n## Metadata of the customer's messages (JSON)\n" + inference.metadata;
+    if (!metadata.empty()) {
+        out += "\n\n## Metadata of the customer's messages (JSON)\n" + metadata;
     }
-    return out.append("\n\n").append(rules);
+    out.append("\n\n").append(rules);
+    return hidden ? out.append(about_placeholders) : out;
 }
 
 void append_line(std::string& text, std::string_view line) {
@@ -84,10 +90,54 @@ void append_line(std::string& text, std::string_view line) {
     text += line;
 }
 
+// What each line answers to: "30123456" says nothing by itself, after "¿Me pasás tu DNI?" it is one.
+std::vector<NumberTopic> asked_topics(const std::vector<HistoryLine>& history) {
+    std::vector<NumberTopic> out;
+    NumberTopic asked = NumberTopic::none;
+    bool ours = false;
+    for (const auto& line : history) {
+        const bool contact = line.author == HistoryLine::Author::contact;
+        out.push_back(contact ? asked : NumberTopic::none);
+        if (!contact && !ours) asked = NumberTopic::none;
+        ours = !contact;
+        const auto topic = contact ? topic_before(line.text, line.text.size()) : topic_asked(line.text);
+        if (topic != NumberTopic::none && topic != NumberTopic::amount) asked = topic;
+    }
+    return out;
+}
+
+// What a model reads of the conversation.
+struct Shown {
+    std::vector<std::string> lines;
+    std::string metadata;
+};
+
+Redaction hide(const Inference& inference, Shown& shown) {
+    Redaction redaction(inference.hidden);
+    for (const auto* text : {&inference.shop, &inference.agent.prompt, &inference.agent.disclosure})
+        redaction.keep(*text);
+    redaction.keep(knowledge(inference.passages));
+    const auto& history = inference.history;
+    const auto asked = asked_topics(history);
+    for (std::size_t i = 0; i < history.size(); ++i) redaction.learn(history[i].text, asked[i]);
+    redaction.learn(inference.metadata);
+    for (std::size_t i = 0; i < history.size(); ++i)
+        shown.lines.push_back(redaction.redact(history[i].text, asked[i]));
+    shown.metadata = redaction.redact_json(inference.metadata);
+    return redaction;
+}
+
 }  // namespace
+
+Redaction redaction_of(const Inference& inference) {
+    Shown shown;
+    return hide(inference, shown);
+}
 
 Prompt build_prompt(const Inference& inference, Secret key) {
     using Role = PromptMessage::Role;
+    Shown shown;
+    const bool hidden = !hide(inference, shown).empty();
     Prompt prompt;
     prompt.base_url = inference.agent.base_url;
     prompt.model = inference.agent.model;
@@ -95,13 +145,14 @@ Prompt build_prompt(const Inference& inference, Secret key) {
     prompt.temperature = inference.agent.temperature;
     prompt.max_output_tokens = inference.agent.max_output_tokens;
     prompt.passages = inference.passages;
-    prompt.messages.push_back({Role::system, system_text(inference)});
-    for (const auto& line : inference.history) {
+    prompt.messages.push_back({Role::system, system_text(inference, shown.metadata, hidden)});
+    for (std::size_t i = 0; i < inference.history.size(); ++i) {
+        const HistoryLine& line = inference.history[i];
         if (line.text.empty()) continue;
-        if (line.in_turn) append_line(prompt.question, line.text);
+        if (line.in_turn) append_line(prompt.question, shown.lines[i]);
         const auto role = line.author == HistoryLine::Author::contact ? Role::user : Role::assistant;
         if (prompt.messages.back().role != role) prompt.messages.push_back({role, ""});
-        append_line(prompt.messages.back().text, line.text);
+        append_line(prompt.messages.back().text, shown.lines[i]);
     }
     return prompt;
 }

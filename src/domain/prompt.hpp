@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/model.hpp"
+#include "domain/redaction.hpp"
 #include "domain/secret.hpp"
 #include "domain/stores.hpp"
 
@@ -12,8 +13,12 @@ namespace relevo {
 /// filled in (the knowledge as a section of its own where the prompt has no place for it), what the messages
 /// bring with them (metadata), and the rules. Then the conversation: the contact's lines are the user's, the
 /// agent's and human operators' the assistant's, consecutive lines of one side joined. `question` is the
-/// turn's own lines.
+/// turn's own lines. Neither they nor the metadata show what belongs to a person and the inference hides.
 Prompt build_prompt(const Inference& inference, Secret key);
+
+/// What build_prompt hides of that inference, to restore the model's answer with: whenever it is asked, also
+/// after a crash, in another process or in a replay.
+Redaction redaction_of(const Inference& inference);
 
 /// What is wrong with an agent's prompt: the names in capitals between braces, as {STORE_NAME}, that nothing
 /// is filled in for. Empty where there are none.

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "domain/personal_kind.hpp"
 #include "domain/secret.hpp"
 
 namespace relevo {
@@ -86,7 +87,8 @@ struct ShopSpec {
     std::string language = "es";
     std::string fallback_text;  ///< what a customer reads when no answer can be made; empty: the default's
     std::map<std::string, std::vector<std::string>>
-        synonyms;  ///< what customers say → what the catalogue says
+        synonyms;                                 ///< what customers say → what the catalogue says
+    PersonalKinds redact = all_personal_kinds();  ///< what of a conversation no model is shown
     AgentSpec agent;
     std::optional<WebSpec> web;
     std::optional<WhatsappSpec> whatsapp;

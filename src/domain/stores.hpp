@@ -15,13 +15,15 @@
 #include "domain/channel.hpp"
 #include "domain/inbound.hpp"
 #include "domain/model.hpp"
+#include "domain/personal_kind.hpp"
 #include "domain/records.hpp"
 
 namespace relevo {
 
 // What each stage asks of the database. Every method is one transaction; where it inserts, the first writer
 // wins and the winning row comes back, so that calling it again is harmless. A database that is away throws
-// Failure "postgres.unavailable" (transient). `now` comes from the caller's Clock, so that time can be virtual.
+// Failure "postgres.unavailable" (transient). `now` comes from the caller's Clock, so that time can be
+// virtual.
 
 // ---- resolve
 
@@ -67,7 +69,8 @@ class ResolveStore {
     virtual Task<StoredMessage> store_message(Account account, Inbound inbound, SysTime appended,
                                               std::string trace) = 0;
     /// The owner wrote from their own phone: stores it as a human's message and takes the conversation over
-    /// (human, epoch + 1, handled_seq = last_seq). Does nothing where the message is one of our own deliveries.
+    /// (human, epoch + 1, handled_seq = last_seq). Does nothing where the message is one of our own
+    /// deliveries.
     virtual Task<StoredMessage> store_echo(Account account, Inbound inbound, SysTime appended,
                                            std::string trace) = 0;
     virtual Task<void> rename_contact(Account account, Alias from, Alias to) = 0;
@@ -90,8 +93,8 @@ class BufferStore {
     virtual ~BufferStore() = default;
     /// Makes one turn of the burst: claims every unclaimed message of the conversation after handled_seq, and
     /// drops the unsent bubbles of the turn before it, unless that turn may no longer be superseded (twice
-    /// already, or its first message is older than 90 s, or a write tool started). Where the messages belong to a
-    /// turn already, that turn is the answer.
+    /// already, or its first message is older than 90 s, or a write tool started). Where the messages belong
+    /// to a turn already, that turn is the answer.
     virtual Task<TurnClaim> claim_turn(TenantId tenant, ConversationId conversation,
                                        std::vector<MessageId> messages, SysTime now, int max_open_turns) = 0;
     /// The burst may not be answered any more. Its messages, and older ones of the conversation that no turn
@@ -115,8 +118,9 @@ class RetrieveStore {
     /// The tenant's passages that fit best, best first: full text (with the tenant's synonyms) now, fused by
     /// rank with vectors later.
     virtual Task<std::vector<Passage>> search(TenantId tenant, std::string text, int limit) = 0;
-    /// Step 0's request: agent version, passages, history cut-off. The first one stays.
-    virtual Task<void> freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages, SysTime now) = 0;
+    /// Step 0's request: agent version, passages, history cut-off, what is hidden. The first one stays.
+    virtual Task<void> freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages,
+                                   SysTime now) = 0;
     /// Ends the turn with this one bubble in place of an answer; the replies' ids, also of an earlier answer.
     virtual Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                                  SysTime now) = 0;
@@ -141,7 +145,7 @@ struct Agent {
     std::string provider;  ///< "offline", "openai"…
     std::string base_url;
     std::string model;
-    std::string prompt;  ///< persona and rules; may contain {STORE_CATALOG_KNOWLEDGE} and {STORE_NAME}
+    std::string prompt;      ///< persona and rules; may contain {STORE_CATALOG_KNOWLEDGE} and {STORE_NAME}
     std::string disclosure;  ///< what the first answer begins with, or ""
     double temperature = 0.7;
     int max_output_tokens = 1'024;
@@ -167,8 +171,9 @@ struct Inference {
     std::string shop;
     Agent agent;
     std::vector<Passage> passages;
-    std::vector<HistoryLine> history;  ///< oldest first, up to the cut-off
-    std::string metadata;              ///< of the turn's messages, a JSON array, or ""
+    std::vector<HistoryLine> history;             ///< oldest first, up to the cut-off
+    std::string metadata;                         ///< of the turn's messages, a JSON array, or ""
+    PersonalKinds hidden = all_personal_kinds();  ///< what the shop shows no model, as it was frozen
     std::string channel;
     std::string account;  ///< the provider's name of the shop's account
     Alias to;
@@ -179,10 +184,12 @@ class InferStore {
   public:
     virtual ~InferStore() = default;
     virtual Task<Inference> load(TenantId tenant, TurnId turn, int step) = 0;
-    /// Stores the step's response and the answer's bubbles; the first answer stays. Gives the ids of the winning
-    /// answer's replies, in order; none where the turn was superseded or taken over meanwhile.
-    virtual Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
-                                                     std::vector<std::string> bubbles, SysTime now) = 0;
+    /// Stores the step's response, as the model gave it, and the answer's bubbles; the first answer stays.
+    /// Gives the ids of the winning answer's replies, in order; none where the turn was superseded or taken
+    /// over meanwhile.
+    virtual Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step,
+                                                     Completion completion, std::vector<std::string> bubbles,
+                                                     SysTime now) = 0;
     virtual Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                                  SysTime now) = 0;
     virtual Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime now) = 0;
@@ -224,8 +231,8 @@ class RelayStore {
     /// It is not tried before `due`, and what follows it in the conversation waits for as long. Costs no
     /// attempt; leaves alone what is in flight or over.
     virtual Task<void> postpone(TenantId tenant, ReplyId reply, SysTime due) = 0;
-    /// Notes how the attempt ended. Accepted: the bubble takes its place (`seq`) in the conversation. Refused and
-    /// transient: open again from `due`. Refused and permanent, unknown: closed.
+    /// Notes how the attempt ended. Accepted: the bubble takes its place (`seq`) in the conversation. Refused
+    /// and transient: open again from `due`. Refused and permanent, unknown: closed.
     virtual Task<void> finish(TenantId tenant, DeliveryPermit permit, Sent sent, std::optional<SysTime> due,
                               SysTime now) = 0;
     /// The bubble may not be sent any more: a pending one is closed as dropped, "expired", so that nothing
@@ -249,8 +256,8 @@ class SettleStore {
     virtual ~SettleStore() = default;
     virtual Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
                                                       EndpointId scope) = 0;
-    /// Finds the delivery by our reply id, else by the provider's id, and moves its receipt forward, never back.
-    /// An unknown delivery that has a receipt is confirmed; one that `failed` fails.
+    /// Finds the delivery by our reply id, else by the provider's id, and moves its receipt forward, never
+    /// back. An unknown delivery that has a receipt is confirmed; one that `failed` fails.
     virtual Task<Settled> settle(Account account, Receipt receipt, SysTime now) = 0;
 };
 

@@ -58,7 +58,10 @@ ReplayedTurn compare(const StoredTurn& stored, const Inference& asked, const Res
         return out;
     }
     out.after = {asked.agent.provider, answer->model, answer->text, answer->finish_reason, {}, answer->usage};
-    if (trimmed(out.before.text) != trimmed(out.after.text)) out.differences.push_back("answer");
+    // what was answered before anything was hidden has no placeholders
+    const std::string before = redaction_of(stored.inference).restore(out.before.text);
+    const std::string after = redaction_of(asked).restore(out.after.text);
+    if (trimmed(before) != trimmed(after)) out.differences.push_back("answer");
     if (out.before.tools != out.after.tools) out.differences.push_back("tool calls");
     if (out.before.finish_reason != out.after.finish_reason) out.differences.push_back("finish reason");
     if (out.after.finish_reason == "tool_calls") out.differences.push_back("tool results");

@@ -122,9 +122,17 @@ Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta
         if (response.has_value() && response->status / 100 != 2) {
             const auto fault = read_openai_fault(response->body).value_or(OpenAiFault{});
             if (response->status == 400 && attempt < max_attempts && dialect.give_up(fault.param)) continue;
-            co_return openai_error(host, response->status, fault, read_retry_after(response->headers), key);
+            Error error =
+                openai_error(host, response->status, fault, read_retry_after(response->headers), key);
+            error.text = without_quotes(error.text, prompt.messages);
+            co_return error;
         }
         auto completion = answer.finish(host, key);
+        if (completion.has_error()) {
+            Error error = completion.error();
+            error.text = without_quotes(error.text, prompt.messages);
+            co_return error;
+        }
         if (completion.has_value() && !completion->usage.reported) {
             completion->usage = estimate(prompt, *completion);
         }

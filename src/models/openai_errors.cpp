@@ -174,6 +174,22 @@ Error openai_error(std::string_view host, int status, const OpenAiFault& fault,
             meaning.fault == Fault::transient ? retry_after : std::nullopt};
 }
 
+std::string without_quotes(std::string_view text, const std::vector<PromptMessage>& messages) {
+    constexpr std::size_t shortest = 12;  // bytes; less may be a word of the provider's own
+    const auto is_quoted = [&](std::string_view piece) {
+        return std::ranges::any_of(
+            messages, [&](const auto& message) { return message.text.find(piece) != std::string::npos; });
+    };
+    std::string out;
+    std::size_t done = 0;  // what is before is told, or left out
+    for (std::size_t at = 0; at + shortest <= text.size(); ++at) {
+        if (!is_quoted(text.substr(at, shortest))) continue;
+        if (at > done || done == 0) out.append(text.substr(done, at - done)).append("[…]");
+        done = at + shortest;
+    }
+    return clean_utf8(out.append(text.substr(done)));
+}
+
 std::optional<Millis> read_retry_after(const HttpHeaders& headers) {
     const HttpRequest lookup{
         .method = {}, .target = {}, .path = {}, .headers = headers, .body = {}, .peer = {}};

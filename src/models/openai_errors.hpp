@@ -3,9 +3,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/error.hpp"
 #include "domain/http.hpp"
+#include "domain/model.hpp"
 
 namespace relevo {
 
@@ -33,6 +35,10 @@ Error network_error(std::string_view host, const HttpFault& fault, bool late, bo
 /// anything that looks like a key: providers repeat the key that they refuse.
 Error openai_error(std::string_view host, int status, const OpenAiFault& fault,
                    std::optional<Millis> retry_after, const std::string& key);
+
+/// The text without what it repeats of the conversation: providers quote what they refuse, and errors are
+/// logged.
+std::string without_quotes(std::string_view text, const std::vector<PromptMessage>& messages);
 
 /// From `retry-after-ms` or `retry-after` (seconds); dates are not understood.
 std::optional<Millis> read_retry_after(const HttpHeaders& headers);

@@ -14,6 +14,15 @@ HistoryLine parse_line(const Json& json) {
     return {parsed, json.text("text"), json.flag("in_turn")};
 }
 
+PersonalKinds parse_kinds(const Json& json) {
+    if (json.null()) return all_personal_kinds();
+    PersonalKinds kinds;
+    for (const auto& name : json.items()) {
+        if (const auto kind = personal_kind(name.text())) kinds.insert(*kind);
+    }
+    return kinds;
+}
+
 }  // namespace
 
 Agent parse_agent(const Json& json) {
@@ -49,6 +58,7 @@ Inference parse_inference(const std::string& result) {
     inference.passages = parse_passages(json["passages"]);
     for (const auto& line : json["history"].items()) inference.history.push_back(parse_line(line));
     inference.metadata = json.text("metadata");
+    inference.hidden = parse_kinds(json["redact"]);
     inference.channel = json.text("channel");
     inference.account = json.text("account");
     inference.to = {json["to"].text("kind"), json["to"].text("value")};

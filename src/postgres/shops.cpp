@@ -67,6 +67,12 @@ std::string synonyms_json(const ShopSpec& spec) {
     return synonyms.str();
 }
 
+std::string kinds_json(const PersonalKinds& kinds) {
+    std::vector<std::string> names;
+    for (const PersonalKind kind : kinds) names.push_back(json_text(name_of(kind)));
+    return json_array(names);
+}
+
 JsonObject account_json(std::string_view channel, std::string_view external_id, std::string_view name,
                         Random& random) {
     JsonObject account;
@@ -230,6 +236,9 @@ Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spe
     const std::string registered =
         co_await database.call("register_tenant", TenantId{}, std::move(registration));
     const TenantId tenant{Json::parse(registered).number()};
+    // before anything that a customer could reach is there
+    std::string redaction = JsonObject().raw("kinds", kinds_json(spec.redact)).str();
+    co_await database.call("set_redaction", tenant, std::move(redaction));
     const auto credentials = co_await stated_credentials(vault, tenant, credentials_of(spec), random);
     std::vector<std::string> products;
     for (const auto& product : spec.catalogue) products.push_back(product_json(product));

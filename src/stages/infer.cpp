@@ -105,7 +105,9 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
         if (error.retry_after) error.retry_after = std::min(*error.retry_after, patient_until - clock_.now());
         throw Failure(error);
     }
-    std::vector<std::string> bubbles = split_bubbles(completion->text, limit);
+    // What is stored of the model's answer has its placeholders; the customer's bubbles do not.
+    std::vector<std::string> bubbles =
+        split_bubbles(redaction_of(inference).restore(completion->text), limit);
     const auto replies = co_await store_.commit_answer(
         step.tenant, step.turn, step.step, std::move(*completion), std::move(bubbles), clock_.now());
     if (replies.empty()) {
@@ -173,13 +175,18 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
     Prompt prompt = build_prompt(inference, std::move(*key));
     prompt.deadline = within;
     const std::string channel = conversation_channel(step.tenant, step.conversation);
+    const Redaction redaction = redaction_of(inference);
+    RestoringStream restoring(redaction);
     DraftBubbles draft;
-    bool begun = false;
-    DeltaSink sink = [&](std::string_view text) {
-        begun = true;
+    const auto show = [&](std::string_view text) {
         for (const auto& part : draft.add(text)) {
             live_.publish(channel, live_delta(step.turn, part.index, part.text, inference.epoch));
         }
+    };
+    bool begun = false;
+    DeltaSink sink = [&](std::string_view text) {
+        begun = true;
+        show(restoring.add(text));
     };
     const SysTime now = clock_.now();
     Task<Result<Completion>> call = provider->complete(std::move(prompt), std::move(sink));
@@ -190,6 +197,7 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
               inference.agent.provider +
                   (begun ? " took too long to end its answer" : " did not begin its answer in time")};
     if (first.index() == 0) result = std::move(std::get<0>(first));
+    if (result) show(restoring.rest());
     if (result && split_bubbles(result->text, TextLimit{}).empty()) result = empty_answer();
     if (!result) live_.publish(channel, live_withdrawn(step.turn));
     co_return result;

@@ -262,7 +262,7 @@ TEST_CASE("statuses become receipts, whatever their order, with our own id where
     const auto parsed = parse(whatsapp_webhook(messages_change(
         R"("statuses":[{"id":"w1","status":"read","timestamp":"1795262402","recipient_id":"549","biz_opaque_callback_data":"our-id"},)"
         R"({"id":"w1","status":"delivered","timestamp":1795262401},{"id":"w1","status":"sent"},{"id":"w2","status":"played"},)"
-        R"({"id":"w3","status":"failed","errors":[{"code":131026,"title":"Message undeliverable","error_data":{"details":"no such user"}}]}])")));
+        R"({"id":"w3","status":"failed","errors":[{"code":131026,"title":"Message undeliverable","error_data":{"details":"no such user: +5491155501234"}}]}])")));
     CHECK(parsed.inbound.empty());
     REQUIRE(parsed.receipts.size() == 5);
     CHECK(parsed.receipts[0].status == ReceiptStatus::read);
@@ -277,7 +277,7 @@ TEST_CASE("statuses become receipts, whatever their order, with our own id where
     CHECK(parsed.receipts[3].status == ReceiptStatus::read);
     CHECK(parsed.receipts[4].status == ReceiptStatus::failed);
     CHECK(parsed.receipts[4].code == "131026");
-    CHECK(parsed.receipts[4].text == "Message undeliverable: no such user");
+    CHECK(parsed.receipts[4].text == "Message undeliverable: no such user: [PHONE_1]");
 }
 
 TEST_CASE("two unknown statuses of one message are two events") {

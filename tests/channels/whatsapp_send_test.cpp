@@ -122,6 +122,12 @@ TEST_CASE("each error of the Cloud API is what it is") {
     }
 }
 
+TEST_CASE("the recipient whom the provider names in a refusal is not repeated") {
+    const auto sent = answered(400, graph_error(131030, "(#131030) +54 9 11 5555-0123 is not in the list"));
+    CHECK(sent.error.text.find("[PHONE_1] is not in the list (the details)") != std::string::npos);
+    CHECK(sent.error.text.find("0123") == std::string::npos);
+}
+
 TEST_CASE(
     "the pause after a pair-rate refusal grows fourfold with each attempt, up to a quarter of an hour or "
     "so") {
@@ -237,8 +243,9 @@ AccountCheck check_account(FakeHttp& http) {
 
 TEST_CASE("a number's token is checked by reading the number and where its webhooks go") {
     FakeHttp http;
-    http.answer(200, R"({"id":"106540352242922","webhook_configuration":{"application":"https://app.example/w",)"
-                     R"("whatsapp_business_account":"https://relevo.example/w"}})");
+    http.answer(200,
+                R"({"id":"106540352242922","webhook_configuration":{"application":"https://app.example/w",)"
+                R"("whatsapp_business_account":"https://relevo.example/w"}})");
     const auto checked = check_account(http);
     CHECK(checked.token == AccountCheck::Token::valid);
     CHECK(checked.webhook == "https://relevo.example/w");

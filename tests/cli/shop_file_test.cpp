@@ -129,3 +129,14 @@ TEST_CASE("an address that no model can have is refused with its place") {
         CHECK(load_text(whatsapp + "agent: {provider: openai, base_url: \"" + url + "\"}\n").has_value());
     }
 }
+
+TEST_CASE("a shop says what it hides from models, which is all kinds where it says nothing") {
+    const std::string whatsapp = "  phone_number_id: \"1001\"\n";
+    CHECK(load_text(whatsapp)->redact == all_personal_kinds());
+    CHECK(load_text(whatsapp + "redact: [card, national_id]\n")->redact ==
+          PersonalKinds{PersonalKind::card, PersonalKind::national_id});
+    CHECK(load_text(whatsapp + "redact: []\n")->redact.empty());
+    CHECK(refusal(whatsapp + "redact: [passport]\n").find("'passport' is no kind; known: card, iban") !=
+          std::string::npos);
+    CHECK(refusal(whatsapp + "redact: card\n").find(":5:") != std::string::npos);
+}

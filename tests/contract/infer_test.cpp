@@ -139,3 +139,22 @@ TEST_CASE_TEMPLATE(
     CHECK(stores.status(next) == "answered");
     CHECK(stores.ask(replies[0], at(49)).state == ReplyClaim::State::send);
 }
+
+TEST_CASE_TEMPLATE("a turn hides from the model what its shop hid when it was frozen, whatever is set since",
+                   S, SimulatedStores, PostgresStores) {
+    S stores;
+    const auto hidden = [&](TurnId turn) {
+        return stores.run(stores.infer->load(stores.ballet, turn, 0)).hidden;
+    };
+    const TurnId turn = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    CHECK(hidden(turn) == all_personal_kinds());
+    stores.redact({PersonalKind::card, PersonalKind::iban});
+    CHECK(hidden(turn).size() == 2);  // nobody froze it yet
+    stores.run(stores.retrieve->freeze_step(stores.ballet, turn, {}, at(17)));
+    stores.redact({});
+    CHECK(hidden(turn) == PersonalKinds{PersonalKind::card, PersonalKind::iban});
+    stores.run(stores.infer->commit_answer(stores.ballet, turn, 0, {}, {}, at(18)));
+    const TurnId next = stores.claim(stores.store("2", "¿y?", at(30)), at(46));
+    stores.run(stores.retrieve->freeze_step(stores.ballet, next, {}, at(47)));
+    CHECK(hidden(next).empty());
+}

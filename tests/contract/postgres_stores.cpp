@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/json_object.hpp"
 #include "postgres/timers_source.hpp"
 #include "tests/contract/stores.hpp"
 
@@ -83,6 +84,13 @@ RelayStore& PostgresStores::another_relay() {
 
 std::unique_ptr<Source> PostgresStores::timers_source() {
     return std::make_unique<TimersSource>(executor(), parts_->fixture.database, clock, Millis{0});
+}
+
+void PostgresStores::redact(const PersonalKinds& kinds) {
+    std::vector<std::string> names;
+    for (const PersonalKind kind : kinds) names.push_back(json_text(name_of(kind)));
+    parts_->fixture.test.query("UPDATE tenants SET redact = '" + json_array(names) +
+                               "' WHERE slug = 'ballet'");
 }
 
 std::string PostgresStores::rows() {

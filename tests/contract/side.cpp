@@ -135,6 +135,7 @@ std::string describe(const Inference& inference) {
         inference.reason, inference.epoch, describe(inference.replies), inference.channel, inference.account,
         inference.to.kind, inference.to.value, inference.last_message);
     for (const auto& passage : inference.passages) text += " " + passage.title;
+    for (const PersonalKind kind : inference.hidden) text += fmt::format(" -{}", name_of(kind));
     for (const auto& line : inference.history)
         text += fmt::format(" | {}{} {}", static_cast<int>(line.author), line.in_turn ? "*" : "", line.text);
     return text;

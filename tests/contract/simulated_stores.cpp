@@ -194,6 +194,10 @@ std::unique_ptr<Source> SimulatedStores::timers_source() {
     return std::make_unique<SimTimersSource>(parts_->database, parts_->make_faults(), clock);
 }
 
+void SimulatedStores::redact(const PersonalKinds& kinds) {
+    parts_->database.tenants[ballet].redact = kinds;
+}
+
 std::string SimulatedStores::rows() {
     const SimDatabase& database = parts_->database;
     Rows rows;

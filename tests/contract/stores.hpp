@@ -47,6 +47,8 @@ class Stores {
     virtual std::unique_ptr<Source> timers_source() = 0;
     /// Everything that the stores keep, a line each, sorted: what is compared in the end.
     virtual std::string rows() = 0;
+    /// What the ballet shop shows no model from now on.
+    virtual void redact(const PersonalKinds& kinds) = 0;
 
     /// What a store answers; lets virtual time pass for as long as it takes.
     template <class T>
@@ -107,6 +109,7 @@ class SimulatedStores final : public Stores {
     RelayStore& another_relay() override;
     std::unique_ptr<Source> timers_source() override;
     std::string rows() override;
+    void redact(const PersonalKinds& kinds) override;
 
   protected:
     boost::asio::any_io_executor executor() override;
@@ -125,6 +128,7 @@ class PostgresStores final : public Stores {
     RelayStore& another_relay() override;
     std::unique_ptr<Source> timers_source() override;
     std::string rows() override;
+    void redact(const PersonalKinds& kinds) override;
     /// Both shops are as new, at the first moment: cheaper than another database.
     void clear();
     /// All of both shops.

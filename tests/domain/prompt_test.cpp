@@ -126,4 +126,55 @@ TEST_CASE("model, address, limits, key and passages go along") {
     CHECK(prompt.passages.size() == 1);
 }
 
+TEST_CASE(
+    "a model reads placeholders in place of what is personal, the same in all lines, and what they are") {
+    auto inference = shop_inference();
+    inference.history = {{Author::contact, "soy ana@x.com", false},
+                         {Author::agent, "Gracias, escribo a ana@x.com. ¿Me pasás tu DNI?", false},
+                         {Author::contact, "30123456", true},
+                         {Author::contact, "y mi cel 4555-0101", true}};
+    inference.metadata = R"([{"phone": "4555-0101"}])";
+    const auto prompt = build_prompt(inference, Secret());
+    REQUIRE(prompt.messages.size() == 4);
+    CHECK(prompt.messages[1].text == "soy [EMAIL_1]");
+    CHECK(prompt.messages[2].text == "Gracias, escribo a [EMAIL_1]. ¿Me pasás tu DNI?");
+    CHECK(prompt.messages[3].text == "[NATIONAL_ID_1]\ny mi cel [PHONE_1]");
+    CHECK(prompt.question == "[NATIONAL_ID_1]\ny mi cel [PHONE_1]");
+    CHECK(prompt.messages[0].text.find(R"([{"phone": "[PHONE_1]"}])") != std::string::npos);
+    CHECK(prompt.messages[0].text.find("write the placeholder exactly") != std::string::npos);
+    CHECK(redaction_of(inference).restore("[NATIONAL_ID_1], [PHONE_1], [EMAIL_1]") ==
+          "30123456, 4555-0101, ana@x.com");
+}
+
+TEST_CASE("what a shop does not hide is shown, and nothing is said of placeholders where there are none") {
+    auto inference = shop_inference();
+    inference.history = {{Author::contact, "soy ana@x.com", true}};
+    inference.hidden = {PersonalKind::card};
+    const auto prompt = build_prompt(inference, Secret());
+    CHECK(prompt.question == "soy ana@x.com");
+    CHECK(prompt.messages[0].text.find("placeholder") == std::string::npos);
+    CHECK(redaction_of(inference).empty());
+}
+
+TEST_CASE("the shop's own address and phone are no secrets, whoever says them") {
+    auto inference = shop_inference();
+    inference.passages = {{"faq", "Contacto", "Tel. 4555-0101, ventas@pointe.example", 1.0}};
+    inference.history = {{Author::agent, "Escribinos a ventas@pointe.example", false},
+                         {Author::contact, "¿el 4555-0101 es el teléfono?", true}};
+    const auto prompt = build_prompt(inference, Secret());
+    CHECK(prompt.messages[1].text == "Escribinos a ventas@pointe.example");
+    CHECK(prompt.question == "¿el 4555-0101 es el teléfono?");
+}
+
+TEST_CASE("a bare number after the question for an order's number is no phone") {
+    auto inference = shop_inference();
+    inference.history = {{Author::agent, "¿Cuál es el número de tu pedido?", false},
+                         {Author::contact, "3001234567", true}};
+    CHECK(build_prompt(inference, Secret()).question == "3001234567");
+    inference.history[0].text = "¿Me pasás un teléfono, así coordinamos la entrega del pedido?";
+    CHECK(build_prompt(inference, Secret()).question == "[PHONE_1]");
+    inference.history = {{Author::contact, "mi dni", false}, {Author::contact, "30123456", true}};
+    CHECK(build_prompt(inference, Secret()).question == "[NATIONAL_ID_1]");
+}
+
 }  // namespace relevo

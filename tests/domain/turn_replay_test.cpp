@@ -51,6 +51,17 @@ TEST_CASE("the same words are the same answer, whatever blanks stand around them
     CHECK(compare(stored(), stored().inference, answer("No.")).differences == Differences{"answer"});
 }
 
+TEST_CASE("an answer from before anything was hidden is the same as one with placeholders") {
+    StoredTurn turn = stored();
+    turn.inference.history = {{HistoryLine::Author::contact, "soy ana@x.com", true}};
+    turn.steps.back().text = "Hola, ana@x.com.";
+    const auto same = compare(turn, turn.inference, answer("Hola, [EMAIL_1]."));
+    CHECK(same.differences.empty());
+    CHECK(same.question == "soy [EMAIL_1]");
+    CHECK(same.after.text == "Hola, [EMAIL_1].");
+    CHECK(compare(turn, turn.inference, answer("Hola, [EMAIL_2].")).differences == Differences{"answer"});
+}
+
 TEST_CASE("where a fallback answered, it is named and not the agent's own model") {
     StoredTurn turn = stored();
     CHECK(compare(turn, turn.inference, answer("Sí.")).before.provider == "openai");

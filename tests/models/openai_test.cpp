@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <rapidjson/document.h>
 
+#include "models/openai_errors.hpp"
 #include "tests/models/fakes.hpp"
 
 namespace relevo {
@@ -261,6 +262,26 @@ TEST_CASE("what the provider said is named and cut, and nothing that looks like 
     CHECK(error.text.find("odd: [redacted] and [redacted]") != std::string::npos);
     CHECK(error.text.find('\n') == std::string::npos);
     CHECK(error.text.size() < 500);
+}
+
+TEST_CASE("an error repeats nothing of the conversation, whatever the provider quotes") {
+    Server server;
+    const std::string said = "mi dirección es Calle Falsa 123, timbre roto";
+    Prompt prompt = Server::prompt();
+    prompt.messages[1].text = "hola\n" + said + "\n¿llega hoy?";
+    const std::string message = R"({"error":{"message":"input 'dirección es Calle Falsa 123' and ')" + said +
+                                R"(' are odd, try again"}})";
+    server.http.script.push_back(refusal(422, message));
+    const auto refused = server.ask(prompt);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().text.find("Falsa") == std::string::npos);
+    CHECK(refused.error().text.find("input '[…]' and '[…]' are odd, try again") != std::string::npos);
+    server.http.script.push_back({.parts = {chunk(R"({"content":"Ho"})"), "data: " + message + "\n\n"}});
+    const auto broken = server.ask(prompt);
+    REQUIRE(broken.has_error());
+    CHECK(broken.error().text.find("Falsa") == std::string::npos);
+    CHECK(without_quotes("corto", prompt.messages) == "corto");
+    CHECK(without_quotes("", {}) == "");
 }
 
 TEST_CASE("the pause that the provider asks for is passed on") {

@@ -113,3 +113,21 @@ TEST_CASE("what announces a human is not said once the agent has the conversatio
     run(fixture.handoff->give_back(fixture.ballet, stored.conversation, at(19)));
     CHECK(fixture.ask(replies[0], at(20)).reason == "human");
 }
+
+TEST_CASE("what a shop hides is applied with it, frozen with the turn, and read again by a replay") {
+    Fixture fixture;
+    ShopSpec shop = ballet_spec();
+    shop.redact = {PersonalKind::email, PersonalKind::card};
+    run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
+    const TurnId turn = fixture.claim(fixture.store("1", "soy ana@x.com", at(0)), at(16));
+    fixture.answer(turn, {"hola"}, at(17));
+    run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
+    Database reading({fixture.test.operator_text_url(), 1});
+    const auto stored = run(load_stored_turn(reading, fixture.ballet, turn, {}));
+    CHECK(stored.inference.hidden == shop.redact);
+    CHECK(fixture.test.query("SELECT redact FROM tenants WHERE slug = 'ballet'") ==
+          R"(["card", "iban", "national_id", "email", "phone"])");
+    CHECK(fixture.test.query("SELECT request -> 'redact' FROM steps") == R"(["card", "email"])");
+    CHECK_THROWS(fixture.test.query(R"(UPDATE tenants SET redact = '["passport"]')"));
+    CHECK_THROWS(fixture.test.query(R"(UPDATE tenants SET redact = '"card"')"));
+}

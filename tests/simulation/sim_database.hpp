@@ -39,6 +39,7 @@ struct SimStep {
     std::vector<Passage> passages;
     std::optional<std::int64_t> cutoff;
     std::vector<ReplyId> pending;  ///< bubbles of earlier turns that are on their way
+    std::optional<PersonalKinds> redact;
 };
 
 struct SimTurn {
@@ -123,6 +124,7 @@ struct SimTenant {
     std::map<ReplyId, SimReply> replies;
     std::set<std::pair<AccountId, std::string>> archive;
     std::set<TurnId> open;
+    PersonalKinds redact = all_personal_kinds();
 };
 
 struct SimTimer {

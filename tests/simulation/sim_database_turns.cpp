@@ -197,7 +197,7 @@ void SimDatabase::freeze_step(TenantId tenant_id, TurnId id, std::vector<Passage
     if (found == tenant.turns.end()) return;
     SimTurn& turn = found->second;
     const SimConversation& conversation = tenant.conversations.at(turn.conversation);
-    SimStep step{std::move(passages), conversation.last_seq, {}};
+    SimStep step{std::move(passages), conversation.last_seq, {}, tenant.redact};
     for (const auto& reply : conversation.replies) {
         const SimReply& it = tenant.replies.at(reply);
         if (it.status == SimReply::Status::pending && it.order.first < turn.first_seq)
@@ -241,6 +241,7 @@ Inference SimDatabase::load(TenantId tenant_id, TurnId id) {
     out.agent.name = "sim";
     out.agent.provider = "sim";
     out.passages = step.passages;
+    out.hidden = step.redact.value_or(tenant.redact);
     out.channel = conversation.account.channel;
     out.account = conversation.account.external_id;
     out.to = conversation.to;

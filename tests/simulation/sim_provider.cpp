@@ -230,6 +230,7 @@ Task<Result<Completion>> SimModel::complete(Prompt prompt, DeltaSink delta) {
     }
     std::string all = prompt.question;
     for (const auto& message : prompt.messages) all += "\n" + message.text;
+    if (all.find('@') != std::string::npos) provider_.problems.push_back("a model read an e-mail address");
     std::string speaker;
     for (std::string_view rest = all; !rest.empty();) {
         const auto line = rest.substr(0, rest.find('\n'));

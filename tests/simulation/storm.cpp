@@ -158,7 +158,8 @@ std::size_t Storm::note(const Account& account, const std::string& who, InboundK
     } else {
         said.event_id = account.channel == "web" ? who + "/" + number : number;
     }
-    said.text = account.external_id + "/" + who + ": " + text + number;
+    // what no model may see, and the answer has again
+    said.text = account.external_id + "/" + who + ": " + text + number + " c" + number + "@mail.example";
     world_.said.push_back(said);
     return world_.said.size() - 1;
 }

@@ -47,9 +47,10 @@ struct FakeModel final : ModelProvider {
     Task<Result<Completion>> complete(Prompt prompt, DeltaSink delta) override {
         ++calls;
         CHECK(prompt.key.reveal() == "fake/API_KEY");
+        CHECK(prompt.question.find('@') == std::string::npos);
         delta("Hola. ");
         if (error) co_return *error;
-        delta("\n\nTenemos puntas.");
+        delta(tail);
         Completion completion;
         completion.text = text;
         co_return completion;
@@ -57,6 +58,7 @@ struct FakeModel final : ModelProvider {
     std::optional<Error>& error;
     std::string& text;
     int& calls;
+    std::string tail = "\n\nTenemos puntas.";
 };
 
 // Answers as it was told to, one call after the other; then it answers well.
@@ -305,6 +307,23 @@ TEST_CASE("an answer is committed as bubbles, and each becomes a record in its o
     CHECK(decode_reply_ready(records[1].value).value().reply == agent_reply_id({}, 1));
     REQUIRE(it.live.told.size() == 2);  // the drafts
     CHECK(it.live.told.front().find("\"epoch\":4") != std::string::npos);
+}
+
+TEST_CASE(
+    "a model sees no address, and draft and bubbles have it again where the step keeps its placeholder") {
+    Fixture it;
+    it.store.inference.history = {{HistoryLine::Author::contact, "soy ana@x.com", true}};
+    it.text = "Hola. Te escribo a [EMAIL_1], no a [EMAIL_2].";
+    auto& model = dynamic_cast<FakeModel&>(*it.models.find("fake"));
+    model.tail = "Te escribo a [EMAIL_1], no a [EMA";
+    it.run();
+    CHECK(it.store.bubbles == std::vector<std::string>{"Hola. Te escribo a ana@x.com, no a [EMAIL_2]."});
+    CHECK(it.store.committed.text == "Hola. Te escribo a [EMAIL_1], no a [EMAIL_2].");
+    std::string drafts;
+    for (const auto& event : it.live.told) drafts += event;
+    CHECK(drafts.find("ana@x.com") != std::string::npos);
+    CHECK(drafts.find("EMAIL_1") == std::string::npos);
+    CHECK(drafts.find("[EMA") != std::string::npos);  // what was kept back comes in the end
 }
 
 TEST_CASE("a turn that was answered before is not asked again: its own replies go out") {

@@ -1,7 +1,6 @@
 #include "identity/tokens.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace relevo {
 namespace {

@@ -25,7 +25,6 @@ struct ManualClock final : Clock {
     Task<void> sleep_until(SysTime) override { co_return; }
     SysTime time = from_millis(1'780'000'000'000);
 };
-constexpr std::int64_t now_s = 1'780'000'000;
 
 /// The pages of a few servers. While it is held, calls wait.
 class FakeWeb final : public HttpClient {
@@ -35,7 +34,7 @@ class FakeWeb final : public HttpClient {
     bool held = false;
 
     void page(const std::string& url, std::string body, int status = 200) {
-        pages[url] = HttpResponse{.status = status, .body = std::move(body)};
+        pages[url] = HttpResponse{.status = status, .body = std::move(body), .headers = {}};
     }
     void release() {
         held = false;

@@ -46,7 +46,7 @@ TEST_CASE("a key that is for something else is passed over") {
     const std::string good = p256_key().jwk("good");
     const auto rest = [&](const std::string& other) { return ids(key_set({other, good})); };
     const std::string members = p256_key().public_members();
-    for (const std::string other :
+    for (const std::string& other :
          {std::string(R"({"kty":"oct","kid":"s","k":"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0","alg":"HS256"})"),
           "{\"use\":\"enc\"," + members + "}", "{\"use\":1," + members + "}",
           "{\"key_ops\":[\"sign\"]," + members + "}", "{\"key_ops\":\"verify\"," + members + "}",
@@ -91,7 +91,7 @@ TEST_CASE("a key that proves nothing is passed over") {
 TEST_CASE("what is no key set is refused") {
     std::string many;
     for (int i = 0; i < 65; ++i) many += (i == 0 ? "" : ",") + ed25519_key().jwk("k");
-    for (const std::string json :
+    for (const std::string& json :
          {std::string(), std::string("[]"), std::string("{}"), std::string(R"({"keys":{}})"),
           std::string(R"({"keys":[]})"), std::string(R"({"keys":[{}]})"), R"({"keys":[)" + many + "]}",
           std::string(100'000, '[')}) {

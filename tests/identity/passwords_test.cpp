@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sodium.h>
 
+#include <ctime>
 #include <thread>
 
 #include "tests/identity/fakes.hpp"

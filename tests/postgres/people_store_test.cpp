@@ -273,7 +273,7 @@ TEST_CASE("no row of another shop's people is seen, changed or made, whoever's i
                 at(0), fixture.olga)) == Outcome::done);
     pqxx::connection connection(fixture.test.app_url());
     pqxx::nontransaction work(connection);
-    for (const std::string tenant : {fixture.other.to_string(), std::string()}) {
+    for (const std::string& tenant : {fixture.other.to_string(), std::string()}) {
         work.exec("SET app.tenant_id = '" + tenant + "'");
         for (const std::string table : {"users", "user_identities", "user_passwords", "sessions",
                                         "user_tickets", "api_keys", "user_roles", "audit_log"}) {

@@ -30,9 +30,10 @@ struct IssuedKey {
     std::string last4;
 };
 
-/// Who is calling. Every error is "identity.…"; a permanent one means 401 (403 for identity.not_yours), a
-/// transient one 503 with its retry_after. Texts say what to do and hold nothing of what was sent. Calls also
-/// throw what the stores throw.
+/// Who is calling. Every error is "identity.…"; a permanent one means 401 (403 for identity.not_yours, 422
+/// for identity.weak_password), a transient one 503 (429 for identity.too_many_attempts) with its
+/// retry_after. Texts say what to do and hold nothing of what was sent. Calls also throw what the stores
+/// throw.
 class Identity {
   public:
     virtual ~Identity() = default;
@@ -40,8 +41,10 @@ class Identity {
     /// By an API key, a session, the operator's token, another service's secret or an issuer's JWT.
     virtual Task<Result<Principal>> authenticate(Credentials credentials) = 0;
 
-    /// identity.wrong_password alike for an unknown address, after the same time; identity.busy.
-    virtual Task<Result<SignedIn>> sign_in(std::string email, Secret password) = 0;
+    /// `address`: the IP address that asks, as far as our own proxies vouch for it. identity.wrong_password
+    /// alike for an unknown e-mail address, after the same time; identity.too_many_attempts of either
+    /// address, alike too; identity.busy.
+    virtual Task<Result<SignedIn>> sign_in(std::string email, Secret password, std::string address) = 0;
     /// Ends the session that the principal came with.
     virtual Task<void> sign_out(Principal principal) = 0;
 
@@ -50,7 +53,8 @@ class Identity {
     /// authenticate says of a token.
     virtual Task<Result<SignedIn>> redeem_with_password(Secret ticket, Secret password) = 0;
     virtual Task<Result<Principal>> redeem_with_token(Secret ticket, Secret token) = 0;
-    /// For a user of `by`'s shop: what a mail to them carries. identity.no_user.
+    /// For a user of `by`'s shop. identity.no_user. It goes to the user's address and to nobody else, whoever
+    /// asked for it: who opens it with a password owns that address in the whole installation.
     virtual Task<Result<Secret>> issue_ticket(Principal by, UserId user, std::string trace) = 0;
 
     /// Only a user, or an operator at work for the shop, makes keys, and with no more than they may do

@@ -65,6 +65,14 @@ struct NewSession {
     SysTime expires_at;
 };
 
+/// How often something may be tried within some time. Whom it is about is stored as a digest.
+struct AttemptLimit {
+    std::string kind;  ///< such as "address"
+    std::string of;    ///< upper and lower case alike
+    int most;
+    Millis within;
+};
+
 /// How somebody proves who they are from now on.
 struct NewProof {
     std::string password_hash;  ///< or else, of an issuer:
@@ -78,6 +86,11 @@ class SignInStore {
   public:
     virtual ~SignInStore() = default;
     virtual Task<std::optional<OperatorRow>> find_operator(std::string issuer, std::string subject) = 0;
+    /// Counts a try against each limit, for as long as it says. Where one is full: when there is room again.
+    virtual Task<std::optional<SysTime>> begin_attempt(AttemptId attempt, std::vector<AttemptLimit> limits,
+                                                       SysTime now) = 0;
+    /// It was no guess, and counts against none of them.
+    virtual Task<void> forgive_attempt(AttemptId attempt) = 0;
     /// Nothing for whoever is not, or is not active any more; so with each of these.
     virtual Task<std::optional<Person>> find_person(std::string issuer, std::string subject) = 0;
     virtual Task<std::optional<StoredPassword>> find_password(std::string email) = 0;
@@ -89,9 +102,11 @@ class SignInStore {
     virtual Task<void> end_session(TenantId tenant, SessionId session, SysTime now) = 0;
     /// The same password, hashed with today's limits; nothing happens where it was changed meanwhile.
     virtual Task<void> rehash(TenantId tenant, UserId user, std::string before, std::string after) = 0;
+    /// Whether there is such a ticket, before its end.
+    virtual Task<bool> find_ticket(SecretHash hash, SysTime now) = 0;
     /// Whose ticket it is, once, before its end: their proof becomes this one, the sessions that they had
-    /// end, and an invited user is active. Nothing for a ticket that is none (any more), or where the proof
-    /// is somebody else's already.
+    /// end, and an invited user is active. Nothing for a ticket that is none (any more), where its user may
+    /// do more by now than who made it might, or where the proof is somebody else's already.
     virtual Task<std::optional<Person>> redeem_ticket(SecretHash hash, NewProof proof, SysTime now) = 0;
 };
 
@@ -161,6 +176,7 @@ struct KeyRow {
 struct AuditQuery {
     std::string actor = {};    ///< id; empty: anybody
     std::string subject = {};  ///< such as "user:UUID"; empty: anything
+    std::string action = {};   ///< such as "user.add", or "user" for all of users; empty: any
     std::optional<SysTime> since = std::nullopt;
     std::optional<SysTime> until = std::nullopt;
     std::int64_t before = 0;  ///< the id after which the last page ended; 0: the newest

@@ -11,7 +11,7 @@ namespace relevo {
 using UserId = Uuid<struct UserTag>;
 using SessionId = Uuid<struct SessionTag>;
 using ApiKeyId = Uuid<struct ApiKeyTag>;
-using TicketId = Uuid<struct TicketTag>;
+using AttemptId = Uuid<struct AttemptTag>;
 
 /// Who is calling. Made of what the database says about a secret or an identity that was verified: neither
 /// the tenant nor a permission ever comes from a token's claims or from the request.

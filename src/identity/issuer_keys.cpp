@@ -15,6 +15,7 @@ namespace {
 
 constexpr Millis between_questions{30'000};
 constexpr Millis fresh{10 * 60'000};
+constexpr Millis believed_unasked{20 * 60'000};
 constexpr Millis kept{24 * 3'600'000};    // a key that leaked is believed for no longer than this
 constexpr Millis answer_deadline{5'000};  // a sign-in waits for it
 constexpr std::size_t max_document_bytes = 256 * 1024;
@@ -44,20 +45,20 @@ Error unreachable(const std::string& issuer, const std::string& why) {
 /// While it lives, others wait for its answer instead of asking too.
 class IssuerKeys::Flight {
   public:
-    Flight(std::shared_ptr<boost::asio::steady_timer>& answer, const boost::asio::any_io_executor& executor)
-        : answer_(answer) {
-        answer_ = std::make_shared<boost::asio::steady_timer>(executor,
-                                                              boost::asio::steady_timer::time_point::max());
+    Flight(std::shared_ptr<Answer> answer, const boost::asio::any_io_executor& executor)
+        : answer_(std::move(answer)) {
+        *answer_ = std::make_shared<boost::asio::steady_timer>(executor,
+                                                               boost::asio::steady_timer::time_point::max());
     }
     Flight(const Flight&) = delete;
     Flight& operator=(const Flight&) = delete;
     ~Flight() {
-        answer_->cancel();
-        answer_.reset();
+        (*answer_)->cancel();
+        answer_->reset();
     }
 
   private:
-    std::shared_ptr<boost::asio::steady_timer>& answer_;
+    const std::shared_ptr<Answer> answer_;
 };
 
 IssuerKeys::IssuerKeys(const IssuerSettings& settings, HttpClient& http, Clock& clock)
@@ -74,14 +75,14 @@ IssuerKeys::~IssuerKeys() = default;
 Task<Result<std::vector<VerificationKey>>> IssuerKeys::find(std::optional<std::string> key_id) {
     const SysTime now = clock_.now();
     auto found = known(key_id, now);
-    if (!found.empty()) {
-        if (now - *read_at_ >= fresh && may_ask(now) && !answer_) {
+    if (!found.empty() && asked_within(believed_unasked, now)) {
+        if (now - *read_at_ >= fresh && may_ask(now) && !*answer_) {
             const auto executor = co_await boost::asio::this_coro::executor;
             boost::asio::co_spawn(executor, ask(begin(executor, now)), boost::asio::detached);
         }
         co_return found;
     }
-    if (answer_) {
+    if (*answer_) {
         co_await wait_for_answer();
     } else if (may_ask(now)) {
         auto flight = begin(co_await boost::asio::this_coro::executor, now);
@@ -117,7 +118,11 @@ bool IssuerKeys::any_known(SysTime now) const {
 }
 
 bool IssuerKeys::may_ask(SysTime now) const {
-    return !asked_at_ || now - *asked_at_ >= between_questions;
+    return !asked_within(between_questions, now);
+}
+
+bool IssuerKeys::asked_within(Millis span, SysTime now) const {
+    return asked_at_ && now - *asked_at_ < span;
 }
 
 std::unique_ptr<IssuerKeys::Flight> IssuerKeys::begin(const boost::asio::any_io_executor& executor,
@@ -139,7 +144,7 @@ Task<void> IssuerKeys::ask(std::unique_ptr<Flight> flight) {
 }
 
 Task<void> IssuerKeys::wait_for_answer() {
-    const auto answer = answer_;  // outlives the flight
+    const auto answer = *answer_;  // outlives the flight
     co_await answer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
 }
 

@@ -13,11 +13,11 @@
 
 namespace relevo {
 
-/// The published keys of one issuer. Read again every 10 minutes, in the background, and at once when a token
-/// names a key that is not among them: that is how a rotation shows. Never more often than every 30 s, so
-/// that forged names of keys reach nobody. While the issuer is away its last keys count, for a day; keys that
-/// it has dropped count no more once it was asked. Used from one io_context, which runs no coroutine after
-/// its end.
+/// The published keys of one issuer. Read again every 10 minutes, in the background, and first where nobody
+/// has asked for 20: a key that was withdrawn meanwhile opens nothing. Also when a token names a key that is
+/// not among them: that is how a rotation shows. Never more often than every 30 s, so that forged names of
+/// keys reach nobody. While the issuer is away its last keys count, for a day; keys that it has dropped count
+/// no more once it was asked. Used from one io_context, which runs no coroutine after its end.
 class IssuerKeys {
   public:
     /// The settings, the client and the clock outlive it. Throws Failure "identity.bad_settings" for an
@@ -35,6 +35,7 @@ class IssuerKeys {
     std::vector<VerificationKey> known(const std::optional<std::string>& key_id, SysTime now) const;
     bool any_known(SysTime now) const;
     bool may_ask(SysTime now) const;
+    bool asked_within(Millis span, SysTime now) const;
     std::unique_ptr<Flight> begin(const boost::asio::any_io_executor& executor, SysTime now);
     Task<void> ask(std::unique_ptr<Flight> flight);
     Task<void> wait_for_answer();
@@ -47,7 +48,9 @@ class IssuerKeys {
     std::vector<NamedKey> keys_;
     std::optional<SysTime> read_at_;
     std::optional<SysTime> asked_at_;
-    std::shared_ptr<boost::asio::steady_timer> answer_;  // ends when who asks has the answer
+    // Ends when who asks has the answer; null where nobody asks. Whoever asks may go after us.
+    using Answer = std::shared_ptr<boost::asio::steady_timer>;
+    const std::shared_ptr<Answer> answer_ = std::make_shared<Answer>();
 };
 
 }  // namespace relevo

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "core/utf8.hpp"
 
@@ -19,6 +20,13 @@ constexpr std::size_t most_bytes = 512;  // argon2id reads all of it; a phrase h
 std::string hash_of_nobody(const PasswordLimits& limits) {
     return fmt::format("$argon2id$v=19$m={},t={},p=1$AAAAAAAAAAAAAAAAAAAAAA${}", limits.memory_bytes / 1024,
                        limits.operations, std::string(43, 'A'));
+}
+
+// A long phrase is better than a short one with signs in it (NIST SP 800-63B, 5.1.1.2).
+bool is_strong(const Secret& password) {
+    if (password.reveal().size() > most_bytes) return false;
+    const Secret readable(clean_utf8(password.reveal()));
+    return count_code_points(readable.reveal()) >= least_characters;
 }
 
 Error busy() {
@@ -39,13 +47,15 @@ Passwords::~Passwords() {
 
 template <class T, class Work>
 Task<Result<T>> Passwords::run(Work work) {
+    // A caller that is given up may go after us.
     struct Place {
-        std::atomic<int>& open;
+        std::shared_ptr<std::atomic<int>> open;
         const int before;
-        explicit Place(std::atomic<int>& counter) : open(counter), before(counter.fetch_add(1)) {}
+        explicit Place(std::shared_ptr<std::atomic<int>> counter)
+            : open(std::move(counter)), before(open->fetch_add(1)) {}
         Place(const Place&) = delete;
         Place& operator=(const Place&) = delete;
-        ~Place() { --open; }
+        ~Place() { --*open; }
     };
     const Place place(open_);
     if (place.before >= limits_.threads + limits_.max_waiting) co_return busy();
@@ -74,8 +84,7 @@ Task<Result<Passwords::Verdict>> Passwords::verify(Secret password, std::string 
 }
 
 Task<Result<std::string>> Passwords::hash(Secret password) {
-    const std::string& given = password.reveal();
-    if (given.size() > most_bytes || count_code_points(clean_utf8(given)) < least_characters) {
+    if (!is_strong(password)) {
         co_return Error{Fault::permanent, "identity.weak_password",
                         "choose a password of at least 10 characters and at most 512 bytes"};
     }

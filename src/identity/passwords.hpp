@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "core/error.hpp"
@@ -46,7 +47,7 @@ class Passwords {
 
     const PasswordLimits limits_;
     const std::string nobodys_hash_;
-    std::atomic<int> open_{0};
+    const std::shared_ptr<std::atomic<int>> open_ = std::make_shared<std::atomic<int>>(0);
     boost::asio::thread_pool threads_;
 };
 

@@ -1,7 +1,10 @@
 #include "identity/sign_in.hpp"
 
+#include <algorithm>
+
 #include "core/digest.hpp"
 #include "identity/access_secret.hpp"
+#include "identity/attempts.hpp"
 #include "identity/tokens.hpp"
 
 namespace relevo {
@@ -29,6 +32,12 @@ Error bad_ticket() {
 Error wrong_password() {
     return denied("wrong_password",
                   "e-mail address or password is wrong; try again, or ask an administrator for a reset");
+}
+
+Error too_many_attempts(Millis retry_after) {
+    return {Fault::transient, "identity.too_many_attempts",
+            "too many tries to sign in failed; try again later, or ask an administrator for a reset",
+            retry_after};
 }
 
 bool shared_secret_fits(const Secret& given, const Secret& expected) {
@@ -78,13 +87,17 @@ class SignInIdentity final : public Identity {
         co_return co_await believe(credentials.bearer);
     }
 
-    Task<Result<SignedIn>> sign_in(std::string email, Secret password) override {
-        std::optional<StoredPassword> stored;
-        if (!email.empty() && email.size() <= max_email_bytes) {
-            stored = co_await parts_.store.find_password(std::move(email));
-        }
+    Task<Result<SignedIn>> sign_in(std::string email, Secret password, std::string address) override {
+        email.resize(std::min(email.size(), max_email_bytes + 1));  // nobody's, and it counts as any other
+        const SysTime now = parts_.clock.now();
+        const AttemptId attempt{draw_uuid(parts_.random)};
+        auto limits = limits_of_sign_in(email, address);
+        const auto room_at = co_await parts_.store.begin_attempt(attempt, std::move(limits), now);
+        if (room_at) co_return too_many_attempts(std::max(*room_at - now, Millis{1'000}));
+        const auto stored = co_await parts_.store.find_password(std::move(email));
         std::string hash = stored ? stored->hash : std::string();
         auto verdict = co_await parts_.passwords.verify(password, std::move(hash));
+        if (!verdict || verdict->right) co_await parts_.store.forgive_attempt(attempt);
         if (!verdict) co_return verdict.error();
         if (!stored || !verdict->right) co_return wrong_password();
         if (verdict->outdated) co_await renew(*stored, std::move(password));
@@ -100,12 +113,15 @@ class SignInIdentity final : public Identity {
 
     Task<Result<SignedIn>> redeem_with_password(Secret ticket, Secret password) override {
         if (kind_of_secret(ticket.reveal()) != SecretKind::ticket) co_return bad_ticket();
+        const SecretHash opens = hash_of_secret(ticket.reveal());
+        // before the work that strangers must not be able to ask for
+        const bool there = co_await parts_.store.find_ticket(opens, parts_.clock.now());
+        if (!there) co_return bad_ticket();
         auto hash = co_await parts_.passwords.hash(std::move(password));
         if (!hash) co_return hash.error();
         NewProof proof;
         proof.password_hash = std::move(*hash);
-        const auto person = co_await parts_.store.redeem_ticket(hash_of_secret(ticket.reveal()),
-                                                                std::move(proof), parts_.clock.now());
+        const auto person = co_await parts_.store.redeem_ticket(opens, std::move(proof), parts_.clock.now());
         if (!person) co_return bad_ticket();
         auto begun = co_await begin(person->tenant, person->user);
         if (!begun) co_return bad_ticket();

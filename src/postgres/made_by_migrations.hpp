@@ -16,7 +16,7 @@ inline constexpr std::array<std::string_view, 15> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 29> made_indexes{
+inline constexpr std::array<std::string_view, 31> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
@@ -40,6 +40,8 @@ inline constexpr std::array<std::string_view, 29> made_indexes{
     "replies_of_turn",
     "replies_open",
     "sessions_of_user",
+    "sign_in_attempts_of_key",
+    "sign_in_attempts_over",
     "timers_due",
     "timers_in_line",
     "timers_kept",

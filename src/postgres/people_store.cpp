@@ -150,11 +150,11 @@ class PostgresPeopleStore final : public PeopleStore {
         request.text("hash", key.hash.hex).text("last4", key.last4).time("now", now);
         if (key.owner) request.id("owner", *key.owner);
         request.time("expires_at", key.expires_at);
-        co_return parse_outcome(co_await ask("add_key", tenant, request.str()));
+        co_return parse_outcome(co_await ask("add_api_key", tenant, request.str()));
     }
 
     Task<std::vector<KeyRow>> keys(TenantId tenant) override {
-        const Json found = co_await ask("list_keys", tenant, "{}");
+        const Json found = co_await ask("list_api_keys", tenant, "{}");
         std::vector<KeyRow> keys;
         for (const auto& key : found.items()) keys.push_back(parse_key(key));
         co_return keys;
@@ -163,12 +163,13 @@ class PostgresPeopleStore final : public PeopleStore {
     Task<Outcome> revoke_key(TenantId tenant, ApiKeyId key, SysTime now, Actor actor) override {
         JsonObject request = request_of(actor);
         request.id("key", key).time("now", now);
-        co_return parse_outcome(co_await ask("revoke_key", tenant, request.str()));
+        co_return parse_outcome(co_await ask("revoke_api_key", tenant, request.str()));
     }
 
     Task<std::vector<AuditRow>> audit(TenantId tenant, AuditQuery query) override {
         JsonObject request;
-        request.text_if_any("actor", query.actor).text_if_any("subject", query.subject);
+        request.text_if_any("by", query.actor).text_if_any("subject", query.subject);
+        request.text_if_any("action", query.action);
         request.time("since", query.since).time("until", query.until).number("limit", query.limit);
         if (query.before > 0) request.number("before", query.before);
         const Json found = co_await ask("list_audit", tenant, request.str());

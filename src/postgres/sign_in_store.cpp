@@ -34,6 +34,28 @@ class PostgresSignInStore final : public SignInStore {
         co_return OperatorRow{found.text("id"), found.text("name")};
     }
 
+    Task<std::optional<SysTime>> begin_attempt(AttemptId attempt, std::vector<AttemptLimit> limits,
+                                               SysTime now) override {
+        std::vector<std::string> json;
+        for (const auto& limit : limits) {
+            json.push_back(JsonObject()
+                               .text("kind", limit.kind)
+                               .text("of", limit.of)
+                               .number("most", limit.most)
+                               .number("within_ms", limit.within.count())
+                               .str());
+        }
+        std::string request =
+            JsonObject().id("id", attempt).raw("limits", json_array(json)).time("now", now).str();
+        const Json room_at = co_await ask("begin_attempt", std::move(request));
+        if (room_at.null()) co_return std::nullopt;
+        co_return from_millis(room_at.number());
+    }
+
+    Task<void> forgive_attempt(AttemptId attempt) override {
+        co_await ask("forgive_attempt", JsonObject().id("id", attempt).str());
+    }
+
     Task<std::optional<Person>> find_person(std::string issuer, std::string subject) override {
         co_return parse_person(co_await ask("find_person", identity_of(issuer, subject)));
     }
@@ -55,7 +77,7 @@ class PostgresSignInStore final : public SignInStore {
 
     Task<std::optional<StoredKey>> find_key(SecretHash hash, SysTime now) override {
         const Json found =
-            co_await ask("find_key", JsonObject().text("hash", hash.hex).time("now", now).str());
+            co_await ask("find_api_key", JsonObject().text("hash", hash.hex).time("now", now).str());
         if (found.null()) co_return std::nullopt;
         co_return StoredKey{{found.number("tenant")},
                             found.id<ApiKeyId>("id"),
@@ -84,6 +106,12 @@ class PostgresSignInStore final : public SignInStore {
     Task<void> rehash(TenantId tenant, UserId user, std::string before, std::string after) override {
         std::string request = JsonObject().id("user", user).text("before", before).text("after", after).str();
         co_await ask("rehash", std::move(request), tenant);
+    }
+
+    Task<bool> find_ticket(SecretHash hash, SysTime now) override {
+        std::string request = JsonObject().text("hash", hash.hex).time("now", now).str();
+        const Json found = co_await ask("find_ticket", std::move(request));
+        co_return found.flag();
     }
 
     Task<std::optional<Person>> redeem_ticket(SecretHash hash, NewProof proof, SysTime now) override {

@@ -20,10 +20,21 @@ class FakeSignInStore final : public SignInStore {
     std::map<std::string, StoredKey> keys;
     std::map<UserId, Person> active;
     std::map<std::string, UserId> tickets;
+    std::map<AttemptId, std::vector<AttemptLimit>> attempts;
+    std::optional<SysTime> full_until;
     int asked = 0;
 
     Task<std::optional<OperatorRow>> find_operator(std::string issuer, std::string subject) override {
         co_return find(operators, std::pair(issuer, subject));
+    }
+    Task<std::optional<SysTime>> begin_attempt(AttemptId attempt, std::vector<AttemptLimit> limits,
+                                               SysTime) override {
+        attempts[attempt] = std::move(limits);
+        co_return full_until;
+    }
+    Task<void> forgive_attempt(AttemptId attempt) override {
+        attempts.erase(attempt);
+        co_return;
     }
     Task<std::optional<Person>> find_person(std::string issuer, std::string subject) override {
         co_return find(people, std::pair(issuer, subject));
@@ -52,6 +63,7 @@ class FakeSignInStore final : public SignInStore {
         }
         co_return;
     }
+    Task<bool> find_ticket(SecretHash hash, SysTime) override { co_return tickets.contains(hash.hex); }
     Task<std::optional<Person>> redeem_ticket(SecretHash hash, NewProof proof, SysTime) override {
         const auto user = find(tickets, hash.hex);
         if (!user) co_return std::nullopt;

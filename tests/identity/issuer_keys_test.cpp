@@ -65,6 +65,27 @@ TEST_CASE(
     CHECK(it.web.calls.size() == 3);
 }
 
+TEST_CASE("a key that was withdrawn while nobody asked opens nothing") {
+    Bench it;
+    CHECK(it.find("old") == "1");
+    it.publish({"new"});
+    it.clock.time += 2 * ten_minutes;
+    CHECK(it.find("old") == "identity.unknown_key");
+    CHECK(it.find("new") == "1");
+    CHECK(it.web.calls.size() == 2);
+}
+
+TEST_CASE("who asked for keys may end after them") {
+    boost::asio::io_context io;
+    {
+        Bench it;
+        it.web.held = true;
+        boost::asio::co_spawn(io, it.keys.find("old"), [](std::exception_ptr, auto) {});
+        io.poll();
+        CHECK(it.web.calls.size() == 1);
+    }
+}
+
 TEST_CASE("forged names of keys reach the issuer twice a minute, however many there are") {
     Bench it;
     CHECK(it.find("old") == "1");

@@ -60,7 +60,7 @@ struct Bench {
         return principal ? "accepted" : principal.error().code;
     }
     Result<SignedIn> sign_in(std::string email, std::string password) {
-        return run(identity->sign_in(std::move(email), Secret(std::move(password))));
+        return run(identity->sign_in(std::move(email), Secret(std::move(password)), "192.0.2.7"));
     }
     std::string token(const std::string& claims = good_claims) {
         return token_of(R"({"alg":"RS256","kid":"k1"})", claims, rsa_key(), JwtAlgorithm::rs256);
@@ -117,6 +117,29 @@ TEST_CASE("a wrong password, an unknown address and a disabled account are told 
         CHECK(error.text.find("ana") == std::string::npos);
     }
     CHECK(it.store.sessions.empty());
+}
+
+TEST_CASE("a try to sign in counts until it succeeds, and where there were too many nothing is tried") {
+    Bench it;
+    CHECK_FALSE(it.sign_in("ana@example.com", "falso caballo").has_value());
+    CHECK_FALSE(it.sign_in("nobody@example.com", "falso caballo").has_value());
+    CHECK(it.store.attempts.size() == 2);
+    CHECK(it.sign_in("ana@example.com", good_password).has_value());
+    CHECK(it.store.attempts.size() == 2);
+
+    it.store.full_until = it.clock.time + Millis{90'000};
+    const int before = it.store.asked;
+    std::vector<Error> errors;
+    for (const std::string email : {"ana@example.com", "nobody@example.com", ""}) {
+        errors.push_back(it.sign_in(email, good_password).error());
+        CHECK(errors.back().code == "identity.too_many_attempts");
+        CHECK(errors.back().fault == Fault::transient);
+        CHECK(errors.back().retry_after == Millis{90'000});
+        CHECK(errors.back().text == errors.front().text);
+    }
+    CHECK(it.store.asked == before);
+    it.store.full_until = it.clock.time - Millis{5};
+    CHECK(it.sign_in("ana@example.com", good_password).error().retry_after == Millis{1'000});
 }
 
 TEST_CASE("a password that was hashed with other limits is hashed again when it is right") {
@@ -251,6 +274,10 @@ TEST_CASE("an invitation is opened once, with a password or with an issuer's tok
     Secret ticket = invite();
     CHECK(run(it.identity->redeem_with_password(ticket, Secret("short"))).error().code ==
           "identity.weak_password");
+    // no work for a ticket that nobody made: not even a look at the password
+    Secret forged = draw_secret(SecretKind::ticket, it.random).shown;
+    CHECK(run(it.identity->redeem_with_password(forged, Secret("short"))).error().code ==
+          "identity.bad_ticket");
     const auto signed_in = run(it.identity->redeem_with_password(ticket, Secret("otro caballo más")));
     REQUIRE(signed_in.has_value());
     CHECK(it.code(signed_in->secret.reveal()) == "accepted");

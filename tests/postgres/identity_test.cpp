@@ -48,7 +48,7 @@ struct Bench : PeopleFixture {
     }
     std::optional<SignedIn> enter(std::string email, std::string password) {
         return run([](Identity& of, std::string its_email, Secret secret) -> Task<std::optional<SignedIn>> {
-            auto signed_in = co_await of.sign_in(std::move(its_email), std::move(secret));
+            auto signed_in = co_await of.sign_in(std::move(its_email), std::move(secret), "192.0.2.7");
             if (!signed_in) co_return std::nullopt;
             co_return std::move(*signed_in);
         }(*identity, std::move(email), Secret(std::move(password))));

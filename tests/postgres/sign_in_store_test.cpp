@@ -94,6 +94,52 @@ TEST_CASE(
     CHECK_FALSE(run(fixture.sign_in->begin_session(fixture.other, nth<UserId>(1), {})));
 }
 
+TEST_CASE("another address ends what the old one opened") {
+    Sessions fixture;
+    fixture.add_active(fixture.ballet, 1, "ana@example.com");
+    REQUIRE(fixture.begin(1));
+    CHECK(fixture.change(fixture.ballet, 1, {.email = "ANA@example.com", .name = "Ana"}) == Outcome::done);
+    CHECK(fixture.open(1, at(1)));
+    CHECK(fixture.change(fixture.ballet, 1, {.email = "ana@example.org"}) == Outcome::done);
+    CHECK_FALSE(fixture.open(1, at(1)));
+}
+
+TEST_CASE("who tries too often waits until the first try is over, whoever tries elsewhere does not") {
+    PeopleFixture fixture;
+    int drawn = 0;
+    const auto try_it = [&](const std::string& email, const std::string& address, SysTime now) {
+        return run(fixture.sign_in->begin_attempt(
+            nth<AttemptId>(++drawn),
+            {{"address", address, 4, Millis{100'000}}, {"account", email, 2, Millis{50'000}}}, now));
+    };
+    CHECK_FALSE(try_it("ana@example.com", "a", at(0)));
+    CHECK_FALSE(try_it("Ana@Example.com", "b", at(10)));
+    CHECK(try_it("ANA@example.com", "c", at(20)) == at(50));
+    CHECK_FALSE(try_it("bea@example.com", "c", at(20)));
+    CHECK_FALSE(try_it("ana@example.com", "c", at(50)));
+    CHECK(try_it("ana@example.com", "c", at(51)) == at(60));
+    // of the address: the refused ones too
+    CHECK(try_it("cora@example.com", "c", at(52)) == at(120));
+    CHECK_FALSE(try_it("cora@example.com", "c", at(120)));
+    CHECK(fixture.test.query("SELECT count(*) FROM sign_in_attempts WHERE counts_until <= to_timestamp(" +
+                             std::to_string(to_millis(at(120)) / 1000) + ")") == "0");
+    CHECK(fixture.test.query("SELECT count(*) FROM sign_in_attempts WHERE to_jsonb(sign_in_attempts)::text "
+                             "LIKE '%example%'") == "0");
+}
+
+TEST_CASE("a try that succeeded counts no more, and one that is asked twice counts once") {
+    PeopleFixture fixture;
+    const auto try_it = [&](int attempt) {
+        return run(fixture.sign_in->begin_attempt(nth<AttemptId>(attempt),
+                                                  {{"account", "ana", 2, Millis{50'000}}}, at(0)));
+    };
+    for (int i = 0; i < 5; ++i) CHECK_FALSE(try_it(1));
+    CHECK_FALSE(try_it(2));
+    CHECK(try_it(3));
+    run(fixture.sign_in->forgive_attempt(nth<AttemptId>(1)));
+    CHECK_FALSE(try_it(3));
+}
+
 TEST_CASE("a session's use is noted once a minute, and the newest twenty stay") {
     Sessions fixture;
     fixture.add_active(fixture.ballet, 1, "ana@example.com");
@@ -199,7 +245,7 @@ TEST_CASE("keys of several shops in one batch open each its own") {
                 JsonObject().text("hash", hash_of("key " + std::to_string(n)).hex).time("now", at(1)).str());
         }
     }
-    const auto results = run(fixture.database.call_all("find_key", requests));
+    const auto results = run(fixture.database.call_all("find_api_key", requests));
     for (std::size_t i = 0; i < results.size(); ++i) {
         const int n = static_cast<int>(i % 40) + 1;
         const Json key = Json::parse(results[i]);
@@ -215,6 +261,12 @@ TEST_CASE("an invitation is good once and until its end, and makes the user acti
     CHECK(fixture.invite(fixture.ballet, 1, "first") == Outcome::done);
     CHECK(fixture.invite(fixture.ballet, 1, "second") == Outcome::done);
     CHECK_FALSE(fixture.redeem("first", password("h1")));  // the second took its place
+    const auto there = [&](const std::string& ticket, SysTime now) {
+        return run(fixture.sign_in->find_ticket(hash_of(ticket), now));
+    };
+    CHECK_FALSE(there("first", at(0)));
+    CHECK(there("second", at(99)));
+    CHECK_FALSE(there("second", at(100)));
     CHECK_FALSE(fixture.redeem("second", password("h1"), at(100)));
     CHECK_FALSE(run(fixture.sign_in->find_password("ana@example.com")));
     CHECK(fixture.redeem("second", password("h1"), at(99)));

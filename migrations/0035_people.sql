@@ -6,7 +6,7 @@ CREATE TABLE users (
     tenant_id bigint NOT NULL REFERENCES tenants,
     id uuid NOT NULL UNIQUE,
     email text NOT NULL CHECK (email = lower(email) AND email LIKE '_%@_%' AND length(email) <= 320),
-    name text NOT NULL DEFAULT '',
+    name text NOT NULL DEFAULT '' CHECK (length(name) <= 200),
     status text NOT NULL DEFAULT 'invited' CHECK (status IN ('invited', 'active', 'disabled')),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -58,11 +58,13 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_of_user ON sessions (user_id, tenant_id);
 SELECT protect_tenant_rows('sessions');
 
--- The one invitation or reset that a user has; gone once it was used.
+-- The one invitation or reset that a user has; gone once it was used. `bound`: what its maker might do. For a user who may do
+-- more by then it is no good, or else whoever resets a viewer today is an administrator when the viewer becomes one.
 CREATE TABLE user_tickets (
     tenant_id bigint NOT NULL,
     user_id uuid NOT NULL,
     hash bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
+    bound jsonb NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (user_id, tenant_id),
@@ -73,7 +75,7 @@ SELECT protect_tenant_rows('user_tickets');
 CREATE TABLE api_keys (
     tenant_id bigint NOT NULL REFERENCES tenants,
     id uuid NOT NULL,
-    name text NOT NULL,
+    name text NOT NULL CHECK (length(name) <= 200),
     scopes text[] NOT NULL,
     hash bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
     last4 text NOT NULL,
@@ -131,7 +133,8 @@ CREATE TABLE platform_operators (
     UNIQUE (issuer, subject)
 );
 
--- Append-only: nobody is granted more, and no policy lets a row be changed, not by the tables' owner either.
+-- Who changed what. Append-only: nobody is granted more, no policy lets a row be changed, and the trigger refuses whoever owns
+-- the table or obeys no policy.
 CREATE TABLE audit_log (
     tenant_id bigint,  -- null: what concerns the installation
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -153,7 +156,26 @@ CREATE POLICY tenant ON audit_log FOR SELECT
     USING (tenant_id IS NOT DISTINCT FROM nullif(current_setting('app.tenant_id', true), '')::bigint);
 CREATE POLICY tenant_adds ON audit_log FOR INSERT
     WITH CHECK (tenant_id IS NOT DISTINCT FROM nullif(current_setting('app.tenant_id', true), '')::bigint);
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% only grows', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE audit_log ENABLE ALWAYS TRIGGER only_grows;
 
+-- How often somebody tried to sign in lately. Of no tenant, because who tries is nobody yet; digests, because whoever reads it
+-- needs no addresses. A try that succeeded is none.
+CREATE TABLE sign_in_attempts (
+    id uuid NOT NULL,
+    key bytea NOT NULL CHECK (length(key) = 32),
+    counts_until timestamptz NOT NULL,
+    PRIMARY KEY (id, key)
+);
+CREATE INDEX sign_in_attempts_of_key ON sign_in_attempts (key, counts_until);
+CREATE INDEX sign_in_attempts_over ON sign_in_attempts (counts_until);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON sign_in_attempts TO relevo_app;
 GRANT SELECT, INSERT, UPDATE ON users TO relevo_app;
 GRANT SELECT, INSERT, DELETE ON user_identities, user_roles TO relevo_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON user_passwords, sessions, user_tickets TO relevo_app;
@@ -233,11 +255,162 @@ LANGUAGE sql AS $$
             subject, before, after)
 $$;
 
--- Whether that is more than who changes something may do themselves: nobody hands on, takes away or resets what they do not have.
+-- Who changes something: whom the request names ("actor"), or else the operator at whose command line the connection was made
+-- (app.operator), or else the process by itself.
+CREATE FUNCTION acting() RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    named jsonb := nullif(current_setting('app.actor', true), '')::jsonb;
+    at_terminal text := nullif(current_setting('app.operator', true), '');
+BEGIN
+    IF named IS NOT NULL THEN
+        RETURN named;
+    ELSIF at_terminal IS NOT NULL THEN
+        RETURN jsonb_build_object('kind', 'operator', 'id', 'terminal:' || at_terminal, 'name', at_terminal);
+    END IF;
+    RETURN jsonb_build_object('kind', 'service', 'id', session_user, 'name', session_user);
+END $$;
+
+-- As before, and whoever the request names is who acts: for what it changes.
+CREATE OR REPLACE FUNCTION run_batch(op text, batch jsonb) RETURNS TABLE (place integer, result text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    statement text := format('SELECT (%I($1))::text', 'op_' || op);
+    item record;
+BEGIN
+    IF jsonb_array_length(batch) = 1 THEN
+        PERFORM set_config('app.tenant_id', coalesce(batch #>> '{0,t}', ''), true),
+                set_config('app.actor', coalesce(batch #>> '{0,r,actor}', ''), true);
+        place := 0;
+        EXECUTE statement INTO result USING batch #> '{0,r}';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    FOR item IN
+        SELECT i.tenant, i.request, i.nth
+        FROM (SELECT e.item ->> 't' AS tenant, e.item -> 'r' AS request, e.nth,
+                     batch_key(e.item ->> 't', e.item -> 'r') AS key
+              FROM jsonb_array_elements(batch) WITH ORDINALITY AS e(item, nth)) AS i
+        ORDER BY i.tenant::bigint, i.key, i.nth
+    LOOP
+        PERFORM set_config('app.tenant_id', coalesce(item.tenant, ''), true),
+                set_config('app.actor', coalesce(item.request ->> 'actor', ''), true);
+        place := item.nth - 1;
+        EXECUTE statement INTO result USING item.request;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- Notes what became of a row of the settings, whatever changed it. Its arguments: what such a row is called, the columns that
+-- name it, those that say nothing (where only such ones changed, nothing did), and one whose value is secret.
+CREATE FUNCTION note_row() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    left_out text[] := string_to_array(TG_ARGV[2], ' ') || ARRAY['tenant_id', 'created_at'];
+    was jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    is_now jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    whole jsonb := coalesce(is_now, was);
+    names text := (SELECT string_agg(whole ->> c.name, '/' ORDER BY c.place)
+                   FROM unnest(string_to_array(TG_ARGV[1], ' ')) WITH ORDINALITY AS c(name, place));
+    actor jsonb := acting();
+BEGIN
+    was := was - left_out;
+    is_now := is_now - left_out;
+    IF TG_ARGV[3] <> '' THEN
+        is_now := jsonb_set(is_now, ARRAY[TG_ARGV[3]],
+                            CASE WHEN is_now -> TG_ARGV[3] <> was -> TG_ARGV[3] THEN '"another secret"'::jsonb
+                                 ELSE '"secret"' END, false);
+        was := jsonb_set(was, ARRAY[TG_ARGV[3]], '"secret"', false);
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        SELECT jsonb_object_agg(w.key, w.value), jsonb_object_agg(w.key, is_now -> w.key) INTO was, is_now
+        FROM jsonb_each(was) AS w WHERE w.value IS DISTINCT FROM is_now -> w.key;
+        IF was IS NULL THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    INSERT INTO audit_log (tenant_id, actor_kind, actor_id, actor_name, trace, action, subject, before, after)
+    VALUES ((whole ->> CASE TG_TABLE_NAME WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END)::bigint, actor ->> 'kind',
+            actor ->> 'id', actor ->> 'name', coalesce(actor ->> 'trace', ''),
+            TG_ARGV[0] || CASE TG_OP WHEN 'INSERT' THEN '.add' WHEN 'UPDATE' THEN '.change' ELSE '.remove' END,
+            concat_ws(':', TG_ARGV[0], names), was, is_now);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER noted AFTER UPDATE OR DELETE ON tenants
+    FOR EACH ROW EXECUTE FUNCTION note_row('shop', 'id', '');
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON agents
+    FOR EACH ROW EXECUTE FUNCTION note_row('agent', 'id', 'updated_at');
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON accounts
+    FOR EACH ROW EXECUTE FUNCTION note_row('account', 'id', '');
+-- the key is what makes an address unguessable
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON endpoints
+    FOR EACH ROW EXECUTE FUNCTION note_row('address', 'id', '', 'key');
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON credentials
+    FOR EACH ROW EXECUTE FUNCTION note_row('credential', 'category name', 'sealed key_version');
+CREATE TRIGGER noted AFTER INSERT OR DELETE ON tenant_keys
+    FOR EACH ROW EXECUTE FUNCTION note_row('vault_key', 'version', 'wrapped');
+CREATE TRIGGER noted AFTER UPDATE ON vault
+    FOR EACH ROW EXECUTE FUNCTION note_row('vault', '', 'changes');
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON pauses
+    FOR EACH ROW EXECUTE FUNCTION note_row('pause', 'stage', '');
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON platform_operators
+    FOR EACH ROW EXECUTE FUNCTION note_row('operator', 'id', '');
+
+-- As before; a shop that was not there is noted as its first change. The function that makes it crosses tenants and notes
+-- nothing.
+CREATE OR REPLACE FUNCTION op_register_tenant(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    known boolean := EXISTS (SELECT FROM list_tenants() AS t WHERE t.slug = req ->> 'slug');
+    tenant bigint := register_tenant(req ->> 'slug', req ->> 'name');
+BEGIN
+    IF NOT known THEN
+        PERFORM set_config('app.tenant_id', tenant::text, true);
+        PERFORM note_change(acting(), 'shop.add', 'shop:' || tenant, NULL,
+                            jsonb_build_object('slug', req -> 'slug', 'name', req -> 'name'));
+    END IF;
+    RETURN to_jsonb(tenant);
+END $$;
+
+-- Whether that is more than who changes something may do themselves: nobody hands on, takes away or resets what they do not
+-- have.
 CREATE FUNCTION exceeds(permissions jsonb, actor jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE
 RETURN NOT coalesce(actor -> 'may' @> permissions, false);
 
 -- ---- who presents it
+
+-- {"id", "limits": [{"kind", "of", "most", "within_ms"}], "now"}: counts a try against each of them; null. Where one is full:
+-- when it has room again, and nothing is counted against those after it. Rows instead of counters, so that nobody waits for
+-- anybody's lock while many guess; those who try at the same moment may pass a limit by their number.
+CREATE FUNCTION op_begin_attempt(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    moment timestamptz := from_millis((req ->> 'now')::bigint);
+    bound jsonb;
+    its_key bytea;
+    tries integer;
+    room_at timestamptz;
+BEGIN
+    DELETE FROM sign_in_attempts AS a
+    WHERE (a.id, a.key) IN (SELECT x.id, x.key FROM sign_in_attempts AS x WHERE x.counts_until <= moment
+                            ORDER BY x.counts_until LIMIT 20 FOR UPDATE SKIP LOCKED);
+    FOR bound IN SELECT jsonb_array_elements(req -> 'limits') LOOP
+        its_key := sha256(convert_to((bound ->> 'kind') || ':' || lower(bound ->> 'of'), 'UTF8'));
+        SELECT count(*), min(x.counts_until) INTO tries, room_at
+        FROM (SELECT a.counts_until FROM sign_in_attempts AS a
+              WHERE a.key = its_key AND a.counts_until > moment AND a.id <> (req ->> 'id')::uuid
+              ORDER BY a.counts_until DESC LIMIT (bound ->> 'most')::integer) AS x;
+        IF tries >= (bound ->> 'most')::integer THEN
+            RETURN to_jsonb(to_millis(room_at));
+        END IF;
+        INSERT INTO sign_in_attempts (id, key, counts_until)
+        VALUES ((req ->> 'id')::uuid, its_key, moment + (bound ->> 'within_ms')::bigint * interval '1 millisecond')
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+    RETURN 'null';
+END $$;
+
+CREATE FUNCTION op_forgive_attempt(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM sign_in_attempts AS a WHERE a.id = (req ->> 'id')::uuid;
+    RETURN 'null';
+END $$;
 
 CREATE FUNCTION op_find_operator(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce((SELECT jsonb_build_object('id', o.id, 'name', o.name) FROM platform_operators AS o
@@ -296,7 +469,7 @@ BEGIN
     RETURN jsonb_build_object('id', named.id, 'person', person);
 END $$;
 
-CREATE FUNCTION op_find_key(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION op_find_api_key(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := from_millis((req ->> 'now')::bigint);
     named record;
@@ -366,6 +539,21 @@ BEGIN
     RETURN 'null';
 END $$;
 
+-- Whether it could be redeemed: asked before the work that a password's hash is.
+CREATE FUNCTION op_find_ticket(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    named record;
+BEGIN
+    SELECT * INTO named FROM find_ticket(decode(req ->> 'hash', 'hex'));
+    IF NOT FOUND THEN
+        RETURN 'false';
+    END IF;
+    PERFORM set_config('app.tenant_id', named.tenant_id::text, true);
+    RETURN to_jsonb(EXISTS (SELECT FROM user_tickets AS t
+                            WHERE t.tenant_id = named.tenant_id AND t.user_id = named.user_id
+                              AND t.expires_at > from_millis((req ->> 'now')::bigint)));
+END $$;
+
 -- Whoever had another proof has it no more: a reset is for when it fell into other hands.
 CREATE FUNCTION op_redeem_ticket(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -384,7 +572,8 @@ BEGIN
         RETURN 'null';
     END IF;
     DELETE FROM user_tickets AS t
-    WHERE t.tenant_id = u.tenant_id AND t.user_id = u.id AND t.hash = wanted AND t.expires_at > moment;
+    WHERE t.tenant_id = u.tenant_id AND t.user_id = u.id AND t.hash = wanted AND t.expires_at > moment
+      AND t.bound @> permissions_of(u.id);
     IF NOT FOUND THEN
         RETURN 'null';
     END IF;
@@ -498,9 +687,8 @@ BEGIN
     managed := has_manager();
     IF new_email <> u.email THEN
         DELETE FROM user_passwords AS p WHERE p.tenant_id = tenant AND p.user_id = u.id;
-        DELETE FROM user_tickets AS t WHERE t.tenant_id = tenant AND t.user_id = u.id;
     END IF;
-    IF NOT (req ->> 'active')::boolean THEN
+    IF new_email <> u.email OR NOT (req ->> 'active')::boolean THEN
         DELETE FROM user_tickets AS t WHERE t.tenant_id = tenant AND t.user_id = u.id;
         UPDATE sessions AS s SET ended_at = now()
         WHERE s.tenant_id = tenant AND s.user_id = u.id AND s.ended_at IS NULL;
@@ -553,11 +741,11 @@ BEGIN
     IF exceeds(permissions_of(u.id), req -> 'actor') THEN
         RETURN '"beyond_actor"';
     END IF;
-    INSERT INTO user_tickets (tenant_id, user_id, hash, created_at, expires_at)
-    VALUES (u.tenant_id, u.id, decode(req ->> 'hash', 'hex'), from_millis((req ->> 'now')::bigint),
-            from_millis((req ->> 'expires_at')::bigint))
+    INSERT INTO user_tickets (tenant_id, user_id, hash, bound, created_at, expires_at)
+    VALUES (u.tenant_id, u.id, decode(req ->> 'hash', 'hex'), coalesce(req #> '{actor,may}', '[]'),
+            from_millis((req ->> 'now')::bigint), from_millis((req ->> 'expires_at')::bigint))
     ON CONFLICT (user_id, tenant_id) DO UPDATE
-    SET hash = excluded.hash, created_at = excluded.created_at, expires_at = excluded.expires_at;
+    SET hash = excluded.hash, bound = excluded.bound, created_at = excluded.created_at, expires_at = excluded.expires_at;
     PERFORM note_change(req -> 'actor', 'user.invite', 'user:' || u.id, NULL,
                         jsonb_build_object('expires_at', req -> 'expires_at'));
     RETURN '"done"';
@@ -653,14 +841,14 @@ END $$;
 
 -- ---- API keys
 
-CREATE FUNCTION key_facts(k api_keys) RETURNS jsonb LANGUAGE sql STABLE AS $$
+CREATE FUNCTION api_key_facts(k api_keys) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'id', k.id, 'name', k.name, 'scopes', to_jsonb(k.scopes), 'last4', k.last4, 'owner', k.owner_id,
         'created_at', to_millis(k.created_at), 'used_at', to_millis(k.used_at), 'expires_at', to_millis(k.expires_at),
         'revoked_at', to_millis(k.revoked_at)))
 $$;
 
-CREATE FUNCTION op_add_key(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION op_add_api_key(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     k api_keys;
 BEGIN
@@ -676,18 +864,18 @@ BEGIN
             from_millis((req ->> 'now')::bigint), from_millis((req ->> 'expires_at')::bigint))
     ON CONFLICT (id, tenant_id) DO NOTHING RETURNING * INTO k;
     IF FOUND THEN
-        PERFORM note_change(req -> 'actor', 'key.add', 'key:' || k.id, NULL, key_facts(k));
+        PERFORM note_change(req -> 'actor', 'key.add', 'key:' || k.id, NULL, api_key_facts(k));
     END IF;
     RETURN '"done"';
 END $$;
 
-CREATE FUNCTION op_list_keys(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
+CREATE FUNCTION op_list_api_keys(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_agg(x.facts ORDER BY x.created_at DESC, x.id), '[]')
-    FROM (SELECT k.id, k.created_at, key_facts(k) AS facts FROM api_keys AS k WHERE k.tenant_id = app_tenant()
+    FROM (SELECT k.id, k.created_at, api_key_facts(k) AS facts FROM api_keys AS k WHERE k.tenant_id = app_tenant()
           ORDER BY k.created_at DESC, k.id LIMIT 1000) AS x
 $$;
 
-CREATE FUNCTION op_revoke_key(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION op_revoke_api_key(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     k api_keys;
     before jsonb;
@@ -697,10 +885,10 @@ BEGIN
         RETURN '"not_found"';
     END IF;
     IF k.revoked_at IS NULL THEN
-        before := key_facts(k);
+        before := api_key_facts(k);
         UPDATE api_keys AS x SET revoked_at = from_millis((req ->> 'now')::bigint)
         WHERE x.tenant_id = k.tenant_id AND x.id = k.id RETURNING * INTO k;
-        PERFORM note_change(req -> 'actor', 'key.revoke', 'key:' || k.id, before, key_facts(k));
+        PERFORM note_change(req -> 'actor', 'key.revoke', 'key:' || k.id, before, api_key_facts(k));
     END IF;
     RETURN '"done"';
 END $$;
@@ -714,15 +902,18 @@ CREATE FUNCTION op_list_audit(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
         ORDER BY x.id DESC), '[]')
     FROM (SELECT a.* FROM audit_log AS a
           WHERE a.tenant_id = app_tenant()
-            AND (NOT req ? 'actor' OR a.actor_id = req ->> 'actor')
+            AND (NOT req ? 'by' OR a.actor_id = req ->> 'by')
             AND (NOT req ? 'subject' OR a.subject = req ->> 'subject')
+            AND (NOT req ? 'action' OR a.action = req ->> 'action' OR split_part(a.action, '.', 1) = req ->> 'action')
             AND (NOT req ? 'since' OR a.at >= from_millis((req ->> 'since')::bigint))
             AND (NOT req ? 'until' OR a.at < from_millis((req ->> 'until')::bigint))
             AND (NOT req ? 'before' OR a.id < (req ->> 'before')::bigint)
           ORDER BY a.id DESC LIMIT least((req ->> 'limit')::integer, 1000)) AS x
 $$;
 
-GRANT EXECUTE ON FUNCTION permissions_of, role_names_of, person_of, note_change, exceeds, permission_names, op_find_operator, op_find_person,
-    op_find_password, op_find_session, op_find_key, op_begin_session, op_end_session, op_rehash, op_redeem_ticket, roles_exist,
+GRANT EXECUTE ON FUNCTION permissions_of, role_names_of, person_of, acting, note_change, note_row, exceeds, permission_names,
+    op_find_operator, op_begin_attempt, op_forgive_attempt, op_find_person, op_find_password, op_find_session, op_find_api_key,
+    op_begin_session, op_end_session, op_rehash, op_find_ticket, op_redeem_ticket, roles_exist,
     set_roles, has_manager, lock_people, user_facts, op_add_user, op_change_user, op_list_users, op_add_ticket, op_end_sessions,
-    op_list_roles, op_put_role, op_remove_role, key_facts, op_add_key, op_list_keys, op_revoke_key, op_list_audit TO relevo_app;
+    op_list_roles, op_put_role, op_remove_role, api_key_facts, op_add_api_key, op_list_api_keys, op_revoke_api_key,
+    op_list_audit TO relevo_app;

@@ -148,8 +148,8 @@ CREATE TABLE audit_log (
     before jsonb,
     after jsonb
 );
-CREATE INDEX audit_log_of_tenant ON audit_log (tenant_id, id);
-CREATE INDEX audit_log_of_subject ON audit_log (tenant_id, subject, id);
+CREATE INDEX audit_log_of_tenant ON audit_log ((coalesce(tenant_id, 0)), id);
+CREATE INDEX audit_log_of_subject ON audit_log ((coalesce(tenant_id, 0)), subject, id);
 ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE audit_log FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON audit_log FOR SELECT
@@ -893,15 +893,38 @@ BEGIN
     RETURN '"done"';
 END $$;
 
+-- ---- who run the installation: its owner calls these
+
+CREATE FUNCTION op_list_operators(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', o.id, 'name', o.name, 'issuer', o.issuer, 'subject', o.subject, 'active', o.active,
+        'created_at', to_millis(o.created_at)) ORDER BY o.created_at, o.id), '[]')
+    FROM platform_operators AS o
+$$;
+
+-- Who was one is one again.
+CREATE FUNCTION op_add_operator(req jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    INSERT INTO platform_operators (name, issuer, subject) VALUES (req ->> 'name', req ->> 'issuer', req ->> 'subject')
+    ON CONFLICT (issuer, subject) DO UPDATE SET name = excluded.name, active = true RETURNING to_jsonb(id)
+$$;
+
+-- Whether there was such a one.
+CREATE FUNCTION op_end_operator(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE platform_operators AS o SET active = false WHERE o.id = (req ->> 'id')::uuid AND o.active;
+    RETURN to_jsonb(FOUND);
+END $$;
+
 -- ---- what was changed
 
+-- Of no tenant: the installation's.
 CREATE FUNCTION op_list_audit(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
         'id', x.id, 'at', to_millis(x.at), 'kind', x.actor_kind, 'actor', x.actor_id, 'name', x.actor_name,
         'trace', x.trace, 'action', x.action, 'subject', x.subject)) || jsonb_build_object('before', x.before, 'after', x.after)
         ORDER BY x.id DESC), '[]')
     FROM (SELECT a.* FROM audit_log AS a
-          WHERE a.tenant_id = app_tenant()
+          WHERE coalesce(a.tenant_id, 0) = coalesce(app_tenant(), 0)
             AND (NOT req ? 'by' OR a.actor_id = req ->> 'by')
             AND (NOT req ? 'subject' OR a.subject = req ->> 'subject')
             AND (NOT req ? 'action' OR a.action = req ->> 'action' OR split_part(a.action, '.', 1) = req ->> 'action')

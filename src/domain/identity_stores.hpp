@@ -225,7 +225,7 @@ class PeopleStore {
     virtual Task<std::vector<KeyRow>> keys(TenantId tenant) = 0;
     virtual Task<Outcome> revoke_key(TenantId tenant, ApiKeyId key, SysTime now, Actor actor) = 0;
 
-    /// Newest first.
+    /// Newest first. Of TenantId{}: what concerns the installation and no shop.
     virtual Task<std::vector<AuditRow>> audit(TenantId tenant, AuditQuery query) = 0;
 };
 

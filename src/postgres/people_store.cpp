@@ -1,4 +1,5 @@
 #include "core/json_object.hpp"
+#include "postgres/actor.hpp"
 #include "postgres/identity_stores.hpp"
 #include "postgres/json.hpp"
 
@@ -35,15 +36,8 @@ std::optional<SysTime> parse_time(const Json& json, std::string_view name) {
 }
 
 JsonObject request_of(const Actor& actor) {
-    const std::string json = JsonObject()
-                                 .text("kind", actor.kind)
-                                 .text("id", actor.id)
-                                 .text("name", actor.name)
-                                 .text("trace", actor.trace)
-                                 .raw("may", texts(actor.may.names()))
-                                 .str();
     JsonObject request;
-    request.raw("actor", json);
+    request.raw("actor", actor_json(actor));
     return request;
 }
 

@@ -337,7 +337,7 @@ END $$;
 CREATE TRIGGER noted AFTER UPDATE OR DELETE ON tenants
     FOR EACH ROW EXECUTE FUNCTION note_row('shop', 'id', '');
 CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON agents
-    FOR EACH ROW EXECUTE FUNCTION note_row('agent', 'id', 'updated_at');
+    FOR EACH ROW EXECUTE FUNCTION note_row('agent', 'id', 'updated_at version');
 CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON accounts
     FOR EACH ROW EXECUTE FUNCTION note_row('account', 'id', '');
 -- the key is what makes an address unguessable

@@ -85,7 +85,9 @@ void add_keys(Commands& commands) {
         command->add_option("shop", options->shop, "Its slug")->required();
     }
     adding->add_option("name", options->name, "What it is for")->required()->check(not_empty());
-    adding->add_option("--scope", options->scopes, "What it may do, as agents.read; repeatable")->required();
+    adding->add_option("--scope", options->scopes, "What it may do, as agents.read; repeatable")
+        ->required()
+        ->allow_extra_args(false);
     adding->add_option("--for", options->life, "How long it is good, as 90d; without it until it is revoked");
     revoking->add_option("id", options->id, "As keys list shows it")->required()->check(not_empty());
 }

@@ -136,9 +136,12 @@ void add_people(Commands& commands) {
     changing->add_option("--email", options->email, "Another address: ends password and sessions");
     auto* disabling = changing->add_flag("--disable", options->disable, "Nothing of theirs opens anything");
     changing->add_flag("--enable", options->enable, "They may come in again")->excludes(disabling);
-    auto* naming = changing->add_option("--role", options->roles, "Instead of those they have; repeatable");
+    auto* naming = changing->add_option("--role", options->roles, "Instead of those they have; repeatable")
+                       ->allow_extra_args(false);
     changing->add_flag("--no-roles", options->no_roles, "Take every role away")->excludes(naming);
-    adding->add_option("--role", options->roles, "What they may do; repeatable")->required();
+    adding->add_option("--role", options->roles, "What they may do; repeatable")
+        ->required()
+        ->allow_extra_args(false);
     for (auto* one : {adding, changing}) one->add_option("--name", options->name, "As people call them");
     commands.takes_json(
         command("roles", "Built-in roles and the shop's own", "people roles myshop", list_roles));

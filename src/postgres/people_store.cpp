@@ -1,5 +1,5 @@
 #include "core/json_object.hpp"
-#include "postgres/actor.hpp"
+#include "postgres/actor_json.hpp"
 #include "postgres/identity_stores.hpp"
 #include "postgres/json.hpp"
 

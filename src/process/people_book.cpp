@@ -43,9 +43,9 @@ class PostgresPeopleBook final : public PeopleBook {
                 return ticket(tenant, user.id, email);
             case Outcome::taken:
                 throw refused(
-                    fmt::format("{} has somebody with the address {}: relevo people invite, or "
-                                "change, says {} of them",
-                                shop, email, email));
+                    fmt::format("{} has somebody with the address {} already; relevo people invite "
+                                "prints them another invitation",
+                                shop, email));
             case Outcome::unknown_role:
                 throw unknown_role(shop);
             default:

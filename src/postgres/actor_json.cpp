@@ -1,4 +1,4 @@
-#include "postgres/actor.hpp"
+#include "postgres/actor_json.hpp"
 
 #include "core/json_object.hpp"
 

@@ -13,6 +13,7 @@
 #include "postgres/shops.hpp"
 #include "process/core_dumps.hpp"
 #include "process/inspection.hpp"
+#include "process/people_book.hpp"
 #include "process/replay_stage.hpp"
 #include "process/replay_turns.hpp"
 #include "process/run.hpp"
@@ -45,8 +46,8 @@ class PostgresSchema final : public Schema {
 
 class PostgresShops final : public ShopBook {
   public:
-    explicit PostgresShops(const Config& config)
-        : database_(database_config(config.postgres_url)), vault_(database_, master_keys(config)) {}
+    PostgresShops(const Config& config, const std::string& user)
+        : database_(operator_database(config.postgres_url, user)), vault_(database_, master_keys(config)) {}
     ShopListing apply(const ShopSpec& shop) override {
         const TenantId tenant = await(apply_shop(database_, vault_, shop, random_));
         auto all = list();
@@ -78,7 +79,8 @@ std::string user_name() {
 
 class PostgresPauseBook final : public PauseBook {
   public:
-    explicit PostgresPauseBook(const Config& config) : database_(database_config(config.postgres_url)) {}
+    PostgresPauseBook(const Config& config, const std::string& user)
+        : database_(operator_database(config.postgres_url, user)) {}
     std::vector<Pause> list() override { return await(list_pauses(database_)); }
     void pause(const Pause& pause) override { await(relevo::pause(database_, pause)); }
     bool resume(const std::string& stage, const std::string& topic, const std::string& shop) override {
@@ -106,8 +108,11 @@ Backend make_backend() {
         return std::make_unique<KafkaAdmin>(kafka_settings(config));
     };
     backend.schema = [](const Config& config) { return std::make_unique<PostgresSchema>(config); };
-    backend.shops = [](const Config& config) { return std::make_unique<PostgresShops>(config); };
-    backend.vault = make_vault_book;
+    const std::string user = user_name();
+    backend.shops = [user](const Config& config) { return std::make_unique<PostgresShops>(config, user); };
+    backend.vault = [user](const Config& config) { return make_vault_book(config, user); };
+    backend.people = [user](const Config& config) { return make_people_book(config, user); };
+    backend.operators = [user](const Config& config) { return make_operator_roll(config, user); };
     backend.new_master_key = new_master_key;
     backend.new_master_key_file = new_master_key_file;
     backend.letters = [](const Config& config) {
@@ -118,8 +123,10 @@ Backend make_backend() {
     };
     backend.audits = [](const Config& config) { return make_audit_book(operator_urls(config)); };
     backend.now = [] { return SystemClock().now(); };
-    backend.user = user_name();
-    backend.pauses = [](const Config& config) { return std::make_unique<PostgresPauseBook>(config); };
+    backend.user = user;
+    backend.pauses = [user](const Config& config) {
+        return std::make_unique<PostgresPauseBook>(config, user);
+    };
     backend.replay_stage = [](const Config& config, const StageReplay& request, const TellReplayed& tell) {
         replay_stage(config, channel_limits(), request, tell);
     };

@@ -1,6 +1,6 @@
 #include "channels/part.hpp"
 
-#include "channels/signature.hpp"
+#include "core/digest.hpp"
 
 namespace relevo {
 namespace {

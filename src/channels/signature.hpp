@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "core/error.hpp"
@@ -20,8 +19,5 @@ Result<void> verify_hub_signature(const HttpRequest& request, const Secret& app_
 
 /// The error of a webhook that nobody can check: the tenant has not stored `name` of `category` yet.
 Error no_verification_secret(std::string_view category, std::string_view name);
-
-/// In lower case.
-std::string sha256_hex(std::string_view bytes);
 
 }  // namespace relevo

@@ -10,6 +10,7 @@
 #include "cli/inspection.hpp"
 #include "domain/operator.hpp"
 #include "domain/pauses.hpp"
+#include "domain/people_book.hpp"
 #include "domain/schema.hpp"
 #include "domain/shop.hpp"
 #include "domain/turn_replay.hpp"
@@ -39,6 +40,8 @@ struct Backend {
     std::function<Secret(int version)> new_master_key;  ///< its line, for a key store
     /// A new file with one: never over another.
     std::function<void(const std::filesystem::path&, int version)> new_master_key_file;
+    std::function<std::unique_ptr<PeopleBook>(const Config&)> people;
+    std::function<std::unique_ptr<OperatorRoll>(const Config&)> operators;
     std::function<std::unique_ptr<LetterBook>(const Config&)> letters;
     std::function<std::unique_ptr<StoryBook>(const Config&, bool with_text)> stories;
     std::function<std::unique_ptr<AuditBook>(const Config&)> audits;

@@ -72,6 +72,10 @@ void add_prove(Commands& commands);
 void add_pause(Commands& commands);
 void add_replay(Commands& commands);
 void add_vault(Commands& commands);
+void add_people(Commands& commands);
+void add_keys(Commands& commands);
+void add_operators(Commands& commands);
+void add_changes(Commands& commands);
 void add_version(Commands& commands);
 
 /// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".

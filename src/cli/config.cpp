@@ -1,5 +1,6 @@
 #include "cli/config.hpp"
 
+#include "cli/identity_fields.hpp"
 #include "runtime/yaml_fields.hpp"
 
 namespace relevo {
@@ -68,6 +69,7 @@ Config read_config(const YAML::Node& root) {
            [&](const auto& n) {
                read(n, {{"retries", [&](const auto& list) { config.retries = read_schedule(list); }}});
            }},
+          {"identity", [&](const auto& n) { config.identity = read_identity(n); }},
           {"trusted_addresses",
            [&](const auto& n) {
                if (!n.IsSequence()) refuse(n, "expected a list of host:port");

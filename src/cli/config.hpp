@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "domain/identity_settings.hpp"
 #include "domain/secret.hpp"
 
 namespace relevo {
@@ -44,6 +45,8 @@ struct Config {
     std::vector<Millis> retries;
     /// host:port of the operator's own network that an agent's base_url may name; all others must be public.
     std::vector<std::string> trusted_addresses;
+    /// How people sign in; the operator's token stands in admin_token_file.
+    IdentitySettings identity;
 };
 
 /// Refuses unknown keys and missing files: "config.invalid", with file, line and column.

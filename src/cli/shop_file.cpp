@@ -3,9 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "domain/prompt.hpp"
 #include "runtime/yaml_fields.hpp"
@@ -26,26 +24,8 @@ std::function<void(const YAML::Node&)> integer(int& out, int least, int most) {
     return [&out, least, most](const YAML::Node& node) { out = number<int>(node, least, most); };
 }
 
-std::string read_secret_file(const YAML::Node& node) {
-    const std::string file = text(node);
-    std::ifstream in(file);
-    if (!in) refuse(node, file + " cannot be read");
-    std::stringstream content;
-    content << in.rdbuf();
-    std::string value = content.str();
-    value.erase(value.find_last_not_of(" \r\n\t") + 1);
-    if (value.empty()) refuse(node, "the file is empty");
-    return value;
-}
-
 std::function<void(const YAML::Node&)> secret(Secret& out) {
-    return [&out](const YAML::Node& node) {
-        if (node.IsScalar()) {
-            out = Secret(node.Scalar());
-            return;
-        }
-        read(node, {{"file", [&](const auto& n) { out = Secret(read_secret_file(n)); }}}, {"file"});
-    };
+    return [&out](const YAML::Node& node) { out = yaml::secret(node); };
 }
 
 // An empty map may be written as nothing at all: "web:".

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <string_view>
-
 namespace relevo {
 
 std::string with_defaults(std::string url) {
@@ -17,6 +15,15 @@ std::string with_defaults(std::string url) {
     add("keepalives_count", "3");
     add("tcp_user_timeout", "10000");
     add("application_name", "relevo");
+    return url;
+}
+
+std::string for_operator(std::string url, std::string_view user) {
+    constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    if (user.empty() || user.find_first_not_of(plain) != std::string_view::npos) return url;
+    if (url.find("options=") != std::string::npos) return url;
+    url +=
+        fmt::format("{}options=-c%20app.operator%3D{}", url.find('?') == std::string::npos ? '?' : '&', user);
     return url;
 }
 

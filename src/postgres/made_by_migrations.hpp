@@ -9,16 +9,19 @@ namespace relevo {
 // lists with a migrated database.
 
 /// The functions that cross tenants, relevo_router's.
-inline constexpr std::array<std::string_view, 11> definer_functions{
-    "count_backlog",   "count_due_timers", "find_endpoint", "has_guests",
-    "lease_timers",    "list_endpoints",   "list_pauses",   "list_tenants",
-    "register_tenant", "resolve_account",  "resolve_owner",
+inline constexpr std::array<std::string_view, 16> definer_functions{
+    "count_backlog", "count_due_timers", "find_api_key",    "find_endpoint", "find_identity",  "find_login",
+    "find_session",  "find_ticket",      "has_guests",      "lease_timers",  "list_endpoints", "list_pauses",
+    "list_tenants",  "register_tenant",  "resolve_account", "resolve_owner",
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 24> made_indexes{
+inline constexpr std::array<std::string_view, 31> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
+    "api_keys_of_tenant",
+    "audit_log_of_subject",
+    "audit_log_of_tenant",
     "chunks_of_source",
     "dead_letters_at_idx",
     "dead_letters_of_account",
@@ -36,11 +39,15 @@ inline constexpr std::array<std::string_view, 24> made_indexes{
     "messages_unclaimed",
     "replies_of_turn",
     "replies_open",
+    "sessions_of_user",
+    "sign_in_attempts_of_key",
+    "sign_in_attempts_over",
     "timers_due",
     "timers_in_line",
     "timers_kept",
     "timers_of_key",
     "turns_open",
+    "user_identities_of_user",
 };
 
 }  // namespace relevo

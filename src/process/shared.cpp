@@ -1,5 +1,6 @@
 #include "process/shared.hpp"
 
+#include "postgres/address.hpp"
 #include "vault/key_file.hpp"
 
 namespace relevo {
@@ -62,6 +63,12 @@ DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer) {
     DatabaseConfig config;
     config.url = url.reveal();
     config.observer = observer;
+    return config;
+}
+
+DatabaseConfig operator_database(const Secret& url, const std::string& user) {
+    DatabaseConfig config = database_config(url);
+    config.url = for_operator(std::move(config.url), user);
     return config;
 }
 

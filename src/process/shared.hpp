@@ -33,6 +33,8 @@ ChannelLimitsByName channel_limits();
 /// From the file or command that the configuration names. Throws Failure "vault.bad_key" (permanent).
 std::shared_ptr<MasterKeys> master_keys(const Config& config);
 DatabaseConfig database_config(const Secret& url, DatabaseObserver* observer = nullptr);
+/// For the command line: what is changed through it the audit log has as `user`'s, who types.
+DatabaseConfig operator_database(const Secret& url, const std::string& user);
 
 /// What all threads of the process share.
 struct Shared {

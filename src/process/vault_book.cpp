@@ -15,9 +15,9 @@ namespace {
 
 class PostgresVaultBook final : public VaultBook {
   public:
-    explicit PostgresVaultBook(const Config& config)
+    PostgresVaultBook(const Config& config, const std::string& user)
         : config_(config),
-          database_(database_config(config.postgres_url)),
+          database_(operator_database(config.postgres_url, user)),
           masters_(master_keys(config)),
           vault_(database_, masters_),
           installation_(await(installation_id(database_))) {}
@@ -138,8 +138,8 @@ class PostgresVaultBook final : public VaultBook {
 
 }  // namespace
 
-std::unique_ptr<VaultBook> make_vault_book(const Config& config) {
-    return std::make_unique<PostgresVaultBook>(config);
+std::unique_ptr<VaultBook> make_vault_book(const Config& config, const std::string& user) {
+    return std::make_unique<PostgresVaultBook>(config, user);
 }
 
 Secret new_master_key(int version) {

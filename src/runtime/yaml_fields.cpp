@@ -1,7 +1,9 @@
 #include "runtime/yaml_fields.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <iterator>
+#include <sstream>
 
 namespace relevo::yaml {
 
@@ -25,6 +27,29 @@ std::string text(const YAML::Node& node) {
 std::string any_text(const YAML::Node& node) {
     if (!node.IsScalar()) refuse(node, "expected a text");
     return node.Scalar();
+}
+
+namespace {
+
+std::string read_secret_file(const YAML::Node& node) {
+    const std::string file = text(node);
+    std::ifstream in(file);
+    if (!in) refuse(node, file + " cannot be read");
+    std::stringstream content;
+    content << in.rdbuf();
+    std::string value = content.str();
+    value.erase(value.find_last_not_of(" \r\n\t") + 1);
+    if (value.empty()) refuse(node, "the file is empty");
+    return value;
+}
+
+}  // namespace
+
+Secret secret(const YAML::Node& node) {
+    if (node.IsScalar()) return Secret(node.Scalar());
+    Secret value;
+    read(node, {{"file", [&](const auto& n) { value = Secret(read_secret_file(n)); }}}, {"file"});
+    return value;
 }
 
 Millis duration(const YAML::Node& node) {

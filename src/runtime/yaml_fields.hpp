@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "domain/secret.hpp"
 
 // For .cpp files that read a YAML file field by field: one table of fields gives the reading, the known keys
 // and the place of every mistake.
@@ -47,6 +48,8 @@ T number(const YAML::Node& node, T least, T most) {
 std::string text(const YAML::Node& node);
 /// A text that may be empty.
 std::string any_text(const YAML::Node& node);
+/// A text, or {file: PATH}: what the file holds, without the blanks at its end.
+Secret secret(const YAML::Node& node);
 /// "250ms", "16s", "2m", "3h", "14d".
 Millis duration(const YAML::Node& node);
 /// "64KiB", "4MiB", or a plain number of bytes.

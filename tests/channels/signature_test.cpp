@@ -82,7 +82,3 @@ TEST_CASE("a secret equals itself only") {
     CHECK_FALSE(same_secret("", Secret("abc")));
     CHECK_FALSE(same_secret("abd", Secret("abc")));
 }
-
-TEST_CASE("SHA-256 is written as lower-case hex") {
-    CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-}

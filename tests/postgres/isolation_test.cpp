@@ -96,7 +96,12 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
                      "WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace ORDER BY 1") ==
           "count_backlog|relevo_router|search_path=pg_catalog, public|f\n"
           "count_due_timers|relevo_router|search_path=pg_catalog, public|f\n"
+          "find_api_key|relevo_router|search_path=pg_catalog, public|f\n"
           "find_endpoint|relevo_router|search_path=pg_catalog, public|f\n"
+          "find_identity|relevo_router|search_path=pg_catalog, public|f\n"
+          "find_login|relevo_router|search_path=pg_catalog, public|f\n"
+          "find_session|relevo_router|search_path=pg_catalog, public|f\n"
+          "find_ticket|relevo_router|search_path=pg_catalog, public|f\n"
           "has_guests|relevo_router|search_path=pg_catalog, public|f\n"
           "lease_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"
@@ -120,6 +125,16 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
               "AND table_name IN ('dead_letters', 'turns', 'deliveries')") ==
           "dead_letters.stage dead_letters.status deliveries.status turns.created_at turns.status "
           "turns.tenant_id");
+    // of people, what is looked for and whose it is
+    CHECK(test.query(
+              "SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name) "
+              "FROM information_schema.role_column_grants WHERE grantee = 'relevo_router' "
+              "AND (table_name LIKE 'user%' OR table_name IN ('sessions', 'api_keys', 'roles', "
+              "'audit_log'))") ==
+          "api_keys.hash api_keys.id api_keys.tenant_id sessions.hash sessions.id sessions.tenant_id "
+          "user_identities.issuer user_identities.subject user_identities.tenant_id user_identities.user_id "
+          "user_passwords.email user_passwords.tenant_id user_passwords.user_id "
+          "user_tickets.hash user_tickets.tenant_id user_tickets.user_id");
 }
 
 TEST_CASE("keys of the tables under traffic begin with what tells rows apart, not with the tenant") {

@@ -1,0 +1,32 @@
+#include "identity/attempts.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace relevo;
+
+namespace {
+
+std::string network(const std::string& address) {
+    return limits_of_sign_in("ana@example.com", address).front().of;
+}
+
+}  // namespace
+
+TEST_CASE("a try counts against its address, its account, and both together") {
+    const auto limits = limits_of_sign_in("ana@example.com", "192.0.2.7");
+    REQUIRE(limits.size() == 3);
+    CHECK(limits[0].kind == "address");
+    CHECK(limits[0].of == "192.0.2.7");
+    CHECK(limits[1].of == "192.0.2.7 ana@example.com");
+    CHECK(limits[2].of == "ana@example.com");
+    // a stranger needs several addresses to lock somebody out
+    CHECK(limits[1].most * 5 < limits[2].most);
+    for (const auto& limit : limits) CHECK(limit.most > 0);
+}
+
+TEST_CASE("who has a network of IPv6 is one, and an IPv4 address is the same in either spelling") {
+    CHECK(network("2001:db8:1:2:3:4:5:6") == network("2001:db8:1:2:ffff::1"));
+    CHECK(network("2001:db8:1:2::1") != network("2001:db8:1:3::1"));
+    CHECK(network("::ffff:192.0.2.7") == "192.0.2.7");
+    CHECK(network("no address") == "no address");
+}

@@ -3,22 +3,32 @@
 #include <algorithm>
 #include <array>
 
+#include "core/json_object.hpp"
+#include "domain/data_block.hpp"
+
 namespace relevo {
 namespace {
 
-constexpr std::string_view name_place = "{STORE_NAME}";
 constexpr std::string_view knowledge_place = "{STORE_CATALOG_KNOWLEDGE}";
+constexpr std::string_view metadata_place = "{METADATA}";
 
-// All that a prompt may have, and what an inference puts there.
+// What an inference puts into the places.
+struct Told {
+    std::string shop;
+    std::string found;
+    std::string customer;
+    std::string metadata;
+};
+
+// All that a prompt may have.
 struct Place {
     std::string_view name;
-    std::string_view (*content)(const Inference& inference, const std::string& found);
+    std::string Told::*content;
 };
-constexpr std::array<Place, 2> places{
-    {{name_place,
-      [](const Inference& inference, const std::string&) -> std::string_view { return inference.shop; }},
-     {knowledge_place,
-      [](const Inference&, const std::string& found) -> std::string_view { return found; }}}};
+constexpr std::array<Place, 4> places{{{"{STORE_NAME}", &Told::shop},
+                                       {knowledge_place, &Told::found},
+                                       {"{CUSTOMER}", &Told::customer},
+                                       {metadata_place, &Told::metadata}}};
 
 constexpr std::string_view rules =
     "## Rules\n"
@@ -41,8 +51,7 @@ std::string knowledge(const std::vector<Passage>& passages) {
 }
 
 // In one pass, so that what a shop's name or a passage contains is never taken for a placeholder.
-std::string fill_in(const Inference& inference, const std::string& found) {
-    std::string_view text = inference.agent.prompt;
+std::string fill_in(std::string_view text, const Told& told) {
     std::string out;
     while (!text.empty()) {
         const auto brace = std::min(text.find('{'), text.size());
@@ -54,7 +63,7 @@ std::string fill_in(const Inference& inference, const std::string& found) {
         for (const auto& place : places) {
             if (!text.starts_with(place.name)) continue;
             taken = place.name.size();
-            value = place.content(inference, found);
+            value = told.*place.content;
         }
         out += value;
         text.remove_prefix(taken);
@@ -62,19 +71,37 @@ std::string fill_in(const Inference& inference, const std::string& found) {
     return out;
 }
 
-std::string system_text(const Inference& inference) {
-    const auto found = knowledge(inference.passages);
-    std::string out = fill_in(inference, found);
-    if (inference.agent.prompt.find(knowledge_place) == std::string::npos) {
-        out += "\n\n## The shop's knowledge\n" + found;
+std::string or_nothing(std::string text) {
+    return text.empty() ? "(nothing)" : text;
+}
+
+// The shop's own words: what it calls what the customer says.
+std::string words(const Inference& inference) {
+    std::string out;
+    for (const auto& [said, meant] : inference.synonyms) {
+        out += "\n- " + json_text(said) + " is here:";
+        for (const auto& word : meant) out += " " + json_text(word);
     }
+    return out;
+}
+
+std::string system_text(const Inference& inference) {
+    const std::string metadata = data_block("metadata", inference.metadata);
+    const Told told{inference.shop, knowledge(inference.passages),
+                    or_nothing(data_block("customer", "[" + inference.customer + "]")), or_nothing(metadata)};
+    std::string out = fill_in(inference.agent.prompt, told);
+    const auto has = [&](std::string_view place) {
+        return inference.agent.prompt.find(place) != std::string::npos;
+    };
+    if (!has(knowledge_place)) out += "\n\n## The shop's knowledge\n" + told.found;
+    if (!inference.synonyms.empty()) out += "\n\n## The customer's words and the shop's" + words(inference);
     const auto is_ours = [](const HistoryLine& line) { return line.author != HistoryLine::Author::contact; };
     if (!inference.agent.disclosure.empty() &&
         std::none_of(inference.history.begin(), inference.history.end(), is_ours)) {
         out += "\n\n## Your first answer\nBegin it with: " + inference.agent.disclosure;
     }
-    if (!inference.metadata.empty()) {
-        out += "\n\n## Metadata of the customer's messages (JSON)\n" + inference.metadata;
+    if (!metadata.empty() && !has(metadata_place)) {
+        out += "\n\n## Metadata of the customer's messages\n" + metadata;
     }
     return out.append("\n\n").append(rules);
 }

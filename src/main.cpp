@@ -5,12 +5,15 @@
 #include <algorithm>
 
 #include "cli/command_line.hpp"
+#include "domain/agent_rules.hpp"
 #include "kafka/admin.hpp"
+#include "postgres/agents.hpp"
 #include "postgres/migrations.hpp"
 #include "postgres/operator_books.hpp"
 #include "postgres/operator_session.hpp"
 #include "postgres/pauses.hpp"
 #include "postgres/shops.hpp"
+#include "process/agent_book.hpp"
 #include "process/core_dumps.hpp"
 #include "process/inspection.hpp"
 #include "process/people_book.hpp"
@@ -53,6 +56,10 @@ class PostgresShops final : public ShopBook {
         auto all = list();
         const auto made =
             std::find_if(all.begin(), all.end(), [&](const auto& it) { return it.tenant == tenant; });
+        // It is made all the same: the vault takes no key of a shop that is not there.
+        const auto surroundings =
+            await(agent_surroundings(database_, tenant, shop.slug, model_provider_keys()));
+        if (const auto lacks = refuse_agent(shop.agent, surroundings)) made->remark = lacks->text;
         return std::move(*made);
     }
     std::int64_t redrive_waiting(TenantId shop) override {
@@ -111,6 +118,7 @@ Backend make_backend() {
     const std::string user = user_name();
     backend.shops = [user](const Config& config) { return std::make_unique<PostgresShops>(config, user); };
     backend.vault = [user](const Config& config) { return make_vault_book(config, user); };
+    backend.agents = [user](const Config& config) { return make_agent_book(config, user); };
     backend.people = [user](const Config& config) { return make_people_book(config, user); };
     backend.operators = [user](const Config& config) { return make_operator_roll(config, user); };
     backend.new_master_key = new_master_key;

@@ -8,6 +8,7 @@
 
 #include "cli/config.hpp"
 #include "cli/inspection.hpp"
+#include "domain/agent_book.hpp"
 #include "domain/operator.hpp"
 #include "domain/pauses.hpp"
 #include "domain/people_book.hpp"
@@ -37,6 +38,7 @@ struct Backend {
     std::function<std::unique_ptr<Schema>(const Config&)> schema;
     std::function<std::unique_ptr<ShopBook>(const Config&)> shops;
     std::function<std::unique_ptr<VaultBook>(const Config&)> vault;
+    std::function<std::unique_ptr<AgentBook>(const Config&)> agents;
     std::function<Secret(int version)> new_master_key;  ///< its line, for a key store
     /// A new file with one: never over another.
     std::function<void(const std::filesystem::path&, int version)> new_master_key_file;

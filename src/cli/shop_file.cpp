@@ -5,24 +5,13 @@
 #include <algorithm>
 #include <set>
 
-#include "domain/prompt.hpp"
+#include "cli/agent_fields.hpp"
 #include "runtime/yaml_fields.hpp"
 
 namespace relevo {
 namespace {
 
 using namespace yaml;
-
-// An answer waits for each of them in turn.
-constexpr std::size_t most_fallbacks = 5;
-
-std::function<void(const YAML::Node&)> string(std::string& out) {
-    return [&out](const YAML::Node& node) { out = any_text(node); };
-}
-
-std::function<void(const YAML::Node&)> integer(int& out, int least, int most) {
-    return [&out, least, most](const YAML::Node& node) { out = number<int>(node, least, most); };
-}
 
 std::function<void(const YAML::Node&)> secret(Secret& out) {
     return [&out](const YAML::Node& node) { out = yaml::secret(node); };
@@ -31,72 +20,6 @@ std::function<void(const YAML::Node&)> secret(Secret& out) {
 // An empty map may be written as nothing at all: "web:".
 void read_optional(const YAML::Node& node, const Fields& fields, const std::set<std::string>& required = {}) {
     if (!node.IsNull()) read(node, fields, required);
-}
-
-using Names = std::vector<std::string>;
-
-std::function<void(const YAML::Node&)> one_of(std::string& out, const Names& known, std::string_view what) {
-    return [&out, &known, what](const YAML::Node& node) {
-        out = text(node);
-        if (std::ranges::find(known, out) != known.end()) return;
-        refuse(node, fmt::format("'{}' is no {}; known: {}", out, what, fmt::join(known, ", ")));
-    };
-}
-
-// Empty means the provider's own.
-std::function<void(const YAML::Node&)> web_address(std::string& out) {
-    return [&out](const YAML::Node& node) {
-        out = any_text(node);
-        // not what stands there: people write keys into addresses
-        if (!out.empty() && !is_web_address(out)) {
-            refuse(node, "expected a web address without a user, as https://api.example.com/v1");
-        }
-    };
-}
-
-std::function<void(const YAML::Node&)> prompt_text(std::string& out) {
-    return [&out](const YAML::Node& node) {
-        out = any_text(node);
-        const auto mistake = prompt_mistake(out);
-        if (!mistake.empty()) refuse(node, mistake);
-    };
-}
-
-FallbackSpec read_fallback(const YAML::Node& node, const Names& providers) {
-    FallbackSpec model;
-    read(node,
-         {{"provider", one_of(model.provider, providers, "provider")},
-          {"base_url", web_address(model.base_url)},
-          {"model", string(model.model)},
-          {"credentials", string(model.credentials)}},
-         {"provider"});
-    return model;
-}
-
-AgentSpec read_agent(const YAML::Node& node, const Names& providers) {
-    static const Names ends{"sentence", "handoff"};
-    AgentSpec agent;
-    std::string on_failure;
-    const auto fallbacks = [&](const YAML::Node& n) {
-        if (!n.IsSequence() || n.size() > most_fallbacks) {
-            refuse(n, fmt::format("expected a list of at most {} models", most_fallbacks));
-        }
-        for (const auto& model : n) agent.fallbacks.push_back(read_fallback(model, providers));
-    };
-    read(node, {{"name", string(agent.name)},
-                {"role", string(agent.role)},
-                {"provider", one_of(agent.provider, providers, "provider")},
-                {"fallbacks", fallbacks},
-                {"on_failure", one_of(on_failure, ends, "end")},
-                {"base_url", web_address(agent.base_url)},
-                {"model", string(agent.model)},
-                {"temperature", [&](const auto& n) { agent.temperature = number<double>(n, 0, 2); }},
-                {"max_output_tokens", integer(agent.max_output_tokens, 1, 100'000)},
-                {"quiet_ms", integer(agent.quiet_ms, 0, 120'000)},
-                {"max_wait_ms", integer(agent.max_wait_ms, 0, 120'000)},
-                {"max_messages", integer(agent.max_messages, 1, 1'000)}});
-    agent.hands_off = on_failure == "handoff";
-    return agent;
 }
 
 std::map<std::string, std::vector<std::string>> read_synonyms(const YAML::Node& node) {
@@ -224,7 +147,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
           {"fallback_text", string(shop.fallback_text)},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"redact", [&](const auto& n) { shop.redact = read_redact(n); }},
-          {"agent", [&](const auto& n) { shop.agent = read_agent(n, providers); }},
+          {"agent", [&](const auto& n) { read(n, agent_fields(shop.agent, providers)); }},
           {"web",
            [&](const auto& n) {
                shop.web.emplace();

@@ -112,6 +112,8 @@ int apply_shops(ShopBook& shops, const Config& config, const std::vector<std::st
         point_at_model(shop, options);
         applied.push_back(shops.apply(shop));
         fmt::print(stderr, "{}: applied\n", options.files[i]);
+        if (const auto& remark = applied.back().remark; !remark.empty())
+            fmt::print(stderr, "{}: warning: {}\n", options.files[i], remark);
         redrive_waiting(shops, applied.back());
     }
     json ? print_json(applied, config) : print_list(applied, config);

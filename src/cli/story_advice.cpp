@@ -111,6 +111,11 @@ std::string for_model(const Story& story, const std::string& code) {
 
 // The customer got the shop's fallback sentence instead of an answer.
 std::string for_fallback(const Story& story, const Standing& s) {
+    if (s.code == "agent.closed") {
+        return fmt::format(
+            "it came outside of the agent's business hours. {}",
+            story.human ? "A human has the conversation" : "Within them the agent answers again");
+    }
     return fmt::format(
         "{}: {}; {}{}. {}", s.code.starts_with("model.") ? "the models failed" : "no model answered",
         error_of(s), for_model(story, s.code),

@@ -65,6 +65,8 @@ std::string of_turn(const std::string& event, const Facts& f) {
     if (event == "turn.superseded") {
         return fmt::format("a newer message came before all of it was sent: superseded by turn {}", f["by"]);
     }
+    if (event == "turn.failed" && f["reason"] == "agent.closed")
+        return "turn ended outside of the agent's business hours: the customer gets its sentence for them";
     if (event == "turn.failed")
         return fmt::format("turn failed ({}): the customer gets the fallback", f["reason"]);
     return fmt::format("turn dropped{}", f["reason"] == "human" ? ": a human took the conversation over"

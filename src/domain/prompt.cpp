@@ -3,22 +3,32 @@
 #include <algorithm>
 #include <array>
 
+#include "core/json_object.hpp"
+#include "domain/data_block.hpp"
+
 namespace relevo {
 namespace {
 
-constexpr std::string_view name_place = "{STORE_NAME}";
 constexpr std::string_view knowledge_place = "{STORE_CATALOG_KNOWLEDGE}";
+constexpr std::string_view metadata_place = "{METADATA}";
 
-// All that a prompt may have, and what an inference puts there.
+// What an inference puts into the places.
+struct Told {
+    std::string shop;
+    std::string found;
+    std::string customer;
+    std::string metadata;
+};
+
+// All that a prompt may have.
 struct Place {
     std::string_view name;
-    std::string_view (*content)(const Inference& inference, const std::string& found);
+    std::string Told::*content;
 };
-constexpr std::array<Place, 2> places{
-    {{name_place,
-      [](const Inference& inference, const std::string&) -> std::string_view { return inference.shop; }},
-     {knowledge_place,
-      [](const Inference&, const std::string& found) -> std::string_view { return found; }}}};
+constexpr std::array<Place, 4> places{{{"{STORE_NAME}", &Told::shop},
+                                       {knowledge_place, &Told::found},
+                                       {"{CUSTOMER}", &Told::customer},
+                                       {metadata_place, &Told::metadata}}};
 
 constexpr std::string_view rules =
     "## Rules\n"
@@ -46,8 +56,7 @@ constexpr std::string_view about_placeholders =
     "one up.";
 
 // In one pass, so that what a shop's name or a passage contains is never taken for a placeholder.
-std::string fill_in(const Inference& inference, const std::string& found) {
-    std::string_view text = inference.agent.prompt;
+std::string fill_in(std::string_view text, const Told& told) {
     std::string out;
     while (!text.empty()) {
         const auto brace = std::min(text.find('{'), text.size());
@@ -59,7 +68,7 @@ std::string fill_in(const Inference& inference, const std::string& found) {
         for (const auto& place : places) {
             if (!text.starts_with(place.name)) continue;
             taken = place.name.size();
-            value = place.content(inference, found);
+            value = told.*place.content;
         }
         out += value;
         text.remove_prefix(taken);
@@ -67,19 +76,44 @@ std::string fill_in(const Inference& inference, const std::string& found) {
     return out;
 }
 
-std::string system_text(const Inference& inference, const std::string& metadata, bool hidden) {
-    const auto found = knowledge(inference.passages);
-    std::string out = fill_in(inference, found);
-    if (inference.agent.prompt.find(knowledge_place) == std::string::npos) {
-        out += "\n\n## The shop's knowledge\n" + found;
+std::string or_nothing(std::string text) {
+    return text.empty() ? "(nothing)" : text;
+}
+
+// The shop's own words: what it calls what the customer says.
+std::string words(const Inference& inference) {
+    std::string out;
+    for (const auto& [said, meant] : inference.synonyms) {
+        out += "\n- " + json_text(said) + " is here:";
+        for (const auto& word : meant) out += " " + json_text(word);
     }
+    return out;
+}
+
+// What a model reads of the conversation.
+struct Shown {
+    std::vector<std::string> lines;
+    std::string metadata;
+    std::string customer;
+};
+
+std::string system_text(const Inference& inference, const Shown& shown, bool hidden) {
+    const std::string metadata = data_block("metadata", shown.metadata);
+    const Told told{inference.shop, knowledge(inference.passages),
+                    or_nothing(data_block("customer", "[" + shown.customer + "]")), or_nothing(metadata)};
+    std::string out = fill_in(inference.agent.prompt, told);
+    const auto has = [&](std::string_view place) {
+        return inference.agent.prompt.find(place) != std::string::npos;
+    };
+    if (!has(knowledge_place)) out += "\n\n## The shop's knowledge\n" + told.found;
+    if (!inference.synonyms.empty()) out += "\n\n## The customer's words and the shop's" + words(inference);
     const auto is_ours = [](const HistoryLine& line) { return line.author != HistoryLine::Author::contact; };
     if (!inference.agent.disclosure.empty() &&
         std::none_of(inference.history.begin(), inference.history.end(), is_ours)) {
         out += "\n\n## Your first answer\nBegin it with: " + inference.agent.disclosure;
     }
-    if (!metadata.empty()) {
-        out += "\n\n## Metadata of the customer's messages (JSON)\n" + metadata;
+    if (!metadata.empty() && !has(metadata_place)) {
+        out += "\n\n## Metadata of the customer's messages\n" + metadata;
     }
     out.append("\n\n").append(rules);
     return hidden ? out.append(about_placeholders) : out;
@@ -106,12 +140,6 @@ std::vector<NumberTopic> asked_topics(const std::vector<HistoryLine>& history) {
     return out;
 }
 
-// What a model reads of the conversation.
-struct Shown {
-    std::vector<std::string> lines;
-    std::string metadata;
-};
-
 Redaction hide(const Inference& inference, Shown& shown) {
     Redaction redaction(inference.hidden);
     for (const auto* text : {&inference.shop, &inference.agent.prompt, &inference.agent.disclosure})
@@ -121,9 +149,11 @@ Redaction hide(const Inference& inference, Shown& shown) {
     const auto asked = asked_topics(history);
     for (std::size_t i = 0; i < history.size(); ++i) redaction.learn(history[i].text, asked[i]);
     redaction.learn(inference.metadata);
+    redaction.learn(inference.customer);
     for (std::size_t i = 0; i < history.size(); ++i)
         shown.lines.push_back(redaction.redact(history[i].text, asked[i]));
     shown.metadata = redaction.redact_json(inference.metadata);
+    shown.customer = redaction.redact_json(inference.customer);
     return redaction;
 }
 
@@ -145,7 +175,7 @@ Prompt build_prompt(const Inference& inference, Secret key) {
     prompt.temperature = inference.agent.temperature;
     prompt.max_output_tokens = inference.agent.max_output_tokens;
     prompt.passages = inference.passages;
-    prompt.messages.push_back({Role::system, system_text(inference, shown.metadata, hidden)});
+    prompt.messages.push_back({Role::system, system_text(inference, shown, hidden)});
     for (std::size_t i = 0; i < inference.history.size(); ++i) {
         const HistoryLine& line = inference.history[i];
         if (line.text.empty()) continue;

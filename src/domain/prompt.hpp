@@ -9,11 +9,13 @@ namespace relevo {
 
 /// The model call that `inference` describes: the same inference makes the same prompt.
 ///
-/// The first message is the system's: the agent's prompt with {STORE_NAME} and {STORE_CATALOG_KNOWLEDGE}
-/// filled in (the knowledge as a section of its own where the prompt has no place for it), what the messages
-/// bring with them (metadata), and the rules. Then the conversation: the contact's lines are the user's, the
-/// agent's and human operators' the assistant's, consecutive lines of one side joined. `question` is the
-/// turn's own lines. Neither they nor the metadata show what belongs to a person and the inference hides.
+/// The first message is the system's: the agent's prompt with {STORE_NAME}, {STORE_CATALOG_KNOWLEDGE},
+/// {CUSTOMER} (who writes) and {METADATA} (what the messages bring with them) filled in, knowledge and
+/// metadata as sections of their own where the prompt has no place for them; what the shop calls what the
+/// customer says; and the rules. What others wrote into customer and metadata is data_block's. Then the
+/// conversation: the contact's lines are the user's, the agent's and human operators' the assistant's,
+/// consecutive lines of one side joined. `question` is the turn's own lines. Neither they nor customer and
+/// metadata show what belongs to a person and the inference hides.
 Prompt build_prompt(const Inference& inference, Secret key);
 
 /// What build_prompt hides of that inference, to restore the model's answer with: whenever it is asked, also

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "domain/business_hours.hpp"
 #include "domain/personal_kind.hpp"
 #include "domain/secret.hpp"
 
@@ -28,7 +29,7 @@ struct AgentSpec {
     std::string provider = "offline";
     std::string base_url;  ///< empty: the provider's own
     std::string model;
-    std::string prompt;  ///< may contain {STORE_NAME} and {STORE_CATALOG_KNOWLEDGE}
+    std::string prompt;  ///< may contain {STORE_NAME}, {STORE_CATALOG_KNOWLEDGE}, {CUSTOMER} and {METADATA}
     std::string disclosure;
     double temperature = 0.7;
     int max_output_tokens = 1'024;
@@ -39,6 +40,14 @@ struct AgentSpec {
     /// Where none of them answers the customer gets the shop's fallback_text; then a human has the
     /// conversation, if this says so.
     bool hands_off = false;
+    std::vector<std::string> tools{};     ///< names of those that it may use
+    std::vector<std::string> channels{};  ///< where it answers in the place of the shop's own agent
+    std::optional<int> spacing_ms{};      ///< between two of its bubbles; nothing: as the channel has it
+    std::vector<OpenHours> hours{};       ///< none: always
+    /// Outside of its hours the customer gets this, or where it is empty the shop's fallback_text; then a
+    /// human has the conversation, if `closed_hands_off` says so.
+    std::string closed_text{};
+    bool closed_hands_off = false;
 };
 
 struct ProductSpec {
@@ -113,6 +122,7 @@ struct ShopListing {
     std::optional<Address> whatsapp;
     std::optional<Address> telegram;
     bool retired = false;  ///< it was removed
+    std::string remark{};  ///< of `apply`: what its agent still lacks to answer; empty: nothing
 };
 
 /// What a shop would leave behind.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -145,7 +146,7 @@ struct Agent {
     std::string provider;  ///< "offline", "openai"…
     std::string base_url;
     std::string model;
-    std::string prompt;      ///< persona and rules; may contain {STORE_CATALOG_KNOWLEDGE} and {STORE_NAME}
+    std::string prompt;      ///< persona and rules, with places (see prompt.hpp)
     std::string disclosure;  ///< what the first answer begins with, or ""
     double temperature = 0.7;
     int max_output_tokens = 1'024;
@@ -178,6 +179,10 @@ struct Inference {
     std::string account;  ///< the provider's name of the shop's account
     Alias to;
     std::string last_message;  ///< the provider's id of the newest message of the turn
+    std::string customer{};    ///< who writes, a JSON object, or ""
+    /// What the turn's messages say and the shop calls otherwise → what the shop calls it.
+    std::map<std::string, std::vector<std::string>> synonyms{};
+    bool closed = false;  ///< outside of the agent's hours: no model is asked
 };
 
 class InferStore {

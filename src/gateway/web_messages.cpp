@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t max_text = 4'096;
 constexpr std::size_t max_client_id = 64;
-constexpr std::size_t visitor_length = 32;  // 128 random bits in hex
+constexpr std::size_t max_metadata = 4'096;  // bytes: it is stored and published with each message
+constexpr std::size_t visitor_length = 32;   // 128 random bits in hex
 
 std::string text_of(const rapidjson::Value& object, const char* name) {
     if (!object.IsObject()) return {};
@@ -24,6 +25,26 @@ std::string text_of(const rapidjson::Value& object, const char* name) {
 std::int64_t number_of(const rapidjson::Value& object, const char* name) {
     const auto member = object.FindMember(name);
     return member != object.MemberEnd() && member->value.IsInt64() ? member->value.GetInt64() : 0;
+}
+
+std::string page_metadata(const rapidjson::Value& object) {
+    const auto member = object.FindMember("metadata");
+    if (member == object.MemberEnd() || !member->value.IsObject()) return {};
+    JsonObject flat;
+    for (const auto& entry : member->value.GetObject()) {
+        const std::string_view name(entry.name.GetString(), entry.name.GetStringLength());
+        const auto& value = entry.value;
+        if (value.IsString()) {
+            flat.text(name, {value.GetString(), value.GetStringLength()});
+        } else if (value.IsInt64()) {
+            flat.number(name, value.GetInt64());
+        } else if (value.IsNumber()) {
+            flat.real(name, value.GetDouble());
+        } else if (value.IsBool()) {
+            flat.flag(name, value.GetBool());
+        }
+    }
+    return JsonObject().raw("page", flat.str_if_any()).str_if_any();
 }
 
 rapidjson::Document parse(std::string_view json) {
@@ -53,13 +74,15 @@ Result<WebInput> parse_web_input(std::string_view args) {
     if (!document.IsArray() || document.Empty() || !document[0].IsObject()) {
         return bad("send {client_id, text}");
     }
-    WebInput input{text_of(document[0], "client_id"), text_of(document[0], "text")};
+    WebInput input{text_of(document[0], "client_id"), text_of(document[0], "text"),
+                   page_metadata(document[0])};
     if (input.client_id.empty() || input.client_id.size() > max_client_id) {
         return bad("client_id must have 1 to 64 characters, another one for each message");
     }
     if (input.text.find_first_not_of(" \t\r\n") == std::string::npos) return bad("el mensaje está vacío");
     if (count_code_points(input.text) > max_text)
         return bad("el mensaje tiene más de 4096 caracteres: acortalo");
+    if (input.metadata.size() > max_metadata) return bad("metadata must have at most 4096 bytes");
     return input;
 }
 

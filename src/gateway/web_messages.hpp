@@ -24,9 +24,13 @@ Result<WebAuth> parse_web_auth(std::string_view json);
 struct WebInput {
     std::string client_id;
     std::string text;
+    /// What the page says along with it, a JSON object, or "". All of it below "page": a visitor can change
+    /// what their page says, so that none of it is as good as what a shop's own systems send.
+    std::string metadata;
 };
 /// From the event's arguments, an array. "web.bad_message" names what is wrong: a client id of 1 to 64
-/// characters, a text of 1 to 4,096.
+/// characters, a text of 1 to 4,096, metadata of at most 4,096 bytes. Of metadata the texts, numbers and
+/// truth values are taken; what lies deeper is not.
 Result<WebInput> parse_web_input(std::string_view args);
 
 /// A conversation's live event; nothing where it is unreadable.

@@ -155,6 +155,7 @@ Task<void> WebWidget::event(Sockets socket, std::string name, std::string args,
     inbound.aliases = {{std::string(alias_kind), visit->visitor}};
     inbound.type = "text";
     inbound.text = std::move(input->text);
+    inbound.metadata = std::move(input->metadata);
     const MessageId id = message_id(visit->endpoint.tenant, account_id(channel_name, visit->endpoint.account),
                                     inbound.event_id);
     Parsed parsed;

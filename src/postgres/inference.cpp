@@ -63,6 +63,11 @@ Inference parse_inference(const std::string& result) {
     inference.account = json.text("account");
     inference.to = {json["to"].text("kind"), json["to"].text("value")};
     inference.last_message = json.text("last_message");
+    inference.customer = json.text("customer");
+    for (const auto& [said, meant] : json["synonyms"].members()) {
+        for (const auto& word : meant.items()) inference.synonyms[said].push_back(word.text());
+    }
+    inference.closed = json.flag("closed");
     return inference;
 }
 

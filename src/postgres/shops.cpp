@@ -3,6 +3,7 @@
 #include <map>
 
 #include "core/json_object.hpp"
+#include "domain/agent_settings.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
 #include "postgres/shop_names.hpp"
@@ -14,34 +15,6 @@ namespace {
 // Where the channels look for their secrets.
 constexpr auto whatsapp = "whatsapp_cloud";
 constexpr auto telegram = "telegram";
-
-std::string agent_json(const AgentSpec& agent) {
-    std::vector<std::string> fallbacks;
-    for (const auto& model : agent.fallbacks) {
-        fallbacks.push_back(JsonObject()
-                                .text("provider", model.provider)
-                                .text("base_url", model.base_url)
-                                .text("model", model.model)
-                                .text("credentials", model.credentials)
-                                .str());
-    }
-    return JsonObject()
-        .text("name", agent.name)
-        .text("role", agent.role)
-        .text("provider", agent.provider)
-        .text("base_url", agent.base_url)
-        .text("model", agent.model)
-        .text("prompt", agent.prompt)
-        .text("disclosure", agent.disclosure)
-        .real("temperature", agent.temperature)
-        .number("max_output_tokens", agent.max_output_tokens)
-        .number("quiet_ms", agent.quiet_ms)
-        .number("max_wait_ms", agent.max_wait_ms)
-        .number("max_messages", agent.max_messages)
-        .raw("fallbacks", json_array(fallbacks))
-        .text("on_failure", agent.hands_off ? "handoff" : "sentence")
-        .str();
-}
 
 std::string product_json(const ProductSpec& product) {
     JsonObject attributes;

@@ -53,6 +53,15 @@ std::vector<std::string> model_provider_names() {
     return make_model_providers({}, none, clock).names();
 }
 
+std::map<std::string, std::string> model_provider_keys() {
+    NoHttp none;
+    SystemClock clock;
+    const ModelProviders providers = make_model_providers({}, none, clock);
+    std::map<std::string, std::string> keys;
+    for (const auto& name : providers.names()) keys[name] = std::string(providers.find(name)->credentials());
+    return keys;
+}
+
 std::shared_ptr<MasterKeys> master_keys(const Config& config) {
     return std::make_shared<MasterKeys>(config.master_key_command.empty()
                                             ? master_key_file(config.master_key_file)

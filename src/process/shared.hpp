@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ KafkaSettings kafka_settings(const Config& config);
 ClientLimits client_limits(const Config& config);
 ModelSettings model_settings(const Config& config);
 std::vector<std::string> model_provider_names();
+/// By each provider's name the category of credentials with its key; empty where it needs none.
+std::map<std::string, std::string> model_provider_keys();
 ChannelSettings channel_settings(const Config& config);
 /// Of every channel there is.
 ChannelLimitsByName channel_limits();

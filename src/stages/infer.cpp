@@ -74,6 +74,10 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
         live_.publish(conversation_channel(step.tenant, step.conversation), live_withdrawn(step.turn));
         co_return Drop{"expired"};
     }
+    if (inference.closed) {
+        const Error closed{Fault::permanent, "agent.closed", "outside of the agent's business hours"};
+        co_return co_await fail(step, closed);
+    }
     Channel* channel = channels_.find(inference.channel);
     const TextLimit limit = channel ? channel->limits().text : TextLimit{};
     if (channel && !channel->sending_secret().empty() && !inference.last_message.empty()) {

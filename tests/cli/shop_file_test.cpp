@@ -71,6 +71,20 @@ TEST_CASE("an agent has fallback models in their order, and says what follows wh
     CHECK(shop->agent.hands_off);
 }
 
+TEST_CASE("a shop's agent has hours, a pace and tools, and no channels: it answers all of the shop's") {
+    const auto shop = load_text(
+        "  phone_number_id: \"1001\"\nagent:\n  spacing_ms: 1500\n  tools: [search_products]\n"
+        "  hours: {fri: \"09:00-18:00\"}\n  on_closed: handoff\n  closed_text: Cerrado.\n");
+    REQUIRE(shop.has_value());
+    CHECK(shop->agent.spacing_ms == 1'500);
+    CHECK(shop->agent.tools == std::vector<std::string>{"search_products"});
+    CHECK(open_hours_text(shop->agent.hours) == "fri 09:00-18:00");
+    CHECK(shop->agent.closed_hands_off);
+    CHECK_FALSE(shop->agent.hands_off);
+    CHECK(refusal("  phone_number_id: \"1001\"\nagent: {channels: [web]}\n").find("unknown key 'channels'") !=
+          std::string::npos);
+}
+
 TEST_CASE("a provider that nobody knows is refused with its place and the ones that are known") {
     const std::string whatsapp = "  phone_number_id: \"1001\"\n";
     for (const auto* agent : {"agent: {provider: opnai}\n", "agent: {fallbacks: [{provider: opnai}]}\n"}) {

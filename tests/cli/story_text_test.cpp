@@ -119,6 +119,15 @@ TEST_CASE("a customer who got the fallback: the advice names the error and the c
     CHECK(says(next_step(story, {}, now), "A human has the conversation"));
 }
 
+TEST_CASE("a turn that came outside of business hours is told from one that no model answered") {
+    const StoryEvent ended{now, "infer", "turn.failed", {{"reason", "agent.closed"}}};
+    CHECK(says(sentence(ended), "outside of the agent's business hours"));
+    Story story = stuck("answered", "with the fallback", "agent.closed", "");
+    CHECK(says(next_step(story, {}, now), "Within them the agent answers again"));
+    story.human = true;
+    CHECK(says(next_step(story, {}, now), "A human has the conversation"));
+}
+
 TEST_CASE("a record that is kept for a pause is told from one that waits for a time") {
     StoryEvent parked{now, "wake", "record.parked", {{"topic", "turns.ready"}, {"until", "0"}}};
     CHECK(sentence(parked) == "parked until 1970-01-01T00:00:00.000Z for turns.ready");

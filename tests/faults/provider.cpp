@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "channels/json.hpp"
 #include "core/json_object.hpp"
 
@@ -25,16 +27,19 @@ HttpResponse graph_error(int status, int code) {
 // The messages of the turn: each brings its text along as the headline of a referral, which an agent is shown
 // with the turn's metadata, and only there are they told from older ones.
 std::vector<std::string> asked(JsonNode request) {
-    constexpr std::string_view title = "## Metadata of the customer's messages (JSON)\n";
+    constexpr std::string_view title = "## Metadata of the customer's messages\n<metadata>\n";
+    constexpr std::string_view name = "referral.headline: ";
     std::vector<std::string> lines;
-    std::string system = request["messages"].item(0)["content"].text();
+    const std::string system = request["messages"].item(0)["content"].text();
     const auto start = system.find(title);
     if (start == std::string::npos) return lines;
-    system = system.substr(start + title.size());
-    const auto metadata = JsonDocument::parse(system.substr(0, system.find('\n')));
-    if (!metadata) return lines;
-    for (const auto& message : metadata->root().items())
-        lines.push_back(message["referral"]["headline"].text());
+    std::istringstream metadata(system.substr(start + title.size()));
+    for (std::string line; std::getline(metadata, line) && line != "</metadata>";) {
+        const auto at = line.find(name);
+        if (at == std::string::npos) continue;
+        const auto text = JsonDocument::parse(line.substr(at + name.size()));
+        if (text) lines.push_back(text->root().text());
+    }
     return lines;
 }
 

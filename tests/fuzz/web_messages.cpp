@@ -17,6 +17,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         require(!input->text.empty() && count_code_points(input->text) <= 4'096, "a message has a text");
         require(clean_utf8(input->text) == input->text, "a message can be stored");
         require(clean_utf8(input->client_id) == input->client_id, "a message's name can be stored");
+        require(input->metadata.size() <= 4'096, "what a page says has an end");
+        require(clean_utf8(input->metadata) == input->metadata, "what a page says can be stored");
     }
     if (const auto draft = parse_live(json)) {
         require(clean_utf8(draft->text) == draft->text, "a draft can be sent");

@@ -32,6 +32,23 @@ TEST_CASE("a message needs a client id of its own and a text of 1 to 4,096 chara
     CHECK(parse_web_input(R"([{"client_id":"1","text":")" + longest + R"("}])")->text == longest);
 }
 
+TEST_CASE(
+    "what a page says along with a message is flat, typed, bounded, and told from what a shop's systems "
+    "say") {
+    const auto metadata = [](const std::string& json) {
+        return parse_web_input(R"([{"client_id":"1","text":"hola","metadata":)" + json + "}]")->metadata;
+    };
+    CHECK(metadata(R"({"sku":"PUN-AUR","seen":3,"price":1.5,"vip":true})") ==
+          R"({"page":{"sku":"PUN-AUR","seen":3,"price":1.5,"vip":true}})");
+    CHECK(metadata(R"({"deep":{"a":1},"list":[1],"none":null})").empty());
+    CHECK(metadata("\"text\"").empty());
+    CHECK(metadata("{}").empty());
+    CHECK(parse_web_input(R"([{"client_id":"1","text":"hola"}])")->metadata.empty());
+    const std::string longest = R"({"a":")" + std::string(5'000, 'x') + R"("})";
+    CHECK(parse_web_input(R"([{"client_id":"1","text":"hola","metadata":)" + longest + "}]").error().code ==
+          "web.bad_message");
+}
+
 TEST_CASE("a lone surrogate or a NUL does not lose the message") {
     const auto input = parse_web_input(R"([{"client_id":"1","text":"a\ud83db\u0000c"}])");
     REQUIRE(input.has_value());
@@ -78,6 +95,8 @@ TEST_CASE("a visitor who nests a million deep is refused, and overflows no stack
     const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
     CHECK(parse_web_input("[" + deep + "]").error().code == "web.bad_message");
     CHECK(parse_web_input(R"([{"client_id":"1","text":"hola","more":)" + deep + "}]")->text == "hola");
+    CHECK(parse_web_input(R"([{"client_id":"1","text":"hola","metadata":{"a":)" + deep + "}}]")->text ==
+          "hola");
     CHECK(parse_web_auth(R"({"more":)" + deep + "}").error().code == "web.bad_auth");
     CHECK_FALSE(parse_live(deep).has_value());
 }

@@ -344,6 +344,19 @@ TEST_CASE("a turn that is over or erased is not answered") {
     CHECK(it.calls == 0);
 }
 
+TEST_CASE("outside of the agent's hours no model is asked, and the turn ends with the sentence for them") {
+    Fixture it;
+    it.store.inference.closed = true;
+    it.store.failed = {agent_reply_id({}, 0)};
+    CHECK(std::get<Emit>(it.run()).records.size() == 1);
+    CHECK(it.store.code == "agent.closed");
+    CHECK(it.calls == 0);
+    it.store.failed.clear();  // a human was quicker
+    CHECK(std::get<Drop>(it.run()).reason == "turn ended before its answer");
+    it.expires = it.clock.now() - Millis{1};
+    CHECK(std::get<Drop>(it.run()).reason == "expired");
+}
+
 TEST_CASE("a fallback that was decided before a crash is published again") {
     Fixture it;
     it.store.inference.state = Inference::State::over;

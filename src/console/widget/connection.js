@@ -13,17 +13,20 @@ export class Connection {
   #store;
   #conversation;
   #changed;
+  #metadata;
   #sending = false;
 
   /** idle → connecting → online ⇄ away; refused with `reason` when the server does not want us. */
   state = "idle";
   reason = "";
 
-  constructor({ key, store, conversation, changed }) {
+  /** `metadata` gives what the page says along with a message, or nothing. */
+  constructor({ key, store, conversation, changed, metadata = () => undefined }) {
     this.#key = key;
     this.#store = store;
     this.#conversation = conversation;
     this.#changed = changed;
+    this.#metadata = metadata;
     for (const message of store.unsent()) conversation.say(message);
   }
 
@@ -99,7 +102,7 @@ export class Connection {
     for (let own; this.state === "online" && (own = this.#conversation.next_unsent());) {
       const { client_id, text } = own;
       try {
-        const answer = await this.#socket.timeout(ACKNOWLEDGED_WITHIN_MS).emitWithAck("message", { client_id, text });
+        const answer = await this.#socket.timeout(ACKNOWLEDGED_WITHIN_MS).emitWithAck("message", { client_id, text, metadata: this.#metadata() });
         if (answer.ok) {
           this.#store.forget(client_id);
           this.#conversation.accepted(client_id, answer.id);

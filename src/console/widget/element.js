@@ -30,11 +30,20 @@ class RelevoWidget extends HTMLElement {
     const store = new Store(this.dataset.key);
     this.#connection = new Connection({
       key: this.dataset.key, store, conversation: this.#conversation, changed: (event, payload) => this.#changed(event, payload),
+      metadata: () => this.#metadata,
     });
     this.#build();
     this.#render();
     // A page view is no conversation: a floating widget connects when there is one, or when it is opened.
     if (this.#inline || store.visitor || store.unsent().length) this.#connection.open();
+  }
+
+  get #metadata() {
+    try {
+      return JSON.parse(this.dataset.metadata ?? "null") ?? undefined;
+    } catch {
+      console.error("relevo: data-metadata is not JSON");
+    }
   }
 
   get #inline() { return this.dataset.mode === "inline"; }

@@ -44,6 +44,7 @@ struct Usage {
     std::int64_t input_tokens = 0;
     std::int64_t output_tokens = 0;
     bool reported = false;  ///< false: the provider said nothing and the numbers are estimates
+    std::int64_t cached_tokens = 0;  ///< of the input: billed for less
 };
 
 /// A model that was asked in vain.

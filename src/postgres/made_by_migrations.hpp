@@ -9,13 +9,14 @@ namespace relevo {
 // lists with a migrated database.
 
 /// The functions that cross tenants, relevo_router's.
-inline constexpr std::array<std::string_view, 10> definer_functions{
-    "count_backlog", "count_due_timers", "find_endpoint",   "lease_timers",    "list_endpoints",
-    "list_pauses",   "list_tenants",     "register_tenant", "resolve_account", "resolve_owner",
+inline constexpr std::array<std::string_view, 11> definer_functions{
+    "count_backlog",   "count_due_timers", "count_money",   "find_endpoint",
+    "lease_timers",    "list_endpoints",   "list_pauses",   "list_tenants",
+    "register_tenant", "resolve_account",  "resolve_owner",
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 24> made_indexes{
+inline constexpr std::array<std::string_view, 28> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "chunks_of_source",
@@ -33,6 +34,10 @@ inline constexpr std::array<std::string_view, 24> made_indexes{
     "former_endpoints_endpoint_id_idx",
     "messages_of_turn",
     "messages_unclaimed",
+    "model_calls_expiring",
+    "model_calls_of_conversation",
+    "model_calls_of_time",
+    "model_calls_open",
     "replies_of_turn",
     "replies_open",
     "timers_due",

@@ -7,6 +7,7 @@
 #include "cli/command_line.hpp"
 #include "kafka/admin.hpp"
 #include "postgres/migrations.hpp"
+#include "postgres/money_book.hpp"
 #include "postgres/operator_books.hpp"
 #include "postgres/operator_session.hpp"
 #include "postgres/pauses.hpp"
@@ -115,6 +116,10 @@ Backend make_backend() {
         return make_story_book(operator_urls(config), with_text);
     };
     backend.audits = [](const Config& config) { return make_audit_book(operator_urls(config)); };
+    backend.money = [](const Config& config) {
+        return make_money_book(database_config(config.postgres_url));
+    };
+    backend.usage = [](const Config& config) { return make_usage_book(operator_urls(config)); };
     backend.now = [] { return SystemClock().now(); };
     backend.user = user_name();
     backend.pauses = [](const Config& config) { return std::make_unique<PostgresPauseBook>(config); };

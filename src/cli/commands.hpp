@@ -70,6 +70,9 @@ void add_prove(Commands& commands);
 void add_pause(Commands& commands);
 void add_replay(Commands& commands);
 void add_vault(Commands& commands);
+void add_prices(Commands& commands);
+void add_budgets(Commands& commands);
+void add_usage(Commands& commands);
 void add_version(Commands& commands);
 
 /// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".

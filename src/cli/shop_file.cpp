@@ -210,6 +210,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
           {"prompt", string(prompt)},
           {"disclosure", string(disclosure)},
           {"fallback_text", string(shop.fallback_text)},
+          {"time_zone", string(shop.time_zone)},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"agent", [&](const auto& n) { shop.agent = read_agent(n, providers); }},
           {"web",

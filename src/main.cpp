@@ -9,6 +9,7 @@
 #include "kafka/admin.hpp"
 #include "postgres/agents.hpp"
 #include "postgres/migrations.hpp"
+#include "postgres/money_book.hpp"
 #include "postgres/operator_books.hpp"
 #include "postgres/operator_session.hpp"
 #include "postgres/pauses.hpp"
@@ -130,6 +131,10 @@ Backend make_backend() {
         return make_story_book(operator_urls(config), with_text);
     };
     backend.audits = [](const Config& config) { return make_audit_book(operator_urls(config)); };
+    backend.money = [user](const Config& config) {
+        return make_money_book(operator_database(config.postgres_url, user));
+    };
+    backend.usage = [](const Config& config) { return make_usage_book(operator_urls(config)); };
     backend.now = [] { return SystemClock().now(); };
     backend.user = user;
     backend.pauses = [user](const Config& config) {

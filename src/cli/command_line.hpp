@@ -9,6 +9,7 @@
 #include "cli/config.hpp"
 #include "cli/inspection.hpp"
 #include "domain/agent_book.hpp"
+#include "domain/money_book.hpp"
 #include "domain/operator.hpp"
 #include "domain/pauses.hpp"
 #include "domain/people_book.hpp"
@@ -47,6 +48,8 @@ struct Backend {
     std::function<std::unique_ptr<LetterBook>(const Config&)> letters;
     std::function<std::unique_ptr<StoryBook>(const Config&, bool with_text)> stories;
     std::function<std::unique_ptr<AuditBook>(const Config&)> audits;
+    std::function<std::unique_ptr<MoneyBook>(const Config&)> money;
+    std::function<std::unique_ptr<UsageBook>(const Config&)> usage;
     std::function<SysTime()> now;
     std::string user;  ///< who types the command: noted where something is changed
     std::function<std::unique_ptr<PauseBook>(const Config&)> pauses;

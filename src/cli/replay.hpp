@@ -34,6 +34,8 @@ struct TurnTotals {
     std::size_t failed = 0;
     Usage before;
     Usage after;
+    Cost cost_before;
+    Cost cost_after;
 };
 TurnTotals total(const std::vector<ReplayedTurn>& turns);
 

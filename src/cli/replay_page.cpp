@@ -44,10 +44,10 @@ section{border-top:1px solid #ddd;padding:1rem 0}.sides{display:grid;grid-templa
 )";
 
 std::string side(std::string_view title, const TurnAnswer& answer, bool text) {
-    std::string out =
-        fmt::format("<div class=\"side\"><b>{}</b> <small>{} {} · {} + {} tokens · {}</small>", title,
-                    escaped(answer.provider), escaped(answer.model), answer.usage.input_tokens,
-                    answer.usage.output_tokens, escaped(answer.finish_reason));
+    std::string out = fmt::format(
+        "<div class=\"side\"><b>{}</b> <small>{} {} · {} + {} tokens · cost {} · {}</small>", title,
+        escaped(answer.provider), escaped(answer.model), answer.usage.input_tokens,
+        answer.usage.output_tokens, escaped(format_cost(answer.cost)), escaped(answer.finish_reason));
     if (text) out += fmt::format("<p class=\"text\">{}</p>", escaped(answer.text));
     for (const auto& use : answer.tools) {
         out += fmt::format(
@@ -88,14 +88,14 @@ std::string turns_page(const TurnReport& report) {
         "'unsafe-inline'\">"
         "<title>relevo replay</title><style>{}</style></head><body>\n"
         "<h1>{} of {} turns again, with {}</h1>\n"
-        "<table><tr><th></th><th>tokens in</th><th>tokens out</th></tr>"
-        "<tr><td>before</td><td>{}</td><td>{}</td></tr><tr><td>after</td><td>{}</td><td>{}</td></tr></"
-        "table>\n"
+        "<table><tr><th></th><th>tokens in</th><th>tokens out</th><th>cost</th></tr>"
+        "<tr><td>before</td><td>{}</td><td>{}</td><td>{}</td></tr>"
+        "<tr><td>after</td><td>{}</td><td>{}</td><td>{}</td></tr></table>\n"
         "<p><b class=\"same\">{} the same</b>, <b class=\"different\">{} different</b>, "
-        "<b class=\"failed\">{} failed</b>; no price known</p>\n",
+        "<b class=\"failed\">{} failed</b></p>\n",
         style, report.turns.size(), report.all, escaped(report.asked), sum.before.input_tokens,
-        sum.before.output_tokens, sum.after.input_tokens, sum.after.output_tokens, sum.same, sum.different,
-        sum.failed);
+        sum.before.output_tokens, escaped(format_cost(sum.cost_before)), sum.after.input_tokens,
+        sum.after.output_tokens, escaped(format_cost(sum.cost_after)), sum.same, sum.different, sum.failed);
     for (const auto& turn : report.turns) out += section(turn, report.text);
     return out + "</body></html>\n";
 }

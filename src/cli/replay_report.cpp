@@ -24,10 +24,18 @@ std::string indent(std::string_view text) {
 std::string describe(const TurnAnswer& answer) {
     std::string tools;
     for (const auto& use : answer.tools) tools += (tools.empty() ? "; tools " : ", ") + use.tool;
-    return fmt::format("{} {}, {} + {} tokens{}, {} characters, {}{}", answer.provider, answer.model,
+    return fmt::format("{} {}, {} + {} tokens{}, cost {}, {} characters, {}{}", answer.provider, answer.model,
                        answer.usage.input_tokens, answer.usage.output_tokens,
-                       answer.usage.reported ? "" : " (estimated)", answer.text.size(), answer.finish_reason,
-                       tools);
+                       answer.usage.reported ? "" : " (estimated)", format_cost(answer.cost),
+                       answer.text.size(), answer.finish_reason, tools);
+}
+
+// null where some of it is not known
+std::string cost_json(const Cost& cost) {
+    if (!cost.known()) return "null";
+    JsonObject out;
+    for (const auto& [currency, micros] : cost.micros) out.number(currency, micros);
+    return out.str();
 }
 
 std::string answer_json(const TurnAnswer& answer, bool text) {
@@ -45,6 +53,7 @@ std::string answer_json(const TurnAnswer& answer, bool text) {
         .number("input_tokens", answer.usage.input_tokens)
         .number("output_tokens", answer.usage.output_tokens)
         .flag("tokens_reported", answer.usage.reported)
+        .raw("cost_micros", cost_json(answer.cost))
         .number("characters", static_cast<std::int64_t>(answer.text.size()))
         .raw("tools", json_array(tools));
     if (text) json.text("text", answer.text);
@@ -71,6 +80,8 @@ TurnTotals total(const std::vector<ReplayedTurn>& turns) {
         out.before.output_tokens += turn.before.usage.output_tokens;
         out.after.input_tokens += turn.after.usage.input_tokens;
         out.after.output_tokens += turn.after.usage.output_tokens;
+        out.cost_before += turn.before.cost;
+        out.cost_after += turn.after.cost;
     }
     return out;
 }
@@ -102,9 +113,10 @@ std::string show_turns(const TurnReport& report) {
     }
     out += fmt::format(
         "{} turns with {}: {} the same, {} different, {} failed\n"
-        "tokens before {} + {}, after {} + {}; no price known\n",
+        "tokens before {} + {}, after {} + {}; cost before {}, after {}\n",
         report.turns.size(), report.asked, sum.same, sum.different, sum.failed, sum.before.input_tokens,
-        sum.before.output_tokens, sum.after.input_tokens, sum.after.output_tokens);
+        sum.before.output_tokens, sum.after.input_tokens, sum.after.output_tokens,
+        format_cost(sum.cost_before), format_cost(sum.cost_after));
     return out;
 }
 
@@ -129,10 +141,11 @@ std::string turns_json(const TurnReport& report) {
         turns.push_back(item.str());
     }
     const auto sum = total(report.turns);
-    const auto tokens = [](const Usage& usage) {
+    const auto took = [](const Usage& usage, const Cost& cost) {
         return JsonObject()
             .number("input_tokens", usage.input_tokens)
             .number("output_tokens", usage.output_tokens)
+            .raw("cost_micros", cost_json(cost))
             .str();
     };
     const auto count = [](std::size_t n) { return static_cast<std::int64_t>(n); };
@@ -144,9 +157,8 @@ std::string turns_json(const TurnReport& report) {
                             .number("same", count(sum.same))
                             .number("different", count(sum.different))
                             .number("failed", count(sum.failed))
-                            .raw("before", tokens(sum.before))
-                            .raw("after", tokens(sum.after))
-                            .raw("cost", "null")  // no price known
+                            .raw("before", took(sum.before, sum.cost_before))
+                            .raw("after", took(sum.after, sum.cost_after))
                             .str())
         .str();
 }

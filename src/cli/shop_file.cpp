@@ -145,6 +145,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
           {"prompt", prompt_text(prompt)},
           {"disclosure", string(disclosure)},
           {"fallback_text", string(shop.fallback_text)},
+          {"time_zone", string(shop.time_zone)},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"redact", [&](const auto& n) { shop.redact = read_redact(n); }},
           {"agent", [&](const auto& n) { read(n, agent_fields(shop.agent, providers)); }},

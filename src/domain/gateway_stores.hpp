@@ -83,6 +83,9 @@ struct Backlog {
     std::int64_t open_turns = 0;  ///< without an answer yet
     Millis longest_open{0};
     std::int64_t unknown_deliveries = 0;  ///< bubbles of which nobody knows whether they were sent
+    /// soft: over that limit; exhausted, unpriced: refused a call in the last quarter of an hour.
+    std::map<std::string, std::int64_t> budgets;
+    std::int64_t unpriced_calls = 0;  ///< of the last day: nobody knows what they cost
 };
 
 class BacklogStore {

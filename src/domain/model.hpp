@@ -26,8 +26,8 @@ struct PromptMessage {
     std::string text;
 };
 
-/// One model call. `messages` is what a network model gets; `question` and `passages` are the same content for
-/// a provider that answers without one.
+/// One model call. `messages` is what a network model gets; `question` and `passages` are the same content
+/// for a provider that answers without one.
 struct Prompt {
     std::string base_url;  ///< "https://api.example.com/v1"; empty: the provider's default
     std::string model;
@@ -43,7 +43,8 @@ struct Prompt {
 struct Usage {
     std::int64_t input_tokens = 0;
     std::int64_t output_tokens = 0;
-    bool reported = false;  ///< false: the provider said nothing and the numbers are estimates
+    bool reported = false;           ///< false: the provider said nothing and the numbers are estimates
+    std::int64_t cached_tokens = 0;  ///< of the input: billed for less
 };
 
 /// A model that was asked in vain.

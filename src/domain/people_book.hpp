@@ -21,7 +21,7 @@ struct OperatorLine {
 
 /// A shop's people, roles and keys, for the command line: blocks. Who types may do everything, and is noted.
 /// A user is named by e-mail address or id. Every call with a shop's slug may throw Failure
-/// "people.unknown_shop", and what changes something "people.refused" with the reason (permanent).
+/// "shop.unknown", and what changes something "people.refused" with the reason (permanent).
 class PeopleBook {
   public:
     virtual ~PeopleBook() = default;

@@ -21,10 +21,12 @@ TurnAnswer answered_before(const StoredTurn& stored) {
                    last.text,
                    last.finish_reason,
                    stored.tools,
-                   {0, 0, true}};
+                   {0, 0, true},
+                   stored.cost};
     for (const auto& step : stored.steps) {
         out.usage.input_tokens += step.usage.input_tokens;
         out.usage.output_tokens += step.usage.output_tokens;
+        out.usage.cached_tokens += step.usage.cached_tokens;
         out.usage.reported = out.usage.reported && step.usage.reported;
     }
     return out;

@@ -8,6 +8,7 @@
 #include "core/clock.hpp"
 #include "core/ids.hpp"
 #include "domain/model.hpp"
+#include "domain/money.hpp"
 #include "domain/stores.hpp"
 
 namespace relevo {
@@ -34,6 +35,7 @@ struct StoredTurn {
     Inference inference;
     std::vector<Completion> steps;  ///< at least one; the last is the answer
     std::vector<ToolUse> tools;
+    Cost cost{};  ///< of all its calls, those in vain too
 };
 
 /// Which turns, and what is to be different.
@@ -56,6 +58,7 @@ struct TurnAnswer {
     std::string finish_reason;
     std::vector<ToolUse> tools;
     Usage usage;  ///< of all steps
+    Cost cost{};  ///< before: of all calls; after: of the one, at the prices that hold now
 };
 
 struct ReplayedTurn {

@@ -31,6 +31,10 @@ double seconds(Millis time) {
 
 constexpr std::string_view letters = "backlog_dead_letters";
 constexpr std::string_view letters_help = "Dead letters that wait for an operator, by stage";
+constexpr std::string_view budgets = "backlog_budgets";
+constexpr std::string_view budgets_help =
+    "Budgets over their soft limit, and those that refused a call in the last quarter of an hour: exhausted, "
+    "unpriced";
 struct BacklogFigure {
     std::string_view name;
     std::string_view help;
@@ -47,6 +51,8 @@ constexpr BacklogFigure backlog_figures[] = {
      [](const Backlog& it) { return seconds(it.longest_open); }},
     {"backlog_unknown_deliveries", "Bubbles of which nobody knows whether they were sent",
      [](const Backlog& it) { return static_cast<double>(it.unknown_deliveries); }},
+    {"backlog_unpriced_calls", "Model calls of the last day whose cost nobody knows",
+     [](const Backlog& it) { return static_cast<double>(it.unpriced_calls); }},
 };
 
 Task<void> read_backlog(BacklogStore& store, Clock& clock, Metrics& metrics) {
@@ -57,10 +63,14 @@ Task<void> read_backlog(BacklogStore& store, Clock& clock, Metrics& metrics) {
         // relevo_dependency_up says why they are missing
     }
     metrics.forget(letters, letters_help);
+    metrics.forget(budgets, budgets_help);
     for (const auto& figure : backlog_figures) metrics.forget(figure.name, figure.help);
     if (!backlog) co_return;
     for (const auto& [stage, count] : backlog->dead_letters) {
         metrics.set(letters, letters_help, {{"stage", stage}}, static_cast<double>(count));
+    }
+    for (const auto& [state, count] : backlog->budgets) {
+        metrics.set(budgets, budgets_help, {{"state", state}}, static_cast<double>(count));
     }
     for (const auto& figure : backlog_figures) metrics.set(figure.name, figure.help, {}, figure.of(*backlog));
 }

@@ -27,6 +27,14 @@ std::int64_t count(const rapidjson::Value& object, const char* name) {
     return value != nullptr && value->IsInt64() ? value->GetInt64() : 0;
 }
 
+// platform.openai.com/docs/guides/prompt-caching
+// api-docs.deepseek.com/guides/kv_cache has a name of its own
+std::int64_t cached_tokens(const rapidjson::Value& usage) {
+    const auto* details = member(usage, "prompt_tokens_details");
+    if (details != nullptr && details->IsObject()) return count(*details, "cached_tokens");
+    return count(usage, "prompt_cache_hit_tokens");
+}
+
 }  // namespace
 
 OpenAiAnswer::OpenAiAnswer(DeltaSink delta)
@@ -70,7 +78,8 @@ void OpenAiAnswer::take(std::string_view json, const char* message_field) {
     if (completion_.model.empty()) completion_.model = text(chunk, "model");
     if (completion_.response_id.empty()) completion_.response_id = text(chunk, "id");
     if (const auto* usage = member(chunk, "usage"); usage != nullptr && usage->IsObject()) {
-        completion_.usage = {count(*usage, "prompt_tokens"), count(*usage, "completion_tokens"), true};
+        completion_.usage = {count(*usage, "prompt_tokens"), count(*usage, "completion_tokens"), true,
+                             cached_tokens(*usage)};
     }
     const auto* choices = member(chunk, "choices");  // null or empty in the chunk that brings the usage
     if (choices == nullptr || !choices->IsArray() || choices->Empty() || !(*choices)[0].IsObject()) return;

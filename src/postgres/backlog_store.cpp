@@ -25,6 +25,13 @@ class PostgresBacklogStore final : public BacklogStore {
         backlog.open_turns = json.number("open_turns");
         backlog.longest_open = Millis{json.number("longest_open_ms")};
         backlog.unknown_deliveries = json.number("unknown_deliveries");
+        std::string of_money = JsonObject().time("now", now).str();
+        const std::string counted =
+            co_await database_.call("count_money", TenantId{}, std::move(of_money), deadline);
+        const Json money = Json::parse(counted);
+        for (const auto* state : {"soft", "exhausted", "unpriced"})
+            backlog.budgets[state] = money.number(state);
+        backlog.unpriced_calls = money.number("unpriced_calls");
         co_return backlog;
     }
 

@@ -7,12 +7,29 @@
 namespace relevo {
 namespace {
 
+std::string usage_json(const Usage& usage) {
+    return JsonObject()
+        .number("input_tokens", usage.input_tokens)
+        .number("output_tokens", usage.output_tokens)
+        .number("cached_tokens", usage.cached_tokens)
+        .flag("reported", usage.reported)
+        .str();
+}
+
+CallReservation parse_reservation(const std::string& result) {
+    const Json json = Json::parse(result);
+    const std::string state = json.text("state");
+    CallReservation reservation;
+    reservation.state = state == "granted" ? CallReservation::State::granted
+                        : state == "wait"  ? CallReservation::State::wait
+                                           : CallReservation::State::refused;
+    reservation.reason = json.text("reason");
+    reservation.spent = {json.text("period"), json.number("hard"), json.number("spent"), json.number("asked"),
+                         json.text("currency")};
+    return reservation;
+}
+
 std::string completion_json(const Completion& completion) {
-    const std::string usage = JsonObject()
-                                  .number("input_tokens", completion.usage.input_tokens)
-                                  .number("output_tokens", completion.usage.output_tokens)
-                                  .flag("reported", completion.usage.reported)
-                                  .str();
     std::vector<std::string> in_vain;
     for (const auto& [provider, model, code] : completion.in_vain) {
         in_vain.push_back(
@@ -25,7 +42,7 @@ std::string completion_json(const Completion& completion) {
         .text("model", completion.model)
         .raw("in_vain", json_array(in_vain))
         .text("response_id", completion.response_id)
-        .raw("usage", usage)
+        .raw("usage", usage_json(completion.usage))
         .str();
 }
 
@@ -37,6 +54,36 @@ class PostgresInferStore final : public InferStore {
         std::string request = JsonObject().id("turn", turn).number("step", step).str();
         const std::string result = co_await database_.call("load_inference", tenant, std::move(request));
         co_return parse_inference(result);
+    }
+
+    Task<CallReservation> reserve_call(TenantId tenant, TurnId turn, int step, PlannedCall call,
+                                       SysTime now) override {
+        std::string request = JsonObject()
+                                  .id("turn", turn)
+                                  .number("step", step)
+                                  .text("provider", call.provider)
+                                  .text("base_url", call.base_url)
+                                  .text("model", call.model)
+                                  .flag("free", call.free)
+                                  .number("input", call.input_tokens)
+                                  .number("output", call.output_tokens)
+                                  .number("lease_ms", reservation_lease.count())
+                                  .time("now", now)
+                                  .str();
+        const std::string result = co_await database_.call("reserve_call", tenant, std::move(request));
+        co_return parse_reservation(result);
+    }
+
+    Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage,
+                           SysTime now) override {
+        std::string request = JsonObject()
+                                  .id("turn", turn)
+                                  .number("step", step)
+                                  .text("code", code)
+                                  .raw("usage", usage_json(usage))
+                                  .time("now", now)
+                                  .str();
+        co_await database_.call("settle_call", tenant, std::move(request));
     }
 
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,

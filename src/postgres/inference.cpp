@@ -73,13 +73,13 @@ Inference parse_inference(const std::string& result) {
 
 Completion parse_completion(const Json& json) {
     const Json usage = json["usage"];
-    Completion completion{
-        json.text("text"),
-        json.text("finish_reason"),
-        json.text("model"),
-        json.text("response_id"),
-        {usage.number("input_tokens"), usage.number("output_tokens"), usage.flag("reported")},
-        json.text("provider")};
+    Completion completion{json.text("text"),
+                          json.text("finish_reason"),
+                          json.text("model"),
+                          json.text("response_id"),
+                          {usage.number("input_tokens"), usage.number("output_tokens"),
+                           usage.flag("reported"), usage.number("cached_tokens")},
+                          json.text("provider")};
     for (const auto& asked : json["in_vain"].items()) {
         completion.in_vain.push_back({asked.text("provider"), asked.text("model"), asked.text("code")});
     }

@@ -187,6 +187,15 @@ ShopStanding parse_standing(const std::string& text) {
             json.number("conversations"), json.number("replies"), json.number("credentials")};
 }
 
+Task<void> set_time_zone(Database& database, TenantId tenant, std::string zone) {
+    if (zone.empty()) co_return;
+    std::string request = JsonObject().text("time_zone", zone).str();
+    const std::string known = co_await database.call("set_time_zone", tenant, std::move(request));
+    if (Json::parse(known).flag()) co_return;
+    throw Failure({Fault::permanent, "shop.invalid",
+                   "there is no time zone '" + zone + "'; one is named as America/Argentina/Buenos_Aires"});
+}
+
 void add_account(ShopListing& listing, const Json& row, const Addresses& addresses) {
     const std::string channel = row.text("channel");
     auto& slot = channel == "web" ? listing.web : channel == "whatsapp" ? listing.whatsapp : listing.telegram;
@@ -201,6 +210,7 @@ void add_account(ShopListing& listing, const Json& row, const Addresses& address
 
 Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spec, Random& random) {
     co_await refuse_foreign_accounts(database, spec);
+    co_await set_time_zone(database, TenantId{}, spec.time_zone);  // nothing but whether there is one
     std::string app_key;
     if (spec.whatsapp && !spec.whatsapp->app_of.empty()) {
         app_key = co_await app_key_of(database, spec.whatsapp->app_of);
@@ -212,6 +222,7 @@ Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spe
     // before anything that a customer could reach is there
     std::string redaction = JsonObject().raw("kinds", kinds_json(spec.redact)).str();
     co_await database.call("set_redaction", tenant, std::move(redaction));
+    co_await set_time_zone(database, tenant, spec.time_zone);
     const auto credentials = co_await stated_credentials(vault, tenant, credentials_of(spec), random);
     std::vector<std::string> products;
     for (const auto& product : spec.catalogue) products.push_back(product_json(product));

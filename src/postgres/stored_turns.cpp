@@ -5,6 +5,43 @@
 #include "postgres/json.hpp"
 
 namespace relevo {
+namespace {
+
+Task<Cost> turn_cost(Database& database, TenantId tenant, TurnId turn) {
+    std::string request = JsonObject().id("turn", turn).str();
+    const std::string result = co_await database.call("turn_cost", tenant, std::move(request));
+    Cost cost;
+    for (const auto& row : Json::parse(result).items()) {
+        if (const auto currency = row.text("currency"); !currency.empty())
+            cost.micros[currency] = row.number("cost");
+        cost.unpriced += row.number("unpriced");
+    }
+    co_return cost;
+}
+
+}  // namespace
+
+Task<Cost> price_call(Database& database, PlannedCall call, Usage usage, SysTime now) {
+    Cost cost;
+    if (call.free) co_return cost;
+    std::string request = JsonObject()
+                              .text("provider", call.provider)
+                              .text("base_url", call.base_url)
+                              .text("model", call.model)
+                              .number("input", usage.input_tokens)
+                              .number("cached", usage.cached_tokens)
+                              .number("output", usage.output_tokens)
+                              .time("now", now)
+                              .str();
+    const std::string result = co_await database.call("price_tokens", TenantId{}, std::move(request));
+    const Json priced = Json::parse(result);
+    if (priced.null()) {
+        cost.unpriced = 1;
+    } else {
+        cost.micros[priced.text("currency")] = priced.number("cost");
+    }
+    co_return cost;
+}
 
 Task<std::vector<std::pair<TenantId, TurnId>>> find_stored_turns(Database& database, TurnReplay replay) {
     JsonObject request;
@@ -44,6 +81,7 @@ Task<StoredTurn> load_stored_turn(Database& database, TenantId tenant, TurnId tu
         out.tools.push_back({use.text("tool"), use["arguments"].source(),
                              use["result"].null() ? "" : use["result"].source(), use.text("status")});
     }
+    out.cost = co_await turn_cost(database, tenant, turn);
     co_return out;
 }
 

@@ -16,4 +16,7 @@ Task<std::vector<std::pair<TenantId, TurnId>>> find_stored_turns(Database& datab
 Task<StoredTurn> load_stored_turn(Database& database, TenantId tenant, TurnId turn,
                                   std::optional<int> agent_version);
 
+/// What a call costs at the prices that hold now. As relevo_operator_text.
+Task<Cost> price_call(Database& database, PlannedCall call, Usage usage, SysTime now);
+
 }  // namespace relevo

@@ -149,11 +149,7 @@ class PostgresPeopleBook final : public PeopleBook {
             fmt::format("{} has no user '{}'; relevo people list {} shows them", shop, user, shop));
     }
 
-    TenantId tenant_of(const std::string& slug) {
-        if (const auto found = await(find_shop(database_, slug))) return *found;
-        throw Failure({Fault::permanent, "people.unknown_shop",
-                       "there is no shop '" + slug + "'; relevo shops list shows those that there are"});
-    }
+    TenantId tenant_of(const std::string& slug) { return await(require_shop(database_, slug)); }
 
     std::vector<UserRow> all_users(TenantId tenant) {
         constexpr int page = 1'000;

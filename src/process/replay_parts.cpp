@@ -88,6 +88,14 @@ Task<Inference> StoredSteps::load(TenantId tenant, TurnId turn, int step) {
     co_return inference;
 }
 
+Task<CallReservation> StoredSteps::reserve_call(TenantId, TurnId, int, PlannedCall, SysTime) {
+    co_return CallReservation{};
+}
+
+Task<void> StoredSteps::settle_call(TenantId, TurnId, int, std::string, Usage, SysTime) {
+    co_return;
+}
+
 Task<std::vector<ReplyId>> StoredSteps::commit_answer(TenantId tenant, TurnId turn, int step,
                                                       Completion completion, std::vector<std::string> bubbles,
                                                       SysTime now) {

@@ -71,7 +71,9 @@ class TurnReplays {
                 co_await load_stored_turn(database_, tenant, turn, replay_.agent_version);
             const Inference asked = changed(stored.inference, replay_);
             const Result<Completion> answer = co_await ask(tenant, asked);
-            tell_(compare(stored, asked, answer), turns_.size());
+            ReplayedTurn turn_again = compare(stored, asked, answer);
+            if (answer) turn_again.after.cost = co_await price(asked.agent, answer->usage);
+            tell_(std::move(turn_again), turns_.size());
         }
     }
 
@@ -87,6 +89,12 @@ class TurnReplays {
         }
         Prompt prompt = build_prompt(asked, std::move(key));
         co_return co_await provider->complete(std::move(prompt), [](std::string_view) {});
+    }
+
+    Task<Cost> price(const Agent& agent, const Usage& usage) {
+        PlannedCall call{agent.provider, agent.base_url, agent.model,
+                         models_.find(agent.provider)->credentials().empty()};
+        return price_call(database_, std::move(call), usage, clock_.now());
     }
 
     asio::io_context io_{1};

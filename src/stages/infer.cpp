@@ -9,6 +9,7 @@
 #include "domain/asked_models.hpp"
 #include "domain/draft.hpp"
 #include "domain/prompt.hpp"
+#include "stages/call_budget.hpp"
 
 namespace relevo {
 namespace {
@@ -94,7 +95,8 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
     Result<Completion> completion = co_await ask_models(step, inference, until);
     // What comes late, after an outage or a pause, is not tried again from its lane: one bad moment of a
     // model that is being asked for all at once must not end it.
-    if (began >= patient_until && !completion && completion.error().fault == Fault::transient) {
+    if (began >= patient_until && !completion && completion.error().fault == Fault::transient &&
+        !waits_for_budget(completion.error())) {
         const SysTime then = clock_.now() + completion.error().retry_after.value_or(ask_late_again);
         if (then + shortest_call <= until) {
             co_await clock_.sleep_until(then);
@@ -103,6 +105,9 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
     }
     if (!completion) {
         Error error = completion.error();
+        if (waits_for_budget(error)) co_return wait_for_budget(step, records.front(), clock_.now());
+        // What was spent is nothing to mend in a dead letter.
+        if (is_of_budget(error)) co_return co_await fail(step, error);
         if (error.fault == Fault::permanent) throw Failure(error);
         if (clock_.now() >= patient_until) co_return co_await fail(step, error);
         // A provider may ask for more than a customer waits.
@@ -142,6 +147,7 @@ Task<Result<Completion>> Infer::ask_models(const TurnStep& step, const Inference
                 co_return result;
             }
             const Error error = result.error();
+            if (waits_for_budget(error)) co_return error;
             code = error.code;
             log_warn("model.failed", {{"tenant", step.tenant.value},
                                       {"turn", step.turn.to_string()},
@@ -149,8 +155,7 @@ Task<Result<Completion>> Infer::ask_models(const TurnStep& step, const Inference
                                       {"model", models[i].model},
                                       {"code", error.code},
                                       {"text", error.text}});
-            if (!worst || (worst->fault == Fault::permanent && error.fault == Fault::transient))
-                worst = error;
+            if (!worst || weighs_more(error, *worst)) worst = error;
             if (speaks_for_all(error)) co_return error;
             if (attempt > 1 || !passes_soon(error, clock_.now() - began)) break;
             co_await clock_.sleep_until(clock_.now() + ask_again);
@@ -178,6 +183,8 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
     }
     Prompt prompt = build_prompt(inference, std::move(*key));
     prompt.deadline = within;
+    CallBudget budget(store_, step, clock_);
+    if (auto refused = co_await budget.reserve(*provider, prompt)) co_return *refused;
     const std::string channel = conversation_channel(step.tenant, step.conversation);
     const Redaction redaction = redaction_of(inference);
     RestoringStream restoring(redaction);
@@ -190,6 +197,7 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
     bool begun = false;
     DeltaSink sink = [&](std::string_view text) {
         begun = true;
+        budget.heard(text);
         show(restoring.add(text));
     };
     const SysTime now = clock_.now();
@@ -202,8 +210,14 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
                   (begun ? " took too long to end its answer" : " did not begin its answer in time")};
     if (first.index() == 0) result = std::move(std::get<0>(first));
     if (result) show(restoring.rest());
-    if (result && split_bubbles(result->text, TextLimit{}).empty()) result = empty_answer();
-    if (!result) live_.publish(channel, live_withdrawn(step.turn));
+    if (result && split_bubbles(result->text, TextLimit{}).empty()) {
+        budget.took(result->usage);
+        result = empty_answer();
+    }
+    if (!result) {
+        live_.publish(channel, live_withdrawn(step.turn));
+        co_await budget.settle(result.error());
+    }
     co_return result;
 }
 

@@ -67,7 +67,10 @@ TEST_CASE("whatever an operator reads can be read as JSON") {
                                         "keys add",
                                         "keys revoke",
                                         "operators add",
-                                        "operators remove"};
+                                        "operators remove",
+                                        "prices apply",
+                                        "budgets set",
+                                        "budgets remove"};
     for (const auto& command : tree()) {
         if (!command.commands.empty()) continue;
         CAPTURE(line_of(command));

@@ -15,6 +15,8 @@ ReplayedTurn turn(std::string before, std::string after) {
     out.question = "¿hay <b>puntas</b>?";
     out.before = {"openai", "old", std::move(before), "stop", {}, {100, 20, true}};
     out.after = {"openai", "new", std::move(after), "stop", {}, {90, 30, true}};
+    out.before.cost.unpriced = 1;
+    out.after.cost.micros = {{"USD", 1'250}};
     if (out.before.text != out.after.text) out.differences = {"answer"};
     return out;
 }
@@ -41,7 +43,10 @@ TEST_CASE("a replay's report counts what is the same, what differs and what fail
     const std::string text = show_turns(report(false));
     CHECK(text.find("interrupted after 3 of 4 turns") != std::string::npos);
     CHECK(text.find("1 the same, 1 different, 1 failed") != std::string::npos);
-    CHECK(text.find("no price known") != std::string::npos);
+    CHECK(text.find("cost before not known, after 0.0025 USD") != std::string::npos);
+    CHECK(turns_json(report(false)).find("\"cost_micros\":null") != std::string::npos);
+    CHECK(turns_json(report(false)).find("\"cost_micros\":{\"USD\":2500}") != std::string::npos);
+    CHECK(turns_page(report(false)).find("0.0025 USD") != std::string::npos);
 }
 
 TEST_CASE("nobody's words are in a report that was not asked for them") {

@@ -31,6 +31,14 @@ UNION ALL SELECT format('reply %s | %s%s | %s turn %s %s %s | epoch %s order %s.
 UNION ALL SELECT format('delivery %s %s | %s, %s, receipt %s | due %s at %s', reply_id, attempt, status, provider_id,
     coalesce(receipt, '-'), coalesce(to_millis(due_at), 0), to_millis(at)) FROM deliveries
 UNION ALL SELECT format('timer %s | due %s parks %s | %s %s', id, to_millis(due_at), parks, key, value) FROM timers
+UNION ALL SELECT format('budget %s %s | spent %s, reserved %s | hard %s soft %s from %s until %s', tenant_id, period, spent,
+    reserved, coalesce(hard, -1), coalesce(soft, -1), to_millis(starts_at), to_millis(ends_at)) FROM budgets
+UNION ALL SELECT format('budget event %s %s %s | %s | from %s', e.tenant_id, b.period, e.kind, e.times,
+    to_millis(e.starts_at)) FROM budget_events AS e JOIN budgets AS b ON b.id = e.budget_id
+UNION ALL SELECT format('call %s %s %s | %s, reserved %s, cut off %s, cost %s | %s at %s until %s | %s tokens %s %s %s',
+    turn_id, step, attempt, status, reserved, cut_off, coalesce(cost::text, '-'), model, to_millis(reserved_at),
+    to_millis(expires_at), code, coalesce(input_tokens, 0), coalesce(cached_tokens, 0), coalesce(output_tokens, 0))
+    FROM model_calls
 UNION ALL SELECT format('dead letter %s %s %s %s | %s %s', stage, topic, partition, record_offset, code, attempts)
     FROM dead_letters
 )";
@@ -48,6 +56,10 @@ struct PostgresStores::Parts {
 PostgresStores::PostgresStores() : parts_(std::make_unique<Parts>()) {
     Fixture& fixture = parts_->fixture;
     fixture.test.query("UPDATE tenants SET fallback_text = 'fallback'");  // as the simulated shops say it
+    fixture.test.query(
+        "INSERT INTO prices (provider, model, valid_from, currency, input, cached_input, output) VALUES "
+        "('sim', 'cheap', 'epoch', 'USD', 1000000, 500000, 2000000), "
+        "('sim', 'dear*', 'epoch', 'USD', 100000000, 50000000, 200000000) RETURNING 1");
     ballet = fixture.ballet;
     other = fixture.other;
     resolve = fixture.resolve.get();
@@ -103,10 +115,20 @@ std::string PostgresStores::rows() {
     return text;
 }
 
+void PostgresStores::set_budget(const std::string& period, std::optional<std::int64_t> hard,
+                                std::optional<std::int64_t> soft, SysTime when) {
+    JsonObject request;
+    request.text("period", period).text("currency", "USD").time("now", when);
+    if (hard) request.number("hard", *hard);
+    if (soft) request.number("soft", *soft);
+    run(parts_->fixture.database.call("set_budget", ballet, request.str()));
+}
+
 void PostgresStores::clear() {
     parts_->relays.clear();
     clock = SimClock(at(0));
-    parts_->fixture.test.query("TRUNCATE contacts, archive, timers, dead_letters CASCADE");
+    parts_->fixture.test.query(
+        "TRUNCATE contacts, archive, timers, dead_letters, model_calls, budgets CASCADE");
 }
 
 std::vector<Account> PostgresStores::accounts() {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace relevo::testing {
 namespace {
@@ -81,16 +82,29 @@ void RandomCalls::draw() {
     const bool turns = !turns_.empty();
     const bool replies = !replies_.empty();
     const Choice choices[] = {
-        {14, &RandomCalls::time_passes, true},    {14, &RandomCalls::message, true},
-        {3, &RandomCalls::again, heard},          {3, &RandomCalls::echo, heard},
-        {2, &RandomCalls::rename, heard},         {2, &RandomCalls::account_or_archive, true},
-        {14, &RandomCalls::claim_turn, heard},    {2, &RandomCalls::expire_messages, heard},
-        {4, &RandomCalls::read_turn, turns},      {7, &RandomCalls::freeze, turns},
-        {12, &RandomCalls::answer, turns},        {2, &RandomCalls::end_turn, turns},
-        {3, &RandomCalls::hand_over, heard},      {3, &RandomCalls::human_reply, heard},
-        {24, &RandomCalls::claim_reply, replies}, {14, &RandomCalls::finish, !sendings_.empty()},
-        {2, &RandomCalls::expire_reply, replies}, {3, &RandomCalls::postpone_reply, replies},
-        {8, &RandomCalls::receipt, replies},      {4, &RandomCalls::timers, true},
+        {14, &RandomCalls::time_passes, true},
+        {14, &RandomCalls::message, true},
+        {3, &RandomCalls::again, heard},
+        {3, &RandomCalls::echo, heard},
+        {2, &RandomCalls::rename, heard},
+        {2, &RandomCalls::account_or_archive, true},
+        {14, &RandomCalls::claim_turn, heard},
+        {2, &RandomCalls::expire_messages, heard},
+        {4, &RandomCalls::read_turn, turns},
+        {7, &RandomCalls::freeze, turns},
+        {12, &RandomCalls::answer, turns},
+        {2, &RandomCalls::end_turn, turns},
+        {10, &RandomCalls::reserve_call, turns},
+        {4, &RandomCalls::settle_call, turns},
+        {2, &RandomCalls::set_budget, true},
+        {3, &RandomCalls::hand_over, heard},
+        {3, &RandomCalls::human_reply, heard},
+        {24, &RandomCalls::claim_reply, replies},
+        {14, &RandomCalls::finish, !sendings_.empty()},
+        {2, &RandomCalls::expire_reply, replies},
+        {3, &RandomCalls::postpone_reply, replies},
+        {8, &RandomCalls::receipt, replies},
+        {4, &RandomCalls::timers, true},
     };
     int sum = 0;
     for (const auto& choice : choices) sum += choice.possible ? choice.weight : 0;
@@ -287,12 +301,52 @@ void RandomCalls::answer() {
     std::vector<std::string> bubbles;
     for (int i = below(4); i > 0; --i) bubbles.push_back(chance(90) ? fresh("bubble") : "ok");
     const int step = chance(90) ? 0 : 1;
+    Completion completion;
+    completion.provider = "sim";
+    completion.model = chance(80) ? "cheap" : "strange";
+    completion.usage = {below(400), below(100), true, below(500)};
     const auto replies = ask(
-        fmt::format("answer step {} of {} with {}", step, turn.id.to_string(), fmt::join(bubbles, ", ")),
+        fmt::format("answer step {} of {} with {} for {} + {} tokens", step, turn.id.to_string(),
+                    fmt::join(bubbles, ", "), completion.usage.input_tokens, completion.usage.output_tokens),
         [=, tenant = tenant_of(turn.tenant), now = now_](Side& side) {
-            return side.stores.run(side.stores.infer->commit_answer(tenant, turn.id, step, {}, bubbles, now));
+            return side.stores.run(
+                side.stores.infer->commit_answer(tenant, turn.id, step, completion, bubbles, now));
         });
     learn(replies, turn, bubbles);
+}
+
+// Mostly of the shop that has budgets.
+void RandomCalls::reserve_call() {
+    const Turn turn = recent_of(turns_).first;
+    constexpr std::array models{"cheap", "cheap", "cheap", "dear-2", "strange", "free"};
+    const std::string model = models[random_.below(models.size())];
+    const PlannedCall call{"sim", "", model, model == "free", below(400), below(200)};
+    ask(fmt::format("reserve {} + {} tokens of {} for {}", call.input_tokens, call.output_tokens, model,
+                    turn.id.to_string()),
+        [=, tenant = tenant_of(turn.tenant), step = chance(90) ? 0 : 1, now = now_](Side& side) {
+            return side.stores.run(side.stores.infer->reserve_call(tenant, turn.id, step, call, now));
+        });
+}
+
+void RandomCalls::settle_call() {
+    const Turn turn = recent_of(turns_).first;
+    const Usage usage = chance(50) ? Usage{} : Usage{below(400), below(200), false};
+    ask(fmt::format("settle {} in vain for {} tokens", turn.id.to_string(), usage.input_tokens),
+        [=, tenant = tenant_of(turn.tenant), step = chance(90) ? 0 : 1, now = now_](Side& side) {
+            return side.stores.run(
+                done(side.stores.infer->settle_call(tenant, turn.id, step, "model.timeout", usage, now)));
+        });
+}
+
+void RandomCalls::set_budget() {
+    const std::string period = chance(50) ? "day" : "month";
+    const std::int64_t hard = below(3'000);
+    const bool limited = chance(80);
+    ask(fmt::format("a budget of {} a {}", limited ? std::to_string(hard) : "any", period),
+        [=, now = now_](Side& side) {
+            side.stores.set_budget(period, limited ? std::optional(hard) : std::nullopt, hard / 2, now);
+            return std::string("set");
+        });
 }
 
 void RandomCalls::end_turn() {

@@ -71,6 +71,9 @@ class RandomCalls {
     void read_turn();
     void freeze();
     void answer();
+    void reserve_call();
+    void settle_call();
+    void set_budget();
     void end_turn();
     void hand_over();
     void human_reply();

@@ -128,6 +128,14 @@ std::string describe(const Settled& settled) {
     return fmt::format("{} {}", states[static_cast<int>(settled.state)], settled.conversation.to_string());
 }
 
+std::string describe(const CallReservation& reservation) {
+    constexpr const char* states[] = {"granted", "wait", "refused"};
+    const SpentBudget& spent = reservation.spent;
+    return fmt::format("{} '{}' {} {} {} {} {}", states[static_cast<int>(reservation.state)],
+                       reservation.reason, spent.period, spent.hard, spent.spent, spent.asked,
+                       spent.currency);
+}
+
 std::string describe(const Inference& inference) {
     constexpr const char* states[] = {"live", "answered", "over", "erased"};
     std::string text = fmt::format(

@@ -55,6 +55,7 @@ std::string describe(const std::vector<ReplyId>& replies);
 std::string describe(const std::optional<ReplyId>& reply);
 std::string describe(const ReplyClaim& claim);
 std::string describe(const Settled& settled);
+std::string describe(const CallReservation& reservation);
 /// Without shop, agent and metadata: nothing that is simulated reads them.
 std::string describe(const Inference& inference);
 

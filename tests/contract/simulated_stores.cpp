@@ -122,7 +122,33 @@ void add_reply(const SimReply& it, Rows& rows) {
     }
 }
 
+void add_money(TenantId id, const SimTenant& it, Rows& rows) {
+    for (const auto& budget : it.budgets) {
+        rows.push_back(fmt::format("budget {} {} | spent {}, reserved {} | hard {} soft {} from {} until {}",
+                                   id.value, budget.period, budget.spent, budget.reserved,
+                                   budget.hard.value_or(-1), budget.soft.value_or(-1),
+                                   to_millis(budget.starts), to_millis(budget.ends)));
+        for (const auto& [key, times] : budget.events) {
+            rows.push_back(fmt::format("budget event {} {} {} | {} | from {}", id.value, budget.period,
+                                       key.second, times, to_millis(key.first)));
+        }
+    }
+    constexpr const char* states[] = {"open", "settled", "released"};
+    for (const auto& [key, call] : it.calls) {
+        const auto& [turn, step, attempt] = key;
+        const bool ended = call.status == SimCall::Status::settled;
+        rows.push_back(fmt::format(
+            "call {} {} {} | {}, reserved {}, cut off {}, cost {} | {} at {} until {} | {} tokens {} {} {}",
+            turn.to_string(), step, attempt, states[static_cast<int>(call.status)], call.reserved,
+            call.cut_off, call.cost ? std::to_string(*call.cost) : "-", call.model,
+            to_millis(call.reserved_at), to_millis(call.expires), call.code,
+            ended ? call.usage.input_tokens : 0, ended ? call.usage.cached_tokens : 0,
+            ended ? call.usage.output_tokens : 0));
+    }
+}
+
 void add_tenant(TenantId id, const SimTenant& it, Rows& rows) {
+    add_money(id, it, rows);
     for (const auto& contact : it.contacts)
         rows.push_back(fmt::format("contact {} {}", id.value, contact.to_string()));
     for (const auto& [alias, contact] : it.aliases)
@@ -138,7 +164,11 @@ void add_tenant(TenantId id, const SimTenant& it, Rows& rows) {
 }  // namespace
 
 struct SimulatedStores::Parts {
-    explicit Parts(SimClock& its_clock) : clock(its_clock), trace(clock, false) {}
+    explicit Parts(SimClock& its_clock) : clock(its_clock), trace(clock, false) {
+        database.counts_money = true;
+        database.prices = {{"cheap", 1'000'000, 500'000, 2'000'000},
+                           {"dear*", 100'000'000, 50'000'000, 200'000'000}};
+    }
     std::shared_ptr<SimFaults> make_faults() {
         return std::make_shared<SimFaults>(static_cast<int>(processes.size()), clock, trace, rates, 0);
     }
@@ -196,6 +226,11 @@ std::unique_ptr<Source> SimulatedStores::timers_source() {
 
 void SimulatedStores::redact(const PersonalKinds& kinds) {
     parts_->database.tenants[ballet].redact = kinds;
+}
+
+void SimulatedStores::set_budget(const std::string& period, std::optional<std::int64_t> hard,
+                                 std::optional<std::int64_t> soft, SysTime when) {
+    parts_->database.set_budget(ballet, period, hard, soft, when);
 }
 
 std::string SimulatedStores::rows() {

@@ -35,6 +35,20 @@ std::vector<ReplyId> Stores::answer(TurnId turn, std::vector<std::string> bubble
     return run(infer->commit_answer(ballet, turn, 0, {}, std::move(bubbles), when));
 }
 
+CallReservation Stores::reserve(TurnId turn, std::int64_t input, std::int64_t output, SysTime when,
+                                const std::string& model) {
+    return run(
+        infer->reserve_call(ballet, turn, 0, {"sim", "", model, model == "free", input, output}, when));
+}
+
+void Stores::settle_answer(TurnId turn, Usage usage, SysTime when) {
+    Completion completion;
+    completion.provider = "sim";
+    completion.model = "cheap";
+    completion.usage = usage;
+    run(infer->commit_answer(ballet, turn, 0, std::move(completion), {"sí"}, when));
+}
+
 ReplyClaim Stores::ask(ReplyId reply, SysTime when) {
     return run(relay->claim(ballet, reply, when, true));
 }

@@ -45,6 +45,10 @@ class Stores {
     virtual RelayStore& another_relay() = 0;
     /// The due timers as one process sees them.
     virtual std::unique_ptr<Source> timers_source() = 0;
+    /// What the ballet shop may spend from now on. A token costs 1 and 2 of model "cheap", in and out, half
+    /// of that if it was cached, and a hundred times as much of "dear…"; "strange" has no price.
+    virtual void set_budget(const std::string& period, std::optional<std::int64_t> hard,
+                            std::optional<std::int64_t> soft, SysTime when) = 0;
     /// Everything that the stores keep, a line each, sorted: what is compared in the end.
     virtual std::string rows() = 0;
     /// What the ballet shop shows no model from now on.
@@ -62,6 +66,11 @@ class Stores {
     TurnId claim(const StoredMessage& message, SysTime when);
     /// Freezes the turn's step and answers it: the bubbles' ids.
     std::vector<ReplyId> answer(TurnId turn, std::vector<std::string> bubbles, SysTime when);
+    /// A call of the ballet shop's turn with so many tokens in and out at most.
+    CallReservation reserve(TurnId turn, std::int64_t input, std::int64_t output, SysTime when,
+                            const std::string& model = "cheap");
+    /// The first step's call gave this answer.
+    void settle_answer(TurnId turn, Usage usage, SysTime when);
     ReplyClaim ask(ReplyId reply, SysTime when);
     void accept(const ReplyClaim& claim, std::string provider_id, SysTime when);
     void end_unknown(const ReplyClaim& claim, SysTime when);
@@ -108,6 +117,8 @@ class SimulatedStores final : public Stores {
     ~SimulatedStores() override;
     RelayStore& another_relay() override;
     std::unique_ptr<Source> timers_source() override;
+    void set_budget(const std::string& period, std::optional<std::int64_t> hard,
+                    std::optional<std::int64_t> soft, SysTime when) override;
     std::string rows() override;
     void redact(const PersonalKinds& kinds) override;
 
@@ -127,6 +138,8 @@ class PostgresStores final : public Stores {
     ~PostgresStores() override;
     RelayStore& another_relay() override;
     std::unique_ptr<Source> timers_source() override;
+    void set_budget(const std::string& period, std::optional<std::int64_t> hard,
+                    std::optional<std::int64_t> soft, SysTime when) override;
     std::string rows() override;
     void redact(const PersonalKinds& kinds) override;
     /// Both shops are as new, at the first moment: cheaper than another database.

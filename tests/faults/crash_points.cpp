@@ -17,10 +17,11 @@ std::vector<std::string> all_points() {
         }
     }
     for (const auto* op :
-         {"find_account",  "store_message", "store_echo",  "archive",        "claim_turn",
-          "turn_text",     "search",        "freeze_step", "load_inference", "find_credential",
-          "commit_answer", "fail_turn",     "claim_reply", "finish_reply",   "settle",
-          "park",          "lease_timers",  "read_timers", "settle_timers",  "bury"}) {
+         {"find_account",  "store_message", "store_echo",    "archive",        "claim_turn",
+          "turn_text",     "search",        "freeze_step",   "load_inference", "find_credential",
+          "reserve_call",  "settle_call",   "commit_answer", "fail_turn",      "claim_reply",
+          "finish_reply",  "settle",        "park",          "lease_timers",   "read_timers",
+          "settle_timers", "bury"}) {
         points.push_back(std::string("postgres.") + op + ".before");
         points.push_back(std::string("postgres.") + op + ".after");
     }

@@ -3,6 +3,7 @@
 
 #include "cli/agent_file.hpp"
 #include "cli/config.hpp"
+#include "cli/price_file.hpp"
 #include "cli/shop_file.hpp"
 #include "runtime/pipeline.hpp"
 #include "tests/fuzz/target.hpp"
@@ -46,6 +47,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const MemoryFile file(input.rest());
     if (kind == 0) check(load_shop(file.path(), {"offline", "openai"}), "shop.invalid", file.path());
     if (kind == 0) check(load_agent(file.path(), {"offline", "openai"}, {}), "agent.invalid", file.path());
+    if (kind == 0) check(load_prices(file.path(), {"offline", "openai"}), "prices.invalid", file.path());
     if (kind == 1) check(load_pipeline(file.path()), "pipeline.invalid", file.path());
     if (kind == 2) check(load_config(file.path()), "config.invalid", file.path());
     return 0;

@@ -157,7 +157,8 @@ TEST_CASE("what waits is told as it is now, and not at all while it cannot be re
             if (away) throw Failure({Fault::transient, "postgres.unavailable", "away"});
             co_return backlog;
         }
-        Backlog backlog{{{"infer", 2}}, 3, Millis{4'500}, 5, Millis{6'000}, 7};
+        Backlog backlog{
+            {{"infer", 2}}, 3, Millis{4'500}, 5, Millis{6'000}, 7, {{"soft", 8}, {"exhausted", 9}}, 11};
         bool away = false;
     } store;
     SteppedClock clock;
@@ -170,7 +171,9 @@ TEST_CASE("what waits is told as it is now, and not at all while it cannot be re
     for (const std::string line :
          {"relevo_backlog_dead_letters{stage=\"infer\"} 2", "relevo_backlog_due_timers 3",
           "relevo_backlog_longest_due_seconds 4.5", "relevo_backlog_open_turns 5",
-          "relevo_backlog_longest_open_seconds 6", "relevo_backlog_unknown_deliveries 7"}) {
+          "relevo_backlog_longest_open_seconds 6", "relevo_backlog_unknown_deliveries 7",
+          "relevo_backlog_budgets{state=\"soft\"} 8", "relevo_backlog_budgets{state=\"exhausted\"} 9",
+          "relevo_backlog_unpriced_calls 11"}) {
         CHECK(text.find("\n" + line + "\n") != std::string::npos);
     }
     store.backlog.dead_letters = {{"relay", 1}};

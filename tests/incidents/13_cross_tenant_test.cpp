@@ -61,12 +61,15 @@ struct Ballet : Fixture {
         const auto nobodys = agent_reply_id(open, 0);
         request_of_open = request_about(asked, open, nobodys, account().id);
         request_of_unclaimed = request_about(unclaimed, open, nobodys, account().id);
+        test.query("INSERT INTO budgets (tenant_id, period, currency, hard) VALUES (" + ballet.to_string() +
+                   ", 'day', 'USD', 1) RETURNING 1");
+        run(infer->reserve_call(ballet, open, 0, {"sim", "", "m", true, 1, 1}, at(20)));
         before = rows();
     }
     std::string rows() const {
         std::string all;
         for (const auto* table : {"conversations", "replies", "turns", "deliveries", "messages", "steps",
-                                  "aliases", "credentials"}) {
+                                  "aliases", "credentials", "model_calls", "budgets"}) {
             all += fmt::format("{} SELECT r::text AS x FROM {} AS r WHERE tenant_id = {}",
                                all.empty() ? "" : " UNION ALL", table, ballet.value);
         }
@@ -90,7 +93,7 @@ TEST_CASE(
                                                              {"expire_messages", it.request_of_unclaimed}};
     for (const auto* op : {"take_over", "give_back", "demo_conversation", "turn_text", "load_inference",
                            "commit_answer", "fail_turn", "freeze_step", "claim_reply", "finish_reply",
-                           "expire_reply", "settle", "find_credential"})
+                           "expire_reply", "settle", "find_credential", "reserve_call", "settle_call"})
         swapped.emplace_back(op, it.request);
     for (const auto& [op, request] : swapped) {
         std::vector<std::pair<TenantId, std::string>> requests(1'000, {it.other, request});

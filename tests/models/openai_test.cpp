@@ -154,6 +154,22 @@ TEST_CASE(
     CHECK(answer->usage.output_tokens == 1);
 }
 
+TEST_CASE("what of the input was cached is counted, as OpenAI and as DeepSeek tell it") {
+    for (const std::string told :
+         {R"("prompt_tokens_details":{"cached_tokens":8})", R"("prompt_cache_hit_tokens":8)"}) {
+        CAPTURE(told);
+        Server server;
+        const auto answer = server.ask(
+            {.parts = {chunk(R"({"content":"Hola"})", "\"stop\""),
+                       "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":3," +
+                           told + "}}\n\n",
+                       done}});
+        REQUIRE(answer.has_value());
+        CHECK(answer->usage.input_tokens == 12);
+        CHECK(answer->usage.cached_tokens == 8);
+    }
+}
+
 TEST_CASE("a server that does not stream is understood, too") {
     Server server;
     const auto answer = server.ask(

@@ -69,3 +69,39 @@ TEST_CASE("the backlog is counted over all shops, and only what waits") {
     fixture.test.query("UPDATE dead_letters SET status = 'redriven' WHERE stage = 'infer' RETURNING 1");
     CHECK(run(store->read(at(40))).dead_letters == std::map<std::string, std::int64_t>{{"retrieve", 2}});
 }
+
+TEST_CASE(
+    "budgets are counted by what is to be done about them, of all shops, and not for longer than that") {
+    Fixture fixture;
+    const auto store = make_backlog_store(fixture.database);
+    fixture.test.query(
+        "INSERT INTO prices (provider, model, valid_from, currency, input, cached_input, output) VALUES "
+        "('sim', 'm', 'epoch', 'USD', 1000000, 1000000, 1000000) RETURNING 1");
+    for (const auto& tenant : {fixture.ballet, fixture.other}) {
+        fixture.test.query("INSERT INTO budgets (tenant_id, period, currency, hard, soft) VALUES (" +
+                           tenant.to_string() + ", 'month', 'USD', 100, 50) RETURNING 1");
+    }
+    const TurnId turn = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
+    const auto reserve = [&](const std::string& model, std::int64_t tokens) {
+        return run(fixture.infer->reserve_call(fixture.ballet, turn, 0, {"sim", "", model, false, tokens, 0},
+                                               at(17)));
+    };
+    using Budgets = std::map<std::string, std::int64_t>;
+    CHECK(run(store->read(at(17))).budgets == Budgets{{"exhausted", 0}, {"soft", 0}, {"unpriced", 0}});
+    CHECK(reserve("m", 101).reason == "exhausted");
+    CHECK(reserve("strange", 1).reason == "unpriced");
+    CHECK(reserve("m", 60).state == CallReservation::State::granted);
+    Completion completion;
+    completion.usage = {60, 0, true};
+    run(fixture.infer->commit_answer(fixture.ballet, turn, 0, completion, {"sí"}, at(18)));
+    CHECK(run(store->read(at(18))).budgets == Budgets{{"exhausted", 1}, {"soft", 1}, {"unpriced", 1}});
+    CHECK(run(store->read(at(18 + 15 * 60))).budgets ==
+          Budgets{{"exhausted", 0}, {"soft", 1}, {"unpriced", 0}});
+    CHECK(run(store->read(at(40 * 86'400))).budgets["soft"] == 0);
+    CHECK(run(store->read(at(18))).unpriced_calls == 0);
+
+    // of the last day
+    fixture.test.query("UPDATE model_calls SET cost = NULL RETURNING 1");
+    CHECK(run(store->read(at(18))).unpriced_calls == 1);
+    CHECK(run(store->read(at(2 * 86'400))).unpriced_calls == 0);
+}

@@ -96,6 +96,7 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
                      "WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace ORDER BY 1") ==
           "count_backlog|relevo_router|search_path=pg_catalog, public|f\n"
           "count_due_timers|relevo_router|search_path=pg_catalog, public|f\n"
+          "count_money|relevo_router|search_path=pg_catalog, public|f\n"
           "find_api_key|relevo_router|search_path=pg_catalog, public|f\n"
           "find_endpoint|relevo_router|search_path=pg_catalog, public|f\n"
           "find_identity|relevo_router|search_path=pg_catalog, public|f\n"

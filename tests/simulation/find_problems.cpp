@@ -196,6 +196,9 @@ std::vector<std::string> find_problems(SimWorld& world) {
     check_claims(world, out);
     check_tenants(world, out);
     check_dead_letters(world, out);
+    world.database.check_money();
+    const auto& money = world.database.money_problems;
+    out.insert(out.end(), money.begin(), money.end());
     return out;
 }
 

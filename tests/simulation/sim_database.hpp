@@ -12,6 +12,7 @@
 #include "domain/gateway_stores.hpp"
 #include "domain/stores.hpp"
 #include "tests/simulation/sim_clock.hpp"
+#include "tests/simulation/sim_money.hpp"
 
 namespace relevo {
 
@@ -40,6 +41,7 @@ struct SimStep {
     std::optional<std::int64_t> cutoff;
     std::vector<ReplyId> pending;  ///< bubbles of earlier turns that are on their way
     std::optional<PersonalKinds> redact;
+    bool answered = false;  ///< its call was made
 };
 
 struct SimTurn {
@@ -125,6 +127,8 @@ struct SimTenant {
     std::set<std::pair<AccountId, std::string>> archive;
     std::set<TurnId> open;
     PersonalKinds redact = all_personal_kinds();
+    std::vector<SimBudget> budgets;  ///< the oldest first
+    SimCalls calls;
 };
 
 struct SimTimer {
@@ -156,6 +160,10 @@ class SimDatabase {
     Millis spacing{4'000};
     std::set<std::string> limited;           ///< channels whose bubbles must be admitted
     std::map<std::string, Millis> spacings;  ///< of channels that have another one
+    /// Else no call is asked for, and a world without budgets is what it was before there were any.
+    bool counts_money = false;
+    std::vector<SimPrice> prices;
+    std::vector<std::string> money_problems;  ///< what nobody should ever see
     std::set<std::string> resending;  ///< channels on which a bubble of which nothing is known is sent again
 
     // resolve
@@ -175,6 +183,17 @@ class SimDatabase {
     virtual Inference load(TenantId tenant, TurnId turn);
     virtual std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, int step,
                                                const std::vector<std::string>& bubbles, SysTime now);
+    virtual CallReservation reserve_call(TenantId tenant, TurnId turn, int step, const PlannedCall& call,
+                                         SysTime now);
+    /// Whether there was one.
+    bool settle_call(TenantId tenant, TurnId turn, int step, const std::string& code, const Usage& usage,
+                     SysTime now);
+    void settle_answer(TenantId tenant, TurnId turn, int step, const Completion& completion, SysTime now);
+    void set_budget(TenantId tenant, const std::string& period, std::optional<std::int64_t> hard,
+                    std::optional<std::int64_t> soft, SysTime now);
+    /// Whether that was the right answer, and in the end all sums are right.
+    void check_reservation(TenantId tenant, const CallReservation& answer);
+    void check_money();
     std::vector<ReplyId> fail_turn(TenantId tenant, TurnId turn, const std::string& code, SysTime now);
     void drop_turn(TenantId tenant, TurnId turn, const std::string& reason);
     // relay, settle. `granted`: this process was given the permit for the bubble before.
@@ -200,6 +219,14 @@ class SimDatabase {
     Millis spacing_of(const SimConversation& conversation) const;
 
   protected:
+    std::optional<SimPrice> price_of(const std::string& model) const;
+    static void begin_period(SimTenant& tenant, SimBudget& budget, SysTime now);
+    static void hold_budgets(SimTenant& tenant, SysTime now);
+    static void count_call(SimTenant& tenant, const SimCall& call, std::int64_t reserved, std::int64_t spent);
+    virtual void release_calls(SimTenant& tenant, SysTime now);
+    /// `mine` is reserved for the same call already.
+    virtual CallReservation::State verdict(const SimBudget& budget, std::int64_t asked,
+                                           std::int64_t mine) const;
     std::optional<TenantId> sole_shop(EndpointId scope) const;
     SimConversation& ensure_conversation(const Account& account, const Inbound& inbound);
     bool is_our_own(const SimTenant& tenant, const SimConversation& conversation, const Inbound& echo) const;

@@ -254,7 +254,7 @@ std::vector<ReplyId> SimDatabase::commit_answer(TenantId tenant_id, TurnId id, i
     const auto found = tenant.turns.find(id);
     if (found == tenant.turns.end()) return {};
     SimTurn& turn = found->second;
-    turn.steps.try_emplace(step);  // the call was made and will be billed, whatever becomes of its answer
+    turn.steps[step].answered = true;  // the call was made and will be billed, whatever becomes of its answer
     if (turn.status == SimTurn::Status::answered) return replies_of(tenant, turn);
     if (turn.status != SimTurn::Status::open || !may_speak(tenant, turn)) return {};
     const auto replies = add_replies(tenant, turn, bubbles, now);

@@ -251,6 +251,8 @@ Task<Result<Completion>> SimModel::complete(Prompt prompt, DeltaSink delta) {
     }
     completion.text += "\n\nbye" + mark;
     completion.finish_reason = "stop";
+    completion.usage = {static_cast<std::int64_t>(all.size() / 3),
+                        static_cast<std::int64_t>(completion.text.size() / 3), true};
     delta(completion.text);
     co_await faults_->point("model.after");
     co_return completion;

@@ -115,7 +115,7 @@ class SimModel final : public ModelProvider {
     SimModel(SimProvider& provider, std::shared_ptr<SimFaults> faults, bool numbered)
         : provider_(provider), faults_(std::move(faults)), numbered_(numbered) {}
     std::string_view name() const override { return "sim"; }
-    std::string_view credentials() const override { return {}; }
+    std::string_view credentials() const override { return "sim"; }
     Task<Result<Completion>> complete(Prompt prompt, DeltaSink delta) override;
 
   private:

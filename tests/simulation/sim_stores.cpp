@@ -161,12 +161,31 @@ class SimInferStore final : public InferStore {
         return session_.transact(
             "load", [&database = session_.database, tenant, turn] { return database.load(tenant, turn); });
     }
-    Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion,
+    Task<CallReservation> reserve_call(TenantId tenant, TurnId turn, int step, PlannedCall call,
+                                       SysTime now) override {
+        if (!session_.database.counts_money) co_return CallReservation{};
+        co_return co_await session_.transact(
+            "reserve_call", [&database = session_.database, tenant, turn, step, call, now] {
+                CallReservation answer = database.reserve_call(tenant, turn, step, call, now);
+                database.check_reservation(tenant, answer);
+                return answer;
+            });
+    }
+    Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage,
+                           SysTime now) override {
+        if (!session_.database.counts_money) co_return;
+        co_await session_.transact("settle_call",
+                                   [&database = session_.database, tenant, turn, step, code, usage, now] {
+                                       return database.settle_call(tenant, turn, step, code, usage, now);
+                                   });
+    }
+    Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
                                              std::vector<std::string> bubbles, SysTime now) override {
-        return session_.transact("commit_answer",
-                                 [&database = session_.database, tenant, turn, step, bubbles, now] {
-                                     return database.commit_answer(tenant, turn, step, bubbles, now);
-                                 });
+        return session_.transact(
+            "commit_answer", [&database = session_.database, tenant, turn, step, completion, bubbles, now] {
+                if (database.counts_money) database.settle_answer(tenant, turn, step, completion, now);
+                return database.commit_answer(tenant, turn, step, bubbles, now);
+            });
     }
     Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                          SysTime now) override {

@@ -103,6 +103,7 @@ Storm::Storm(std::uint64_t seed, bool keeps_trace, std::shared_ptr<const SimPart
     if (one_in(3)) draw_limits();
     if (one_in(6)) world_.pipeline.expires_after = Millis{30'000 + upto(60'000)};
     open_shops();
+    draw_budgets(seed);
     if (one_in(2)) world_.provider.sending = [this](const SimTag& tag) { take_over_in_flight(tag); };
     world_.start();
     world_.log.skew = [this] { return Millis{upto(20)}; };
@@ -115,6 +116,17 @@ void Storm::draw_limits() {
         stage.limits.running = static_cast<std::size_t>(1 + upto(2));
         stage.limits.running_per_tenant = static_cast<std::size_t>(1 + upto(1));
         stage.limits.records = static_cast<std::size_t>(2 + upto(8));
+    }
+}
+
+// In every tenth life money is short. Drawn apart: all others are what they were before there were budgets.
+void Storm::draw_budgets(std::uint64_t seed) {
+    if (seed % 10 != 3) return;
+    SeededRandom money(seed + 1'000'000);
+    world_.database.prices = {{"*", 1'000'000, 500'000, 2'000'000}};
+    for (const std::int64_t tenant : {1, 2}) {
+        const auto hard = 5'000 + draw_upto(money, 20'000);  // one to some thirty answers
+        world_.database.set_budget({tenant}, "day", hard, hard / 2, world_.clock.now());
     }
 }
 

@@ -25,6 +25,7 @@ class Storm {
     static SimSettings draw_settings(SeededRandom& random, std::uint64_t seed, bool keeps_trace,
                                      std::shared_ptr<const SimParts> parts);
     void draw_limits();
+    void draw_budgets(std::uint64_t seed);
     void open_shops();
     void plan_customers();
     void plan_customer();

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/moments.hpp"
+#include "core/json_object.hpp"
+
+namespace relevo {
+namespace {
+
+struct BudgetOptions {
+    BudgetSpec budget;
+    std::string hard, soft;
+};
+
+Failure refused(std::string text) {
+    return Failure({Fault::permanent, "usage.invalid", std::move(text)});
+}
+
+std::optional<std::int64_t> amount(const std::string& option, const std::string& text) {
+    if (text.empty()) return std::nullopt;
+    if (const auto micros = parse_micros(text)) return micros;
+    throw refused(fmt::format("{}: '{}' is no amount; write 50 or 0.25", option, text));
+}
+
+int set(const Commands& commands, const BudgetOptions& options) {
+    BudgetSpec budget = options.budget;
+    budget.hard = amount("--hard", options.hard);
+    budget.soft = amount("--soft", options.soft);
+    if (!budget.hard && !budget.soft) throw refused("a budget has a --hard limit, a --soft one or both");
+    const auto book = commands.backend().money(commands.config());
+    budget.currency = book->prices().currency;
+    if (budget.currency.empty()) {
+        throw Failure({Fault::permanent, "budget.no_prices",
+                       "there are no prices, so that no call could be counted: relevo prices apply FILE"});
+    }
+    book->set_budget(budget, commands.backend().now());
+    return 0;
+}
+
+int remove(const Commands& commands, const BudgetOptions& options) {
+    if (commands.backend().money(commands.config())->remove_budget(options.budget)) return 0;
+    fmt::print(stderr, "{} has no such budget; relevo budgets list shows those that there are\n",
+               options.budget.shop);
+    return 1;
+}
+
+std::string budget_json(const BudgetLine& line) {
+    JsonObject events;
+    for (const auto& [kind, times] : line.events) events.number(kind, times);
+    JsonObject out;
+    out.text("shop", line.budget.shop)
+        .text_if_any("agent", line.budget.agent)
+        .text("period", line.budget.period)
+        .text("currency", line.budget.currency)
+        .time("from_ms", line.from)
+        .time("until_ms", line.until)
+        .number("spent_micros", line.spent)
+        .number("reserved_micros", line.reserved);
+    if (line.budget.hard) out.number("hard_micros", *line.budget.hard);
+    if (line.budget.soft) out.number("soft_micros", *line.budget.soft);
+    return out.raw("events", events.str()).str();
+}
+
+std::string limit(std::string_view name, std::optional<std::int64_t> micros) {
+    return micros ? fmt::format(", {} {}", name, format_micros(*micros)) : std::string();
+}
+
+std::string budget_text(const BudgetLine& line) {
+    const BudgetSpec& budget = line.budget;
+    std::string out = fmt::format(
+        "{}{} {}: {} {} spent{}{}{}, until {}\n", budget.shop, budget.agent.empty() ? "" : " " + budget.agent,
+        budget.period, format_micros(line.spent), budget.currency,
+        line.reserved ? " and " + format_micros(line.reserved) + " reserved" : "",
+        limit("hard limit", budget.hard), limit("soft limit", budget.soft), to_iso8601(line.until));
+    const auto told = [&](const char* kind, const char* what) {
+        const auto found = line.events.find(kind);
+        if (found != line.events.end())
+            out += fmt::format("  {}\n", fmt::format(fmt::runtime(what), found->second));
+    };
+    told("soft", "the soft limit is reached");
+    told("exhausted", "{} calls were refused: it had no room for them");
+    told("unpriced", "{} calls were refused: no price of their model is known");
+    return out;
+}
+
+int list(const Commands& commands, const std::string& tenant) {
+    const auto lines = commands.backend().usage(commands.config())->budgets(tenant, commands.backend().now());
+    std::vector<std::string> items;
+    for (const auto& line : lines) {
+        items.push_back(budget_json(line));
+        if (!commands.json()) fmt::print("{}", budget_text(line));
+    }
+    if (commands.json()) fmt::print("{}\n", json_array(items));
+    if (!commands.json() && lines.empty()) fmt::print("no shop has a budget\n");
+    return 0;
+}
+
+}  // namespace
+
+void add_budgets(Commands& commands) {
+    auto options = std::make_shared<BudgetOptions>();
+    auto* group = commands.add_group("budgets", "What shops and agents may spend on models");
+    auto* setting = commands.add(*group, "set", "A limit for each day or month of the shop's time zone",
+                                 "budgets set myshop month --hard 50 --soft 40",
+                                 [&commands, options] { return set(commands, *options); });
+    setting->add_option("--hard", options->hard, "No call that could cross it; in the prices' currency");
+    setting->add_option("--soft", options->soft, "Tell once when it is reached");
+    auto* removing = commands.add(*group, "remove", "Spend without that limit", "budgets remove myshop month",
+                                  [&commands, options] { return remove(commands, *options); });
+    for (auto* command : {setting, removing}) {
+        command->add_option("shop", options->budget.shop, "Its slug")->required();
+        command->add_option("period", options->budget.period, "Of the limit")
+            ->required()
+            ->check(CLI::IsMember({"day", "month"}));
+        command->add_option("--agent", options->budget.agent, "Only this agent's calls, by its name");
+    }
+    auto* listing = commands.add(*group, "list", "What is spent of each", "budgets list",
+                                 [&commands, options] { return list(commands, options->budget.shop); });
+    listing->add_option("--tenant", options->budget.shop, "The shop with this slug only");
+    commands.takes_json(listing);
+}
+
+}  // namespace relevo

@@ -119,7 +119,7 @@ Backend make_backend() {
     backend.user = user_name();
     backend.pauses = [](const Config& config) { return std::make_unique<PostgresPauseBook>(config); };
     backend.replay_stage = [](const Config& config, const StageReplay& request, const TellReplayed& tell) {
-        replay_stage(config, channel_limits(), request, tell);
+        replay_stage(config, channel_limits(), master_keys(config), request, tell);
     };
     backend.replay_turns = [](const Config& config, const TurnReplay& replay, const TellTurn& tell) {
         ModelSettings models = model_settings(config);

@@ -48,7 +48,8 @@ struct StoredMessage {
     ConversationId conversation;
     MessageId message;
     std::int64_t seq = 0;
-    bool human = false;  ///< a human has the conversation: stored as handled
+    bool human = false;   ///< a human has the conversation: stored as handled
+    bool erased = false;  ///< its person was erased after it was written: nothing is stored
 };
 
 class ResolveStore {

@@ -15,9 +15,10 @@ inline constexpr std::array<std::string_view, 10> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 24> made_indexes{
+inline constexpr std::array<std::string_view, 26> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
+    "archive_appended",
     "chunks_of_source",
     "dead_letters_at_idx",
     "dead_letters_of_account",
@@ -30,6 +31,7 @@ inline constexpr std::array<std::string_view, 24> made_indexes{
     "deliveries_by_provider",
     "deliveries_unknown",
     "endpoints_tenant_id_channel_idx",
+    "erased_events_noted",
     "former_endpoints_endpoint_id_idx",
     "messages_of_turn",
     "messages_unclaimed",

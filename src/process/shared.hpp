@@ -49,6 +49,7 @@ struct Shared {
     Database database;
     std::string installation;
     RedisLive live;
+    PostgresVault vault;
     std::unique_ptr<ResolveStore> resolve;
     std::unique_ptr<BufferStore> buffer;
     std::unique_ptr<RetrieveStore> retrieve;
@@ -57,7 +58,6 @@ struct Shared {
     std::unique_ptr<SettleStore> settle;
     std::unique_ptr<Timers> timers;
     std::unique_ptr<DeadLetters> dead_letters;
-    PostgresVault vault;
     PostgresPauses pauses;
 };
 

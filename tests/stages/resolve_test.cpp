@@ -163,6 +163,16 @@ TEST_CASE("an account that its shop has given up takes nothing any more, with th
     CHECK(it.store.calls.empty());
 }
 
+TEST_CASE("what an erased person wrote before is dropped with that reason, and nobody hears of it") {
+    Fixture it;
+    it.store.stored = {{}, {}, 0, false, true};
+    for (const auto kind : {InboundKind::message, InboundKind::reaction, InboundKind::echo}) {
+        it.received.inbound.kind = kind;
+        CHECK(std::get<Drop>(it.run()).reason == "erased");
+    }
+    CHECK(it.live.told.empty());
+}
+
 TEST_CASE("a record of an address that the account has left is stored as any other") {
     Fixture it;
     it.received.scope = {5};

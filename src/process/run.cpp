@@ -12,6 +12,7 @@
 #include "core/log.hpp"
 #include "gateway/path_event.hpp"
 #include "postgres/migrations.hpp"
+#include "process/erasure_watch.hpp"
 #include "process/front.hpp"
 #include "process/stage_thread.hpp"
 
@@ -75,6 +76,8 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
     const auto chosen = chosen_stages(pipelines, options);
     check_schema(config.postgres_url.reveal(), config.migrations);
     asio::io_context io{1};
+    ErasureWatch erasures(config);
+    erasures.wait_for_first(Millis{5'000});  // a restored database: before anything of it is used
     Shared shared(config, io, surroundings);
     PathPublisher path(shared.live, shared.clock);
     if (options.demo) shared.observers.push_back(&path);

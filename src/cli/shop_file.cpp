@@ -17,6 +17,10 @@ using namespace yaml;
 // An answer waits for each of them in turn.
 constexpr std::size_t most_fallbacks = 5;
 
+// Days. Until then the log or a provider may bring a message again, and its row is what tells.
+constexpr int least_kept = 30;
+constexpr int most_kept = 3'650;
+
 std::function<void(const YAML::Node&)> string(std::string& out) {
     return [&out](const YAML::Node& node) { out = any_text(node); };
 }
@@ -210,6 +214,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
           {"prompt", string(prompt)},
           {"disclosure", string(disclosure)},
           {"fallback_text", string(shop.fallback_text)},
+          {"keep_days", [&](const auto& n) { shop.keep_days = number<int>(n, least_kept, most_kept); }},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"agent", [&](const auto& n) { shop.agent = read_agent(n, providers); }},
           {"web",

@@ -82,6 +82,8 @@ struct ShopSpec {
     std::string slug;  ///< unique in the installation: lower-case letters, digits, hyphens
     std::string name;
     std::string language = "es";
+    /// For as many days what customers wrote is kept, at least 30; nothing: for ever.
+    std::optional<int> keep_days;
     std::string fallback_text;  ///< what a customer reads when no answer can be made; empty: the default's
     std::map<std::string, std::vector<std::string>>
         synonyms;  ///< what customers say → what the catalogue says

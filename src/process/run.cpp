@@ -14,6 +14,7 @@
 #include "postgres/migrations.hpp"
 #include "process/erasure_watch.hpp"
 #include "process/front.hpp"
+#include "process/retention.hpp"
 #include "process/stage_thread.hpp"
 
 namespace relevo {
@@ -125,6 +126,7 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
         };
     };
     asio::co_spawn(io, watch_pauses(shared), unwatched("pause"));
+    asio::co_spawn(io, keep_retention(shared), unwatched("retention"));
     if (chosen.contains("ingress")) {
         asio::co_spawn(io, front.watch_secrets(), unwatched("change of a secret"));
     }

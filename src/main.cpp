@@ -13,6 +13,7 @@
 #include "postgres/shops.hpp"
 #include "process/core_dumps.hpp"
 #include "process/inspection.hpp"
+#include "process/person_book.hpp"
 #include "process/replay_stage.hpp"
 #include "process/replay_turns.hpp"
 #include "process/run.hpp"
@@ -106,6 +107,7 @@ Backend make_backend() {
     backend.schema = [](const Config& config) { return std::make_unique<PostgresSchema>(config); };
     backend.shops = [](const Config& config) { return std::make_unique<PostgresShops>(config); };
     backend.vault = make_vault_book;
+    backend.persons = [](const Config& config) { return make_person_book(config); };
     backend.new_master_key = new_master_key;
     backend.new_master_key_file = new_master_key_file;
     backend.letters = [](const Config& config) {

@@ -11,9 +11,9 @@ namespace {
 
 // In the order of --help.
 constexpr void (*all_commands[])(Commands&) = {
-    add_run,    add_lag,     add_pause,  add_why,        add_trace,   add_audit,
-    add_dead,   add_replay,  add_doctor, add_prove,      add_shops,   add_vault,
-    add_topics, add_migrate, add_check,  add_completion, add_version,
+    add_run,    add_lag,    add_pause,   add_why,   add_trace,      add_audit,
+    add_dead,   add_replay, add_doctor,  add_prove, add_shops,      add_vault,
+    add_person, add_topics, add_migrate, add_check, add_completion, add_version,
 };
 
 }  // namespace

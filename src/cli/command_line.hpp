@@ -10,6 +10,7 @@
 #include "cli/inspection.hpp"
 #include "domain/operator.hpp"
 #include "domain/pauses.hpp"
+#include "domain/person_book.hpp"
 #include "domain/schema.hpp"
 #include "domain/shop.hpp"
 #include "domain/turn_replay.hpp"
@@ -36,6 +37,7 @@ struct Backend {
     std::function<std::unique_ptr<Schema>(const Config&)> schema;
     std::function<std::unique_ptr<ShopBook>(const Config&)> shops;
     std::function<std::unique_ptr<VaultBook>(const Config&)> vault;
+    std::function<std::unique_ptr<PersonBook>(const Config&)> persons;
     std::function<Secret(int version)> new_master_key;  ///< its line, for a key store
     /// A new file with one: never over another.
     std::function<void(const std::filesystem::path&, int version)> new_master_key_file;

@@ -70,6 +70,7 @@ void add_prove(Commands& commands);
 void add_pause(Commands& commands);
 void add_replay(Commands& commands);
 void add_vault(Commands& commands);
+void add_person(Commands& commands);
 void add_version(Commands& commands);
 
 /// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".

@@ -18,6 +18,7 @@
 #include "process/core_dumps.hpp"
 #include "process/inspection.hpp"
 #include "process/people_book.hpp"
+#include "process/person_book.hpp"
 #include "process/replay_stage.hpp"
 #include "process/replay_turns.hpp"
 #include "process/run.hpp"
@@ -120,6 +121,7 @@ Backend make_backend() {
     backend.shops = [user](const Config& config) { return std::make_unique<PostgresShops>(config, user); };
     backend.vault = [user](const Config& config) { return make_vault_book(config, user); };
     backend.agents = [user](const Config& config) { return make_agent_book(config, user); };
+    backend.persons = [user](const Config& config) { return make_person_book(config, user); };
     backend.people = [user](const Config& config) { return make_people_book(config, user); };
     backend.operators = [user](const Config& config) { return make_operator_roll(config, user); };
     backend.new_master_key = new_master_key;
@@ -141,7 +143,7 @@ Backend make_backend() {
         return std::make_unique<PostgresPauseBook>(config, user);
     };
     backend.replay_stage = [](const Config& config, const StageReplay& request, const TellReplayed& tell) {
-        replay_stage(config, channel_limits(), request, tell);
+        replay_stage(config, channel_limits(), master_keys(config), request, tell);
     };
     backend.replay_turns = [](const Config& config, const TurnReplay& replay, const TellTurn& tell) {
         ModelSettings models = model_settings(config);

@@ -15,10 +15,10 @@ namespace {
 
 // In the order of --help.
 constexpr void (*all_commands[])(Commands&) = {
-    add_run,     add_lag,     add_pause,      add_why,     add_trace,     add_audit,   add_usage,
-    add_dead,    add_replay,  add_doctor,     add_prove,   add_shops,     add_agents,  add_vault,
-    add_prices,  add_budgets, add_people,     add_keys,    add_operators, add_changes, add_topics,
-    add_migrate, add_check,   add_completion, add_version,
+    add_run,    add_lag,     add_pause,  add_why,        add_trace,   add_audit,     add_usage,
+    add_dead,   add_replay,  add_doctor, add_prove,      add_shops,   add_agents,    add_vault,
+    add_prices, add_budgets, add_person, add_people,     add_keys,    add_operators, add_changes,
+    add_topics, add_migrate, add_check,  add_completion, add_version,
 };
 
 constexpr auto exit_codes =

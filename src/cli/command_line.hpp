@@ -13,6 +13,7 @@
 #include "domain/operator.hpp"
 #include "domain/pauses.hpp"
 #include "domain/people_book.hpp"
+#include "domain/person_book.hpp"
 #include "domain/schema.hpp"
 #include "domain/shop.hpp"
 #include "domain/turn_replay.hpp"
@@ -40,6 +41,7 @@ struct Backend {
     std::function<std::unique_ptr<ShopBook>(const Config&)> shops;
     std::function<std::unique_ptr<VaultBook>(const Config&)> vault;
     std::function<std::unique_ptr<AgentBook>(const Config&)> agents;
+    std::function<std::unique_ptr<PersonBook>(const Config&)> persons;
     std::function<Secret(int version)> new_master_key;  ///< its line, for a key store
     /// A new file with one: never over another.
     std::function<void(const std::filesystem::path&, int version)> new_master_key_file;

@@ -80,6 +80,7 @@ void add_agents(Commands& commands);
 void add_prices(Commands& commands);
 void add_budgets(Commands& commands);
 void add_usage(Commands& commands);
+void add_person(Commands& commands);
 void add_version(Commands& commands);
 
 /// Every *.yaml of the folder, in the order of their names. Throws Failure "pipeline.invalid".

@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::string_view apply_topics = "relevo topics apply";
 
+// As relevo topics apply sets it.
+constexpr Millis longest_segment{std::chrono::hours(24)};
+
 std::string value_of(const ServerSettings& settings, const std::string& name) {
     const auto found = settings.find(name);
     return found == settings.end() ? std::string() : found->second;
@@ -97,18 +100,36 @@ Findings retention(const ClusterFacts& cluster, const Setting& setting) {
         const auto* topic = find(cluster, declared.name);
         if (!topic) continue;
         const std::int64_t keeps = number_of(topic->settings, "retention.ms").value_or(0);
+        if (declared.retention == kept_forever && keeps >= 0) {
+            findings.push_back(
+                wrong(fmt::format("topic {} forgets after {} h who was erased: a backup that is "
+                                  "restored later brings them back",
+                                  topic->name, keeps / 3'600'000),
+                      std::string(apply_topics)));
+        }
+        // a segment goes when its newest record may
+        const std::int64_t segment = number_of(topic->settings, "segment.ms").value_or(0);
+        if (declared.retention != kept_forever && segment > longest_segment.count()) {
+            findings.push_back(
+                wrong(fmt::format("topic {} has segment.ms={}: what an erased person wrote may "
+                                  "stay in it for {} h longer than its retention",
+                                  topic->name, segment, segment / 3'600'000),
+                      std::string(apply_topics)));
+        }
         if (keeps >= 0 && keeps < declared.retention.count()) {
             findings.push_back(
                 wrong(fmt::format("topic {} keeps records for {} h, {} h are declared: an outage "
                                   "longer than that loses messages",
                                   topic->name, keeps / 3'600'000, declared.retention.count() / 3'600'000),
                       std::string(apply_topics)));
-        } else if (keeps < 0 || keeps > longest_retention.count()) {
-            findings.push_back(wrong(
-                fmt::format("topic {} keeps records for {}: a replay could find a webhook address that is "
-                            "forgotten, which happens after 14 days",
-                            topic->name, keeps < 0 ? "ever" : fmt::format("{} h", keeps / 3'600'000)),
-                std::string(apply_topics)));
+        } else if (declared.retention != kept_forever && (keeps < 0 || keeps > longest_retention.count())) {
+            findings.push_back(
+                wrong(fmt::format(
+                          "topic {} keeps records for {}: what an erased person wrote stays in it as long, "
+                          "and a replay could find a webhook address that is forgotten, which happens after "
+                          "14 days",
+                          topic->name, keeps < 0 ? "ever" : fmt::format("{} h", keeps / 3'600'000)),
+                      std::string(apply_topics)));
         }
         if (const auto bytes = number_of(topic->settings, "retention.bytes"); bytes && *bytes >= 0) {
             findings.push_back(

@@ -13,6 +13,10 @@ namespace {
 
 using namespace yaml;
 
+// Days. Until then the log or a provider may bring a message again, and its row is what tells.
+constexpr int least_kept = 30;
+constexpr int most_kept = 3'650;
+
 std::function<void(const YAML::Node&)> secret(Secret& out) {
     return [&out](const YAML::Node& node) { out = yaml::secret(node); };
 }
@@ -146,6 +150,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
           {"disclosure", string(disclosure)},
           {"fallback_text", string(shop.fallback_text)},
           {"time_zone", string(shop.time_zone)},
+          {"keep_days", [&](const auto& n) { shop.keep_days = number<int>(n, least_kept, most_kept); }},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"redact", [&](const auto& n) { shop.redact = read_redact(n); }},
           {"agent", [&](const auto& n) { read(n, agent_fields(shop.agent, providers)); }},

@@ -94,7 +94,9 @@ struct ShopSpec {
     std::string slug;  ///< unique in the installation: lower-case letters, digits, hyphens
     std::string name;
     std::string language = "es";
-    std::string time_zone;      ///< as America/Argentina/Buenos_Aires; empty: it stays, UTC at first
+    std::string time_zone;  ///< as America/Argentina/Buenos_Aires; empty: it stays, UTC at first
+    /// For as many days what customers wrote is kept, at least 30; nothing: for ever.
+    std::optional<int> keep_days;
     std::string fallback_text;  ///< what a customer reads when no answer can be made; empty: the default's
     std::map<std::string, std::vector<std::string>>
         synonyms;                                 ///< what customers say → what the catalogue says

@@ -54,6 +54,7 @@ struct StoredMessage {
     std::int64_t seq = 0;
     bool human = false;    ///< a human has the conversation: stored as handled
     bool retired = false;  ///< stored when its shop had given the account up: nobody answers it
+    bool erased = false;   ///< its person was erased after it was written: nothing is stored
 };
 
 class ResolveStore {

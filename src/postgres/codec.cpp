@@ -33,4 +33,13 @@ std::string from_hex(std::string_view hex) {
     return bytes;
 }
 
+std::string digits_of(std::string_view name) {
+    std::string digits;
+    for (const char c : name) {
+        if (c >= '0' && c <= '9') digits += c;
+        if (std::string_view("+-() .").find(c) == std::string_view::npos && (c < '0' || c > '9')) return {};
+    }
+    return digits;
+}
+
 }  // namespace relevo

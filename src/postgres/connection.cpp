@@ -125,6 +125,10 @@ Connection::Ended Connection::try_run(std::span<const std::shared_ptr<WaitingCal
         if (state == "40P01" || state == "40001") {
             ended = Ended::conflict;
             error = {Fault::transient, "postgres.conflict", fmt::format("{}: {}", op, state)};
+        } else if (state == "23503" || state == "P0002") {
+            // a row that it had read went meanwhile, with its person: the next try does not find it either
+            ended = Ended::conflict;
+            error = {Fault::permanent, "postgres.rejected", fmt::format("{}: SQLSTATE {}", op, state)};
         } else if (starts_with(state, "57P") || starts_with(state, "08") || state == "25006" ||
                    state.empty()) {
             // 25006: a standby that takes no writes; the primary is elsewhere

@@ -17,11 +17,12 @@ inline constexpr std::array<std::string_view, 19> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 36> made_indexes{
+inline constexpr std::array<std::string_view, 38> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
     "api_requests_over",
+    "archive_appended",
     "audit_log_of_subject",
     "audit_log_of_tenant",
     "chunks_of_source",
@@ -36,6 +37,7 @@ inline constexpr std::array<std::string_view, 36> made_indexes{
     "deliveries_by_provider",
     "deliveries_unknown",
     "endpoints_tenant_id_channel_idx",
+    "erased_events_noted",
     "former_endpoints_endpoint_id_idx",
     "messages_of_turn",
     "messages_unclaimed",

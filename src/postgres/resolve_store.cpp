@@ -1,5 +1,6 @@
 #include "core/json_object.hpp"
 #include "postgres/accounts.hpp"
+#include "postgres/erasure_keys.hpp"
 #include "postgres/json.hpp"
 #include "postgres/stores.hpp"
 
@@ -8,8 +9,8 @@ namespace {
 
 // Ids are computed here, from what the message says. Where the contact is known by another alias already, the
 // database goes on from that contact instead; `conversation` is then only what the batch is ordered by.
-std::string message_request(const Account& account, const Inbound& inbound, SysTime appended,
-                            std::string_view trace) {
+JsonObject message_request(const Account& account, const Inbound& inbound, SysTime appended,
+                           std::string_view trace) {
     if (inbound.aliases.empty()) {
         throw Failure({Fault::permanent, "resolve.no_alias", "the message names no sender"});
     }
@@ -34,18 +35,28 @@ std::string message_request(const Account& account, const Inbound& inbound, SysT
         .text("trace", trace)
         .flag("retired", account.retired);
     if (is_json_object(inbound.metadata)) request.raw("metadata", inbound.metadata);
-    return request.str();
+    return request;
 }
 
-StoredMessage parse_stored(const std::string& result) {
-    const Json stored = Json::parse(result);
+// By which the database knows whether it was written before its person was erased.
+std::string marks_json(const Secret& key, const Account& account, const Inbound& inbound) {
+    std::vector<std::string> names;
+    for (const auto& alias : inbound.aliases) names.push_back(json_text(name_mark(key, alias.value)));
+    return JsonObject()
+        .text("event", event_mark(key, account.id, inbound.event_id))
+        .raw("aliases", json_array(names))
+        .str();
+}
+
+StoredMessage parse_stored(const Json& stored) {
+    if (stored.flag("erased")) return {{}, {}, 0, false, false, true};
     return {stored.id<ConversationId>("conversation"), stored.id<MessageId>("message"), stored.number("seq"),
             stored.flag("human"), stored.flag("retired")};
 }
 
 class PostgresResolveStore final : public ResolveStore {
   public:
-    explicit PostgresResolveStore(Database& database) : database_(database) {}
+    PostgresResolveStore(Database& database, Vault& vault) : database_(database), keys_(vault) {}
 
     Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
                                               EndpointId scope) override {
@@ -58,17 +69,14 @@ class PostgresResolveStore final : public ResolveStore {
 
     Task<StoredMessage> store_message(Account account, Inbound inbound, SysTime appended,
                                       std::string trace) override {
-        std::string request = message_request(account, inbound, appended, trace);
-        const std::string result =
-            co_await database_.call("store_message", account.tenant, std::move(request));
-        co_return parse_stored(result);
+        const JsonObject request = message_request(account, inbound, appended, trace);
+        co_return parse_stored(co_await ask("store_message", account, inbound, request));
     }
 
     Task<StoredMessage> store_echo(Account account, Inbound inbound, SysTime appended,
                                    std::string trace) override {
-        std::string request = message_request(account, inbound, appended, trace);
-        const std::string result = co_await database_.call("store_echo", account.tenant, std::move(request));
-        co_return parse_stored(result);
+        const JsonObject request = message_request(account, inbound, appended, trace);
+        co_return parse_stored(co_await ask("store_echo", account, inbound, request));
     }
 
     Task<void> rename_contact(Account account, Alias from, Alias to) override {
@@ -81,24 +89,37 @@ class PostgresResolveStore final : public ResolveStore {
     }
 
     Task<void> archive(Account account, Inbound inbound, SysTime appended) override {
-        std::string request = JsonObject()
-                                  .id("account", account.id)
-                                  .text("event_id", inbound.event_id)
-                                  .text("type", inbound.type)
-                                  .text("raw", inbound.raw)
-                                  .time("appended", appended)
-                                  .str();
-        co_await database_.call("archive", account.tenant, std::move(request));
+        JsonObject request;
+        request.id("account", account.id)
+            .text("event_id", inbound.event_id)
+            .text("type", inbound.type)
+            .text("raw", inbound.raw)
+            .time("appended", appended);
+        co_await ask("archive", account, inbound, request);
     }
 
   private:
+    // Marked where the tenant has erased somebody: the first such request of a process is told so.
+    Task<Json> ask(std::string op, const Account& account, const Inbound& inbound,
+                   const JsonObject& request) {
+        std::optional<Secret> key = keys_.known(account.tenant);
+        for (;;) {
+            JsonObject marked = request;
+            if (key) marked.raw("marks", marks_json(*key, account, inbound));
+            Json result = Json::parse(co_await database_.call(op, account.tenant, marked.str()));
+            if (result.text("marks") != "wanted") co_return result;
+            key = co_await keys_.learn(account.tenant);
+        }
+    }
+
     Database& database_;
+    ErasureKeys keys_;
 };
 
 }  // namespace
 
-std::unique_ptr<ResolveStore> make_resolve_store(Database& database) {
-    return std::make_unique<PostgresResolveStore>(database);
+std::unique_ptr<ResolveStore> make_resolve_store(Database& database, Vault& vault) {
+    return std::make_unique<PostgresResolveStore>(database, vault);
 }
 
 }  // namespace relevo

@@ -242,6 +242,9 @@ Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spe
         const std::string result = co_await database.call("apply_shop", tenant, std::move(request));
         stale = Json::parse(result).flag("stale");
     }
+    JsonObject kept;
+    if (spec.keep_days) kept.number("days", *spec.keep_days);
+    co_await database.call("set_keep_days", tenant, kept.str());
     co_return tenant;
 }
 

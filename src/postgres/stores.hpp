@@ -18,7 +18,8 @@ namespace relevo {
 /// What the relay must know of each channel, by the channel's name.
 using ChannelLimitsByName = std::map<std::string, ChannelLimits>;
 
-std::unique_ptr<ResolveStore> make_resolve_store(Database& database);
+/// `vault` has the keys by which it knows who was erased.
+std::unique_ptr<ResolveStore> make_resolve_store(Database& database, Vault& vault);
 std::unique_ptr<BufferStore> make_buffer_store(Database& database);
 std::unique_ptr<RetrieveStore> make_retrieve_store(Database& database);
 std::unique_ptr<InferStore> make_infer_store(Database& database);

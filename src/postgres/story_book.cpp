@@ -1,21 +1,12 @@
 #include "core/error.hpp"
 #include "core/json_object.hpp"
 #include "core/trace.hpp"
+#include "postgres/codec.hpp"
 #include "postgres/operator_books.hpp"
 #include "postgres/operator_session.hpp"
 
 namespace relevo {
 namespace {
-
-// As people write numbers: "+54 9 11 5555-0001" is known as its digits.
-std::string digits_of(std::string_view name) {
-    std::string digits;
-    for (const char c : name) {
-        if (c >= '0' && c <= '9') digits += c;
-        if (std::string_view("+-() .").find(c) == std::string_view::npos && (c < '0' || c > '9')) return {};
-    }
-    return digits;
-}
 
 std::optional<SysTime> time_if_any(const Json& row, std::string_view name) {
     return row[name].null() ? std::nullopt : std::optional(row.time(name));

@@ -8,6 +8,7 @@
 #include "postgres/json.hpp"
 #include "postgres/scratch_database.hpp"
 #include "postgres/shop_names.hpp"
+#include "postgres/vault.hpp"
 #include "process/replay_parts.hpp"
 #include "runtime/rerun.hpp"
 #include "stages/buffer.hpp"
@@ -34,12 +35,13 @@ DatabaseConfig scratch_config(const Config& config) {
 
 // Everything that the stages work on.
 struct Parts {
-    Parts(const Config& config, const ChannelLimitsByName& limits)
+    Parts(const Config& config, const ChannelLimitsByName& limits, std::shared_ptr<MasterKeys> masters)
         : database(scratch_config(config)),
+          erasure_keys(database, std::move(masters)),
           channels(noting_channels(limits, effects)),
           stored_steps(make_infer_store(database), database),
           models(stored_models(stored_steps, effects)),
-          resolve(make_resolve_store(database)),
+          resolve(make_resolve_store(database, erasure_keys)),
           buffer(make_buffer_store(database)),
           retrieve(make_retrieve_store(database)),
           relay(make_relay_store(database, limits)),
@@ -66,6 +68,7 @@ struct Parts {
     std::vector<ReplayedEffect> effects;
     LogClock clock;
     ScratchDatabase database;
+    PostgresVault erasure_keys;  // the stages that call anybody have the empty one
     DeafLive live;
     EmptyVault vault;
     NoPace pace;
@@ -111,7 +114,8 @@ ReplayedWork describe(const Rerun& rerun, Parts& parts) {
     if (rerun.outcome) take_outcome(work, *rerun.outcome);
     if (rerun.gave_up) take_outcome(work, *rerun.gave_up);
     for (auto& asked : parts.database.undo()) {
-        if (asked.op != "stored_answer") work.effects.push_back({asked.op, asked.request});  // that was us
+        if (asked.op == "stored_answer" || asked.op == "find_credential") continue;  // that was us
+        work.effects.push_back({asked.op, asked.request});
     }
     for (auto& effect : parts.effects) work.effects.push_back(std::move(effect));
     parts.effects.clear();
@@ -125,11 +129,11 @@ std::string key_prefix(ScratchDatabase& database, const StageReplay& request) {
 
 }  // namespace
 
-void replay_stage(const Config& config, const ChannelLimitsByName& channels, const StageReplay& request,
-                  const TellReplayed& tell) {
+void replay_stage(const Config& config, const ChannelLimitsByName& channels,
+                  std::shared_ptr<MasterKeys> masters, const StageReplay& request, const TellReplayed& tell) {
     // first, so that it goes last: records are its memory
     LogReader reader(KafkaSettings{config.kafka_brokers, config.kafka_prefix});
-    Parts parts(config, channels);
+    Parts parts(config, channels, std::move(masters));
     const std::string installation = await(installation_id(parts.database));
     const std::string prefix = key_prefix(parts.database, request);
     parts.database.undo();

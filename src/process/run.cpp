@@ -12,7 +12,9 @@
 #include "core/log.hpp"
 #include "gateway/path_event.hpp"
 #include "postgres/migrations.hpp"
+#include "process/erasure_watch.hpp"
 #include "process/front.hpp"
+#include "process/retention.hpp"
 #include "process/stage_thread.hpp"
 
 namespace relevo {
@@ -75,6 +77,8 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
     const auto chosen = chosen_stages(pipelines, options);
     check_schema(config.postgres_url.reveal(), config.migrations);
     asio::io_context io{1};
+    ErasureWatch erasures(config);
+    erasures.wait_for_first(Millis{5'000});  // a restored database: before anything of it is used
     Shared shared(config, io, surroundings);
     PathPublisher path(shared.live, shared.clock);
     if (options.demo) shared.observers.push_back(&path);
@@ -122,6 +126,7 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
         };
     };
     asio::co_spawn(io, watch_pauses(shared), unwatched("pause"));
+    asio::co_spawn(io, keep_retention(shared), unwatched("retention"));
     if (chosen.contains("ingress")) {
         asio::co_spawn(io, front.watch_secrets(), unwatched("change of a secret"));
         asio::co_spawn(io, front.forget_old_requests(), [&](std::exception_ptr problem) {

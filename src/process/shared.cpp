@@ -87,7 +87,9 @@ Shared::Shared(const Config& given, boost::asio::io_context& io, const Surroundi
       database(database_config(given.postgres_url, around.database)),
       installation(await(installation_id(database))),
       live(io, {given.redis_url, installation, {}, 10'000}, random),
-      resolve(make_resolve_store(database)),
+      masters(master_keys(given)),
+      vault(database, masters),
+      resolve(make_resolve_store(database, vault)),
       buffer(make_buffer_store(database)),
       retrieve(make_retrieve_store(database)),
       infer(make_infer_store(database)),
@@ -95,8 +97,6 @@ Shared::Shared(const Config& given, boost::asio::io_context& io, const Surroundi
       settle(make_settle_store(database)),
       timers(make_timers(database)),
       dead_letters(make_dead_letters(database)),
-      masters(master_keys(given)),
-      vault(database, masters),
       pauses(database) {
     if (around.observer) observers.push_back(around.observer);
     await(pauses.read());

@@ -54,6 +54,8 @@ struct Shared {
     Database database;
     std::string installation;
     RedisLive live;
+    std::shared_ptr<MasterKeys> masters;
+    PostgresVault vault;
     std::unique_ptr<ResolveStore> resolve;
     std::unique_ptr<BufferStore> buffer;
     std::unique_ptr<RetrieveStore> retrieve;
@@ -62,8 +64,6 @@ struct Shared {
     std::unique_ptr<SettleStore> settle;
     std::unique_ptr<Timers> timers;
     std::unique_ptr<DeadLetters> dead_letters;
-    std::shared_ptr<MasterKeys> masters;
-    PostgresVault vault;
     PostgresPauses pauses;
 };
 

@@ -14,7 +14,7 @@ void read_topic(TopicSpec& topic, const YAML::Node& node) {
     read(node, {{"partitions", [&](const auto& n) { topic.partitions = number<int>(n, 1, 1'000); }},
                 {"retention",
                  [&](const auto& n) {
-                     topic.retention = duration(n);
+                     topic.retention = text(n) == "forever" ? kept_forever : duration(n);
                      if (topic.retention > longest_retention) {
                          refuse(n, "at most 14d: what tells a record's shop may be forgotten after that");
                      }
@@ -113,7 +113,7 @@ void check(Mistakes& mistakes, const PipelineSpec& spec, const YAML::Node& root,
         }
     }
     for (const auto& topic : spec.topics) {
-        if (topic.retention < spec.expires_after) {
+        if (topic.retention != kept_forever && topic.retention < spec.expires_after) {
             wrong(root["topics"][topic.name],
                   "retention must be at least expires_after: a record would be deleted while it may still be "
                   "answered");

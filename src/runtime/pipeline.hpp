@@ -21,6 +21,9 @@ inline constexpr std::string_view timers_input = "timers";
 /// record that came in through it would be nobody's.
 inline constexpr Millis longest_retention{std::chrono::hours(24 * 14)};
 
+/// Of a topic without anybody's words that must outlive every backup.
+inline constexpr Millis kept_forever{-1};
+
 struct TopicSpec {
     std::string name;
     int partitions = 12;  ///< fixed for the topic's life: keys would move

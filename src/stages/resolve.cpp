@@ -52,6 +52,7 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
             const bool opens_turn = inbound.kind == InboundKind::message;
             const StoredMessage stored =
                 co_await store_.store_message(account, std::move(inbound), record.appended, trace);
+            if (stored.erased) co_return Drop{"erased"};
             live_.publish(conversation_channel(account.tenant, stored.conversation), live_changed());
             if (!opens_turn) co_return Drop{"reaction"};
             if (stored.retired) co_return Drop{"account retired"};
@@ -64,6 +65,7 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
         case InboundKind::echo: {
             const StoredMessage stored =
                 co_await store_.store_echo(account, std::move(inbound), record.appended, trace);
+            if (stored.erased) co_return Drop{"erased"};
             live_.publish(conversation_channel(account.tenant, stored.conversation), live_changed());
             co_return Drop{"owner's echo"};
         }

@@ -57,7 +57,19 @@ TEST_CASE_FIXTURE(Fixture,
     topic()["retention.ms"] = "2592000000";
     check_one(complain(), "retention: wrong: ", {"720 h", "14 days"});
     topic()["retention.ms"] = "-1";
-    check_one(complain(), "retention: wrong: ", {"for ever"});
+    check_one(complain(), "retention: wrong: ", {"for ever", "what an erased person wrote"});
+    topic()["retention.ms"] = "1209600000";
+    topic()["segment.ms"] = "604800000";
+    check_one(complain(), "retention: wrong: ", {"segment.ms=604800000", "168 h longer"});
+    topic()["segment.ms"] = "86400000";
+    CHECK(complain() == "");
+}
+
+TEST_CASE_FIXTURE(Fixture, "who was erased must not be forgotten") {
+    pipelines.front().topics.front().retention = kept_forever;
+    check_one(complain(), "retention: wrong: ", {"forgets after 336 h who was erased"});
+    topic()["retention.ms"] = "-1";
+    CHECK(complain() == "");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a topic that deletes by size is wrong") {

@@ -43,6 +43,13 @@ TEST_CASE("a shop has one WhatsApp number or a list of them") {
     CHECK(two->whatsapp->app_secret.reveal() == "s");
 }
 
+TEST_CASE(
+    "a shop says for how many days it keeps conversations, and at least as long as they may come again") {
+    CHECK_FALSE(load_text("  phone_number_id: \"1\"\n")->keep_days);
+    CHECK(load_text("  phone_number_id: \"1\"\nkeep_days: 90\n")->keep_days == 90);
+    CHECK(refusal("  phone_number_id: \"1\"\nkeep_days: 7\n").find(":5:12: ") != std::string::npos);
+}
+
 TEST_CASE("a WhatsApp section without a number, or with both ways to write it, is refused with its line") {
     CHECK(refusal("  access_token: t\n").find(":4:") != std::string::npos);
     CHECK(refusal("  numbers: []\n").find("phone_number_id") != std::string::npos);

@@ -181,7 +181,7 @@ TEST_CASE("there is one schema a topic, and it takes fields that a newer produce
     for (const auto& entry : std::filesystem::directory_iterator(RELEVO_SOURCE_DIR "/schemas/topics")) {
         files += entry.path().extension() == ".json";
     }
-    CHECK(files == 7);
+    CHECK(files == 8);
     auto value = encode(TurnStep{tenant, conversation, turn, 0});
     value.insert(1, R"("of_tomorrow":{"a":[1]},)");
     CHECK(check(topics::turns_ready, value) == "");

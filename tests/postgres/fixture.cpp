@@ -219,7 +219,7 @@ Fixture::Fixture(int connections)
       vault(database, masters),
       ballet(run(apply_shop(database, vault, ballet_spec(), random))),
       other(run(apply_shop(database, vault, other_spec(), random))),
-      resolve(make_resolve_store(database)),
+      resolve(make_resolve_store(database, vault)),
       buffer(make_buffer_store(database)),
       retrieve(make_retrieve_store(database)),
       infer(make_infer_store(database)),

@@ -136,6 +136,15 @@ TEST_CASE("missing, doubled and impossible values are refused with their place")
     CHECK(refusal("pipeline: [\n").starts_with("2:1: "));
 }
 
+TEST_CASE("the topic of erasures is kept for ever, and none with a stage needs to be") {
+    const auto spec = load_pipeline(fs::path(RELEVO_SOURCE_DIR) / "pipelines/erasures.yaml");
+    REQUIRE(spec.has_value());
+    REQUIRE(spec->topics.size() == 1);
+    CHECK(spec->topics.front().retention == kept_forever);
+    CHECK(spec->topics.front().partitions == 1);
+    CHECK(spec->stages.empty());
+}
+
 TEST_CASE("two stages of one name are refused") {
     CHECK(refusal(head + "  a: {group: g, input: in}\n  a: {group: h, input: in}\n")
               .starts_with("7:3: stage 'a' is there twice"));

@@ -177,6 +177,16 @@ TEST_CASE("a message that was stored before its account was given up goes on whe
     CHECK(std::holds_alternative<Emit>(it.run()));
 }
 
+TEST_CASE("what an erased person wrote before is dropped with that reason, and nobody hears of it") {
+    Fixture it;
+    it.store.stored = {{}, {}, 0, false, true};
+    for (const auto kind : {InboundKind::message, InboundKind::reaction, InboundKind::echo}) {
+        it.received.inbound.kind = kind;
+        CHECK(std::get<Drop>(it.run()).reason == "erased");
+    }
+    CHECK(it.live.told.empty());
+}
+
 TEST_CASE("a record of an address that the account has left is stored as any other") {
     Fixture it;
     it.received.scope = {5};

@@ -121,6 +121,7 @@ TEST_CASE("includes follow the arrows between the folders") {
         {"redis", {"core", "domain", "runtime"}},
         {"http", {"core", "domain", "runtime"}},
         {"identity", {"core", "domain"}},
+        {"api", {"core", "domain", "http", "identity"}},
         {"gateway", {"core", "domain", "runtime", "http"}},
         {"cli", {"core", "domain", "runtime"}},
     };

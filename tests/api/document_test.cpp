@@ -1,0 +1,150 @@
+#include "api/document.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "tests/api/project_document.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+namespace {
+
+using In = ApiParameter::In;
+
+const std::string small = R"(openapi: 3.1.0
+info: {title: t, version: "1"}
+x-rates: {caller: {burst: 3, per_second: 2}, stranger: {burst: 1, per_second: 1}}
+paths:
+  /v1/things/{thing}:
+    put:
+      operationId: put_thing
+      security: [{session: []}, {api_key: []}]
+      x-permission: agents.write
+      x-max-bytes: 100
+      parameters:
+        - {$ref: '#/components/parameters/Thing'}
+        - {name: deep, in: query, schema: {type: boolean}}
+      requestBody:
+        required: true
+        content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}
+      responses: {'200': {description: done}, '404': {description: none}}
+components:
+  parameters:
+    Thing: {name: thing, in: path, required: true, schema: {type: integer}}
+  schemas:
+    Thing: {type: object, properties: {name: {$ref: '#/components/schemas/Name'}}}
+    Name: {type: string}
+    Circle: {type: object, properties: {inner: {$ref: '#/components/schemas/Circle'}}}
+)";
+
+std::string refusal(std::string from, const std::string& to) {
+    std::string text = small;
+    text.replace(text.find(from), from.size(), to);
+    try {
+        ApiDocument::parse(text, "small.yaml");
+    } catch (const Failure& failure) {
+        return failure.error().code + " " + failure.error().text;
+    }
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("an operation is what the document says of it") {
+    const auto document = ApiDocument::parse(small, "small.yaml");
+    REQUIRE(document.operations().size() == 1);
+    const auto& put = document.operations().front();
+    CHECK(put.id == "put_thing");
+    CHECK(put.method == "PUT");
+    CHECK(put.path == "/v1/things/{thing}");
+    CHECK(put.callers == std::set{Principal::Kind::user, Principal::Kind::api_key});
+    CHECK(put.permission_name == "agents.write");
+    CHECK(put.max_body_bytes == 100);
+    CHECK(put.statuses == std::set{200, 404});
+    REQUIRE(put.parameter(In::path, "thing"));
+    CHECK(put.parameter(In::path, "thing")->required);
+    CHECK(put.parameter(In::query, "deep")->type == "boolean");
+    CHECK_FALSE(put.parameter(In::header, "deep"));
+    CHECK(put.body->judge(SentJson::parse(R"({"name":1})").value())->pointer == "#/name");
+    CHECK(document.caller_rate().burst == 3);
+    CHECK(document.caller_rate().every == std::chrono::microseconds(500'000));
+}
+
+TEST_CASE("a document that asks for what would not be done is refused, with the place") {
+    CHECK(refusal("3.1.0", "3.0.3").find("expected OpenAPI 3.1") != std::string::npos);
+    CHECK(
+        refusal("session: []", "cookie: []").find("/paths//v1/things/{thing}/put: no such security scheme") !=
+        std::string::npos);
+    CHECK(refusal("agents.write", "agents.fly").starts_with("api.bad_document"));
+    CHECK(refusal("in: query", "in: cookie").find("cookies are not read") != std::string::npos);
+    CHECK(refusal("in: query", "in: path").find("the path and its parameters differ") != std::string::npos);
+    CHECK(refusal("{type: boolean}", "{type: boolean, const: true}").find("'const'") != std::string::npos);
+    CHECK(refusal("{type: boolean}", "{type: array}").find("unknown type") != std::string::npos);
+    CHECK(refusal("#/components/schemas/Name", "#/components/schemas/Nobody").find("is not there") !=
+          std::string::npos);
+    CHECK(refusal("      security: [{session: []}, {api_key: []}]\n", "").find("'security' is missing") !=
+          std::string::npos);
+    CHECK(refusal("application/json", "text/plain").find("application/json") != std::string::npos);
+    CHECK(refusal("    put:", "    trace:").find("no method that is served") != std::string::npos);
+    CHECK(refusal("{'200': {description: done}, '404': {description: none}}", "{default: {}}")
+              .find("by its status") != std::string::npos);
+    CHECK(refusal("[{session: []}, {api_key: []}]", "{session: []}").find("expected a list") !=
+          std::string::npos);
+    CHECK(refusal("burst: 3", "burst: 0").find("above zero") != std::string::npos);
+}
+
+TEST_CASE("a schema that contains itself is refused instead of followed for ever") {
+    const auto document = ApiDocument::parse(small, "small.yaml");
+    CHECK_NOTHROW(document.shape("/components/schemas/Thing"));
+    CHECK_THROWS_WITH_AS(document.shape("/components/schemas/Circle"), doctest::Contains("contains itself"),
+                         Failure);
+    CHECK_THROWS_WITH_AS(document.shape("/components/schemas/None"), doctest::Contains("is not there"),
+                         Failure);
+}
+
+TEST_CASE("every operation of ours documents each way in which it can be refused") {
+    for (const auto& operation : project_document().operations()) {
+        CAPTURE(operation.id);
+        std::set<int> can{400, 429, 503};
+        if (!operation.callers.empty()) can.insert({401, 403});
+        const bool named = operation.permission || operation.parameter(In::header, "X-Tenant-Id") ||
+                           operation.path.find('{') != std::string::npos;
+        if (named) can.insert(404);
+        if (operation.body) can.insert({413, 415, 422});
+        if (operation.parameter(In::header, "If-Match")) can.insert({412, 428});
+        if (operation.parameter(In::header, "Idempotency-Key")) can.insert({409, 422});
+        for (const int status : can) {
+            if (operation.callers.empty() && status == 404) continue;
+            CHECK_MESSAGE(operation.statuses.contains(status), status);
+        }
+    }
+}
+
+TEST_CASE("what is made takes an Idempotency-Key, and what is changed an If-Match") {
+    // signing in makes a secret each time, and a ticket ends the one before
+    const std::set<std::string> others{"sign_in", "redeem_ticket", "invite_user"};
+    // states all of it, whatever was there: a value that nobody can read is based on none
+    const std::set<std::string> stated{"put_credential"};
+    for (const auto& operation : project_document().operations()) {
+        CAPTURE(operation.id);
+        if (operation.method == "POST" && !others.contains(operation.id))
+            CHECK(operation.parameter(In::header, "Idempotency-Key"));
+        const bool changes = operation.method == "PATCH" || operation.method == "PUT";
+        if (changes && !stated.contains(operation.id)) CHECK(operation.parameter(In::header, "If-Match"));
+    }
+}
+
+TEST_CASE("every operation but signing in and the document itself says whom it serves") {
+    std::set<std::string> open;
+    for (const auto& operation : project_document().operations()) {
+        if (operation.callers.empty()) open.insert(operation.id);
+        // within a shop nothing is done without a right
+        const bool shops = operation.callers.contains(Principal::Kind::api_key) && operation.id != "read_me";
+        if (shops) CHECK_MESSAGE(operation.permission.has_value(), operation.id);
+        CHECK_FALSE((operation.permission && operation.callers.empty()));
+    }
+    CHECK(open ==
+          std::set<std::string>{"read_document_json", "read_document_yaml", "redeem_ticket", "sign_in"});
+}

@@ -9,17 +9,19 @@ namespace relevo {
 // lists with a migrated database.
 
 /// The functions that cross tenants, relevo_router's.
-inline constexpr std::array<std::string_view, 15> definer_functions{
-    "count_backlog", "count_due_timers", "find_api_key",    "find_endpoint",   "find_identity",
-    "find_login",    "find_session",     "find_ticket",     "lease_timers",    "list_endpoints",
-    "list_pauses",   "list_tenants",     "register_tenant", "resolve_account", "resolve_owner",
+inline constexpr std::array<std::string_view, 17> definer_functions{
+    "count_backlog",   "count_due_timers", "find_api_key", "find_endpoint", "find_identity",
+    "find_login",      "find_origin",      "find_session", "find_ticket",   "forget_api_requests",
+    "lease_timers",    "list_endpoints",   "list_pauses",  "list_tenants",  "register_tenant",
+    "resolve_account", "resolve_owner",
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 31> made_indexes{
+inline constexpr std::array<std::string_view, 32> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
+    "api_requests_over",
     "audit_log_of_subject",
     "audit_log_of_tenant",
     "chunks_of_source",

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include "core/await.hpp"
-#include "core/utf8.hpp"
+#include "postgres/credential_line.hpp"
 #include "postgres/shop_names.hpp"
 #include "postgres/vault.hpp"
 #include "process/shared.hpp"
-#include "vault/fingerprint.hpp"
 #include "vault/key_file.hpp"
 
 namespace relevo {
@@ -26,8 +25,7 @@ class PostgresVaultBook final : public VaultBook {
         const TenantId tenant = tenant_of(shop);
         std::vector<CredentialLine> lines;
         for (const auto& credential : await(vault_.list(tenant))) {
-            lines.push_back({credential.category, credential.name, {}, {}, false, credential.updated});
-            describe(tenant, credential, lines.back());
+            lines.push_back(credential_line(*masters_, tenant, credential, installation_));
         }
         return lines;
     }
@@ -119,18 +117,6 @@ class PostgresVaultBook final : public VaultBook {
             {Fault::permanent, "vault.no_file",
              "master_key_command gives the keys: change them where it gets them from (relevo keygen "
              "prints a new one)"});
-    }
-
-    void describe(TenantId tenant, const SealedCredential& credential, CredentialLine& line) {
-        try {
-            const Secret value = open_credential(*masters_, tenant, credential);
-            line.ends_with = clean_utf8(last_characters(value));
-            line.fingerprint = fingerprint(value, fmt::format("{}|{}|{}|{}", installation_, tenant.value,
-                                                              credential.category, credential.name));
-            line.opens = true;
-        } catch (const Failure& failure) {
-            if (failure.error().code != "vault.sealed_otherwise") throw;
-        }
     }
 
     const Config config_;

@@ -100,8 +100,10 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
           "find_endpoint|relevo_router|search_path=pg_catalog, public|f\n"
           "find_identity|relevo_router|search_path=pg_catalog, public|f\n"
           "find_login|relevo_router|search_path=pg_catalog, public|f\n"
+          "find_origin|relevo_router|search_path=pg_catalog, public|f\n"
           "find_session|relevo_router|search_path=pg_catalog, public|f\n"
           "find_ticket|relevo_router|search_path=pg_catalog, public|f\n"
+          "forget_api_requests|relevo_router|search_path=pg_catalog, public|f\n"
           "lease_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"
           "list_pauses|relevo_router|search_path=pg_catalog, public|f\n"
@@ -113,7 +115,8 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
               "SELECT string_agg(DISTINCT table_name || ':' || privilege_type, ' ' ORDER BY table_name || "
               "':' || "
               "privilege_type) FROM information_schema.role_table_grants WHERE grantee = 'relevo_router'") ==
-          "accounts:SELECT endpoints:SELECT former_endpoints:SELECT pauses:SELECT tenants:INSERT "
+          "accounts:SELECT api_requests:DELETE endpoints:SELECT former_endpoints:SELECT pauses:SELECT "
+          "tenants:INSERT "
           "tenants:SELECT "
           "timers:SELECT "
           "timers:UPDATE");

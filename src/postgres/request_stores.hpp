@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "domain/request_stores.hpp"
+#include "postgres/database.hpp"
+#include "vault/master_keys.hpp"
+
+namespace relevo {
+
+/// The stores of the API's requests. `installation` is its id. All that is given outlives the book, the book
+/// its requests; safe to use from several threads.
+std::unique_ptr<RequestBook> make_request_book(Database& database, std::shared_ptr<MasterKeys> masters,
+                                               std::string installation);
+
+// One function a file.
+std::unique_ptr<TenantStore> make_tenant_store(Database& database);
+std::unique_ptr<SessionStore> make_session_store(Database& database);
+
+}  // namespace relevo

@@ -1,0 +1,88 @@
+#include "api/call.hpp"
+
+#include <charconv>
+
+#include "core/digest.hpp"
+
+namespace relevo {
+
+std::string_view ApiCall::parameter(std::string_view name) const {
+    const auto found = parameters.find(name);
+    return found == parameters.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::int64_t ApiCall::whole(std::string_view name, std::int64_t otherwise) const {
+    const auto text = parameter(name);
+    std::int64_t value = otherwise;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+UuidBytes ApiCall::new_uuid() const {
+    if (!once) return draw_uuid(random);
+    const std::string shop = once->tenant ? once->tenant->to_string() : std::string();
+    return hash_uuid("api", {shop, once->caller, once->key, once->request});
+}
+
+std::string etag_of(std::string_view body) {
+    return '"' + sha256_hex(body).substr(0, 32) + '"';
+}
+
+Answer entity(std::string body, int status) {
+    std::string etag = etag_of(body);
+    return {.status = status, .body = std::move(body), .etag = std::move(etag)};
+}
+
+std::optional<Problem> check_if_match(const ApiCall& call, std::string_view body) {
+    const auto wanted = call.parameter("If-Match");
+    if (wanted.empty()) {
+        return Problem{428, "api.no_if_match",
+                       "the change does not say what it is based on; read it, and send its ETag as If-Match"};
+    }
+    if (wanted == etag_of(body)) return std::nullopt;
+    return Problem{412, "api.changed",
+                   "somebody changed it since it was read; read it again, and decide anew what to change"};
+}
+
+Problem bad_member(std::string pointer, std::string text) {
+    Problem problem{422, "api.bad_body", pointer + ": " + text};
+    problem.flaws.push_back({std::move(pointer), {}, std::move(text)});
+    return problem;
+}
+
+Problem bad_cursor() {
+    Problem problem{400, "api.bad_cursor",
+                    "the cursor is none of this list with this filter; begin with the first page"};
+    problem.flaws.push_back({{}, "cursor", "send the `next` of the page before, or nothing"});
+    return problem;
+}
+
+Problem refusal(PeopleStore::Outcome outcome, std::string_view what, std::string_view name) {
+    switch (outcome) {
+        case PeopleStore::Outcome::taken:
+            return {409, "api.taken", std::string(what) + " is taken already; choose another"};
+        case PeopleStore::Outcome::unknown_role:
+            return bad_member("#/roles", "names a role that the shop has not; GET /v1/roles lists them");
+        case PeopleStore::Outcome::last_admin:
+            return {409, "api.last_admin",
+                    "nobody could manage the shop's users any more; make somebody else an admin first"};
+        case PeopleStore::Outcome::beyond_actor:
+            return {
+                403, "api.beyond_caller",
+                "nobody gives, takes away or resets what they do not have; ask somebody who may do as much"};
+        default:
+            return not_found(what, name);
+    }
+}
+
+void add_time(JsonObject& object, std::string_view name, std::optional<SysTime> time) {
+    if (time) object.text(name, to_iso8601(*time));
+}
+
+std::string json_texts(const std::vector<std::string>& texts) {
+    std::vector<std::string> json;
+    for (const auto& text : texts) json.push_back(json_text(text));
+    return json_array(json);
+}
+
+}  // namespace relevo

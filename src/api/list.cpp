@@ -1,0 +1,19 @@
+#include "api/list.hpp"
+
+namespace relevo {
+
+ApiHandlers api_handlers(const ApiDocument& document) {
+    ApiHandlers handlers;
+    add_document_handlers(handlers, document);
+    add_sign_in_handlers(handlers);
+    add_session_handlers(handlers);
+    add_tenant_handlers(handlers);
+    add_user_handlers(handlers);
+    add_role_handlers(handlers);
+    add_api_key_handlers(handlers);
+    add_credential_handlers(handlers);
+    add_audit_handlers(handlers);
+    return handlers;
+}
+
+}  // namespace relevo

@@ -1,0 +1,82 @@
+#include <charconv>
+
+#include "api/list.hpp"
+
+namespace relevo {
+namespace {
+
+std::string json_of(const TenantRow& tenant) {
+    JsonObject object;
+    object.number("id", tenant.id.value).text("slug", tenant.slug).text("name", tenant.name);
+    object.text("language", tenant.language).raw("cors_origins", json_texts(tenant.cors_origins));
+    add_time(object, "created_at", tenant.created_at);
+    return object.str();
+}
+
+Task<ApiResult> list(ApiCall& call) {
+    TenantId after;
+    if (call.after) {
+        const auto& key = *call.after;
+        const auto read = std::from_chars(key.data(), key.data() + key.size(), after.value);
+        if (read.ec != std::errc()) co_return bad_cursor();
+    }
+    auto asked = call.stores.tenants().list(after, call.limit() + 1);
+    const auto rows = co_await std::move(asked);
+    co_return page(call, rows, json_of, [](const TenantRow& tenant) { return tenant.id.to_string(); });
+}
+
+Task<ApiResult> read(ApiCall& call) {
+    const TenantId id{call.whole("tenant", 0)};
+    auto asked = call.stores.tenants().find(id);
+    const auto tenant = co_await std::move(asked);
+    if (!tenant) co_return not_found("Tenant", id.to_string());
+    co_return entity(json_of(*tenant));
+}
+
+Task<ApiResult> add(ApiCall& call) {
+    NewTenant wanted;
+    wanted.slug = call.body.text("slug");
+    wanted.name = call.body.text("name");
+    wanted.language = call.body.text_if_any("language").value_or(wanted.language);
+    wanted.cors_origins = call.body.texts("cors_origins");
+    auto asked = call.stores.tenants().add(std::move(wanted), call.actor());
+    const auto id = co_await std::move(asked);
+    if (!id) co_return refusal(PeopleStore::Outcome::taken, "The slug", "");
+    auto read_back = call.stores.tenants().find(*id);
+    const auto tenant = co_await std::move(read_back);
+    if (!tenant) co_return not_found("Tenant", id->to_string());
+    Answer answer = entity(json_of(*tenant), 201);
+    answer.headers.emplace_back("Location", "/v1/tenants/" + id->to_string());
+    co_return answer;
+}
+
+Task<ApiResult> change(ApiCall& call) {
+    const TenantId id{call.whole("tenant", 0)};
+    call.stores.hold();
+    auto asked = call.stores.tenants().find(id);
+    const auto before = co_await std::move(asked);
+    if (!before) co_return not_found("Tenant", id.to_string());
+    if (auto problem = check_if_match(call, json_of(*before))) co_return std::move(*problem);
+    TenantChange wanted;
+    wanted.name = call.body.text_if_any("name");
+    wanted.language = call.body.text_if_any("language");
+    wanted.cors_origins = call.body.texts_if_any("cors_origins");
+    auto changed = call.stores.tenants().change(id, std::move(wanted), call.actor());
+    const bool done = co_await std::move(changed);
+    if (!done) co_return not_found("Tenant", id.to_string());
+    auto read_back = call.stores.tenants().find(id);
+    const auto after = co_await std::move(read_back);
+    if (!after) co_return not_found("Tenant", id.to_string());
+    co_return entity(json_of(*after));
+}
+
+}  // namespace
+
+void add_tenant_handlers(ApiHandlers& handlers) {
+    handlers["list_tenants"] = list;
+    handlers["add_tenant"] = add;
+    handlers["read_tenant"] = read;
+    handlers["change_tenant"] = change;
+}
+
+}  // namespace relevo

@@ -24,6 +24,7 @@ master_key_file: $profile/master.key
 admin_token_file: $profile/admin.token
 pipelines: $repo/pipelines
 migrations: $repo/migrations
+schemas: $repo/schemas
 console: $repo/src/console
 socketio_js: $(third_party socketio_client)/socket.io.min.js
 providers: {openai: "${providers:+$providers/openai/v1}", whatsapp: "${providers:+$providers/whatsapp}", telegram: "${providers:+$providers/telegram}"}
@@ -55,7 +56,7 @@ relevo_fingerprint() {
     echo "$quiet_ms $model_url $model $model_key"
     stat -c '%n %Y %s' "$(relevo_binary)"
     cat "$profile/relevo.yaml"
-    find "$repo"/{docker/demo,pipelines,migrations} -type f -exec sha256sum {} + | sort
+    find "$repo"/{docker/demo,pipelines,migrations,schemas} -type f -exec sha256sum {} + | sort
   } | sha256sum
 }
 

@@ -23,12 +23,19 @@ Config read_config(const YAML::Node& root) {
     const auto path = [](std::filesystem::path& out) { return [&out](const auto& n) { out = text(n); }; };
     const auto string = [](std::string& out) { return [&out](const auto& n) { out = any_text(n); }; };
     const auto secret = [](Secret& out) { return [&out](const auto& n) { out = Secret(text(n)); }; };
+    const auto texts = [](std::vector<std::string>& out, const char* what) {
+        return [&out, what](const auto& list) {
+            if (!list.IsSequence()) refuse(list, std::string("expected ") + what);
+            for (const auto& item : list) out.push_back(text(item));
+        };
+    };
     read(root,
          {{"http",
            [&](const auto& n) {
-               read(n, {{"address", string(config.http.address)},
-                        {"port",
-                         [&](const auto& p) { config.http.port = number<std::uint16_t>(p, 1, 65'535); }}});
+               read(n,
+                    {{"address", string(config.http.address)},
+                     {"port", [&](const auto& p) { config.http.port = number<std::uint16_t>(p, 1, 65'535); }},
+                     {"proxies", texts(config.http.proxies, "a list of IP addresses")}});
            }},
           {"public_url", string(config.public_url)},
           {"kafka",
@@ -57,6 +64,7 @@ Config read_config(const YAML::Node& root) {
           {"admin_token_file", path(config.admin_token_file)},
           {"pipelines", path(config.pipelines)},
           {"migrations", path(config.migrations)},
+          {"schemas", path(config.schemas)},
           {"console", path(config.console)},
           {"socketio_js", path(config.socketio_js)},
           {"providers",
@@ -70,11 +78,7 @@ Config read_config(const YAML::Node& root) {
                read(n, {{"retries", [&](const auto& list) { config.retries = read_schedule(list); }}});
            }},
           {"identity", [&](const auto& n) { config.identity = read_identity(n); }},
-          {"trusted_addresses",
-           [&](const auto& n) {
-               if (!n.IsSequence()) refuse(n, "expected a list of host:port");
-               for (const auto& address : n) config.trusted_addresses.push_back(text(address));
-           }}},
+          {"trusted_addresses", texts(config.trusted_addresses, "a list of host:port")}},
          {"kafka", "postgres", "redis", root["master_key_command"] ? "master_key_command" : "master_key_file",
           "pipelines", "migrations", "console"});
     if (!config.master_key_file.empty() && !config.master_key_command.empty()) {

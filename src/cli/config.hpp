@@ -17,6 +17,7 @@ struct Config {
     struct Http {
         std::string address = "127.0.0.1";
         std::uint16_t port = 8080;
+        std::vector<std::string> proxies;  ///< IP addresses whose X-Forwarded-For is believed
     } http;
     std::string public_url;  ///< how the world reaches `http`; the default is made from it
     std::string kafka_brokers;
@@ -33,6 +34,7 @@ struct Config {
     std::filesystem::path admin_token_file;
     std::filesystem::path pipelines;    ///< folder
     std::filesystem::path migrations;   ///< folder
+    std::filesystem::path schemas;      ///< folder with openapi.yaml; empty: /v1 is not served
     std::filesystem::path console;      ///< folder with the pages
     std::filesystem::path socketio_js;  ///< the stock browser client
     struct Providers {                  ///< base addresses; empty: the provider's own

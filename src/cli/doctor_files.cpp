@@ -28,6 +28,7 @@ Findings files_exist(const FileFacts&, const Setting& setting) {
     if (!config.socketio_js.empty()) expect("socketio_js", config.socketio_js, false);
     expect("pipelines", config.pipelines, true);
     expect("migrations", config.migrations, true);
+    if (!config.schemas.empty()) expect("schemas", config.schemas, true);
     expect("console", config.console, true);
     return or_all_well(std::move(findings), "every file and folder of the configuration is there");
 }

@@ -57,6 +57,7 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
     count_answers(router_, shared.metrics);
     health_.add_routes(router_);
     if (ingress) serve_customers();
+    if (ingress) serve_api(io);
     if (options.demo) serve_demo();
     listen(options);
 }
@@ -100,6 +101,20 @@ void Front::serve_demo() {
     demo_ = std::make_unique<Demo>(*demo_store_, *handoff_, shared_.live, intake_, shared_.config.public_url);
     demo_->add_routes(router_, demo_files_);
     sockets_.add("/demo", demo_->name_space());
+}
+
+void Front::serve_api(asio::io_context& io) {
+    if (shared_.config.schemas.empty()) {
+        log_warn("api.not_served", {{"text", "schemas is not set: set it to the folder with openapi.yaml"}});
+        return;
+    }
+    api_ = std::make_unique<ApiFront>(io, shared_, http_, random_);
+    api_->add_routes(router_);
+}
+
+Task<void> Front::forget_old_requests() {
+    if (!api_) co_return;
+    co_await api_->forget_old_requests();
 }
 
 void Front::listen(const RunOptions& options) {

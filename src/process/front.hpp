@@ -14,12 +14,13 @@
 #include "http/static_files.hpp"
 #include "kafka/admin.hpp"
 #include "kafka/sink.hpp"
+#include "process/api_front.hpp"
 #include "process/shared.hpp"
 
 namespace relevo {
 
-/// What the process serves over HTTP: health and metrics always, webhooks and sockets with `ingress`, the
-/// demo page where it was asked for.
+/// What the process serves over HTTP: health and metrics always, webhooks, sockets and the API with
+/// `ingress`, the demo page where it was asked for.
 class Front {
   public:
     Front(boost::asio::io_context& io, Shared& shared, const RunOptions& options, bool ingress,
@@ -29,6 +30,8 @@ class Front {
     Task<void> warm_up();
     /// Never ends.
     Task<void> watch_secrets() { return endpoints_.watch_changes(); }
+    /// Never ends, where the API is served; at once where it is not.
+    Task<void> forget_old_requests();
     /// Lets running exchanges end.
     Task<void> stop();
 
@@ -36,6 +39,7 @@ class Front {
     void serve_customers();
     void serve_file(const std::string& path, const std::string& name);
     void serve_demo();
+    void serve_api(boost::asio::io_context& io);
     void listen(const RunOptions& options);
     std::vector<Dependency> dependencies();
 
@@ -57,6 +61,7 @@ class Front {
     boost::asio::thread_pool blocking_{1};
     Health health_;
     std::unique_ptr<Demo> demo_;
+    std::unique_ptr<ApiFront> api_;
     SocketIoServer sockets_;
     StaticFiles widget_files_;
     StaticFiles demo_files_;

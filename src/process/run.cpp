@@ -124,6 +124,9 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
     asio::co_spawn(io, watch_pauses(shared), unwatched("pause"));
     if (chosen.contains("ingress")) {
         asio::co_spawn(io, front.watch_secrets(), unwatched("change of a secret"));
+        asio::co_spawn(io, front.forget_old_requests(), [&](std::exception_ptr problem) {
+            if (problem) unwatched("end of an Idempotency-Key")(problem);
+        });
     }
     for (const auto& thread : threads) {
         thread->start([&] {

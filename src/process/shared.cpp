@@ -86,7 +86,8 @@ Shared::Shared(const Config& given, boost::asio::io_context& io, const Surroundi
       settle(make_settle_store(database)),
       timers(make_timers(database)),
       dead_letters(make_dead_letters(database)),
-      vault(database, master_keys(given)),
+      masters(master_keys(given)),
+      vault(database, masters),
       pauses(database) {
     if (around.observer) observers.push_back(around.observer);
     await(pauses.read());

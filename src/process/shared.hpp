@@ -59,6 +59,7 @@ struct Shared {
     std::unique_ptr<SettleStore> settle;
     std::unique_ptr<Timers> timers;
     std::unique_ptr<DeadLetters> dead_letters;
+    std::shared_ptr<MasterKeys> masters;
     PostgresVault vault;
     PostgresPauses pauses;
 };

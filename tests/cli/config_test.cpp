@@ -69,3 +69,11 @@ TEST_CASE("a configuration's mistakes are told all at once, each with its place"
     }
     CHECK(std::count(text.begin(), text.end(), '\n') == 9);
 }
+
+TEST_CASE("a proxy's word counts where the operator lists it") {
+    CHECK(read("")->http.proxies.empty());
+    CHECK(read("http: {proxies: [127.0.0.1, '::1']}\n")->http.proxies ==
+          std::vector<std::string>{"127.0.0.1", "::1"});
+    CHECK(read("http: {proxies: 127.0.0.1}\n").error().text.find("expected a list of IP addresses") !=
+          std::string::npos);
+}

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+
+#include "api/api.hpp"
+#include "identity/passwords.hpp"
+#include "process/shared.hpp"
+#include "redis/pace.hpp"
+
+namespace relevo {
+
+/// /v1 of this process, on one io_context.
+class ApiFront {
+  public:
+    /// All that is given outlives it. Throws Failure "api.bad_document", "identity.bad_settings".
+    ApiFront(boost::asio::io_context& io, Shared& shared, HttpClient& http, Random& random);
+
+    void add_routes(Router& router) { api_.add_routes(router); }
+    /// Never ends.
+    Task<void> forget_old_requests() { return api_.forget_old_requests(); }
+
+  private:
+    ApiFront(boost::asio::io_context& io, Shared& shared, HttpClient& http, Random& random,
+             const ApiDocument& document);
+
+    std::unique_ptr<SignInStore> sign_in_;
+    std::unique_ptr<PeopleStore> people_;
+    Passwords passwords_;
+    std::unique_ptr<Identity> identity_;
+    std::unique_ptr<RequestBook> requests_;
+    RedisPace pace_;
+    Api api_;
+};
+
+}  // namespace relevo

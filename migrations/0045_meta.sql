@@ -53,7 +53,8 @@ GRANT SELECT (tenant_id, account_id, connection_id, step, code, updated_at) ON m
 CREATE POLICY operator_reads ON meta_connections FOR SELECT TO relevo_operator USING (true);
 CREATE POLICY operator_reads ON meta_accounts FOR SELECT TO relevo_operator USING (true);
 
-CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON meta_connections
+-- a lease is nothing that anybody did, and who gives it may not write here
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OF status, code, token_expires_at OR DELETE ON meta_connections
     FOR EACH ROW EXECUTE FUNCTION note_row('meta_connection', 'id', 'state caller detail open_until due_at attempts leased_until life');
 CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON meta_accounts
     FOR EACH ROW EXECUTE FUNCTION note_row('meta_account', 'account_id', 'detail updated_at');

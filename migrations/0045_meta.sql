@@ -196,9 +196,9 @@ BEGIN
     RETURN '{"kept": true}';
 END $$;
 
--- {"id", "channel", "account_id", "external_id", "owner", "name", "agent", "drawn", "credentials", "now"}: the account, whose
+-- {"id", "channel", "account_id", "external_id", "owner", "name", "drawn", "credentials", "now"}: the account, whose
 -- control the shop's token has just proven, becomes the shop's. {"refused": "taken" (another shop's), "no_agent" or
--- "not_connected"}, {"stale": true} as op_put_credentials, or {"key": of its webhooks' address}.
+-- "not_connected"}, {"stale": true} as op_put_credentials, or {}.
 CREATE FUNCTION op_claim_meta_account(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -212,13 +212,12 @@ BEGIN
     IF NOT FOUND THEN
         RETURN '{"refused": "not_connected"}';
     END IF;
-    SELECT a.id INTO agent FROM agents AS a
-    WHERE a.tenant_id = tenant AND (NOT req ? 'agent' OR a.id = (req ->> 'agent')::bigint) ORDER BY a.id LIMIT 1;
+    SELECT a.id INTO agent FROM agents AS a WHERE a.tenant_id = tenant ORDER BY a.id LIMIT 1;
     IF agent IS NULL THEN
         RETURN '{"refused": "no_agent"}';
     END IF;
     BEGIN
-        PERFORM apply_account(req - 'agent', agent);
+        PERFORM apply_account(req, agent);
     EXCEPTION WHEN unique_violation THEN
         RETURN '{"refused": "taken"}';
     END;
@@ -233,7 +232,7 @@ BEGIN
     RETURN '{}';
 END $$;
 
--- {"account", "channel"}: the key of the address that the account stands under.
+-- {"account"}: the key of the address that the account stands under.
 CREATE FUNCTION op_get_meta_address(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce((SELECT to_jsonb(e.key) FROM accounts AS a
                      JOIN endpoints AS e ON e.id = a.endpoint_id AND e.tenant_id = a.tenant_id

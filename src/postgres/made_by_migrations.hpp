@@ -9,15 +9,29 @@ namespace relevo {
 // lists with a migrated database.
 
 /// The functions that cross tenants, relevo_router's.
-inline constexpr std::array<std::string_view, 17> definer_functions{
-    "count_backlog",   "count_due_timers", "find_api_key", "find_endpoint", "find_identity",
-    "find_login",      "find_origin",      "find_session", "find_ticket",   "forget_api_requests",
-    "lease_timers",    "list_endpoints",   "list_pauses",  "list_tenants",  "register_tenant",
-    "resolve_account", "resolve_owner",
+inline constexpr std::array<std::string_view, 18> definer_functions{
+    "count_backlog",
+    "count_due_timers",
+    "find_api_key",
+    "find_endpoint",
+    "find_identity",
+    "find_login",
+    "find_origin",
+    "find_session",
+    "find_ticket",
+    "forget_api_requests",
+    "lease_meta_connections",
+    "lease_timers",
+    "list_endpoints",
+    "list_pauses",
+    "list_tenants",
+    "register_tenant",
+    "resolve_account",
+    "resolve_owner",
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 32> made_indexes{
+inline constexpr std::array<std::string_view, 36> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
@@ -39,6 +53,10 @@ inline constexpr std::array<std::string_view, 32> made_indexes{
     "former_endpoints_endpoint_id_idx",
     "messages_of_turn",
     "messages_unclaimed",
+    "meta_accounts_of_connection",
+    "meta_connections_due",
+    "meta_connections_live",
+    "meta_connections_of_tenant",
     "replies_of_turn",
     "replies_open",
     "sessions_of_user",

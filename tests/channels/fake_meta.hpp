@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "channels/meta_connect.hpp"
-#include "core/digest.hpp"
+#include "core/json_object.hpp"
+#include "core/random.hpp"
 #include "fake_http.hpp"
 
 namespace relevo::testing {

@@ -31,7 +31,7 @@ async function call(method, path, { token, body } = {}) {
 async function as(tenant, method, path, body, headers = {}) {
   const response = await fetch(`${system.http}/v1${path}`, {
     method,
-    headers: { authorization: `Bearer ${system.admin_token}`, 'x-tenant-id': String(tenant), 'content-type': 'application/json', ...headers },
+    headers: { authorization: `Bearer ${system.admin_token}`, 'x-tenant-id': String(tenant), ...(body && { 'content-type': 'application/json' }), ...headers },
     body: body && JSON.stringify(body),
   });
   return response.json();

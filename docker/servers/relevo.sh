@@ -10,6 +10,7 @@ relevo_config() {
   local new=$profile/relevo.yaml.new
   relevo_secret master.key
   relevo_secret admin.token
+  relevo_secret meta.secret
   (umask 077 && cat >"$new") <<EOF
 http: {address: $host, port: $http_port}
 public_url: http://127.0.0.1:$http_port
@@ -27,7 +28,9 @@ migrations: $repo/migrations
 schemas: $repo/schemas
 console: $repo/src/console
 socketio_js: $(third_party socketio_client)/socket.io.min.js
-providers: {openai: "${providers:+$providers/openai/v1}", whatsapp: "${providers:+$providers/whatsapp}", telegram: "${providers:+$providers/telegram}"}
+providers: {openai: "${providers:+$providers/openai/v1}", whatsapp: "${providers:+$providers/whatsapp}", telegram: "${providers:+$providers/telegram}", meta: "${providers:+$providers/meta}"}
+${providers:+meta: {app_id: \"4242\", app_secret_file: $profile/meta.secret, instagram_app_id: \"4242\",
+       instagram_app_secret_file: $profile/meta.secret, redirect_uri: \"http://127.0.0.1:$http_port/connected\"\}}
 ${retries:+delivery: {retries: [$retries]\}}
 trusted_addresses: [${model_url:+\"$(url_address "$model_url")\"}]
 EOF

@@ -2,7 +2,7 @@
 
 namespace relevo {
 
-ApiHandlers api_handlers(const ApiDocument& document) {
+ApiHandlers api_handlers(const ApiDocument& document, MetaConnections& meta) {
     ApiHandlers handlers;
     add_document_handlers(handlers, document);
     add_sign_in_handlers(handlers);
@@ -13,6 +13,7 @@ ApiHandlers api_handlers(const ApiDocument& document) {
     add_api_key_handlers(handlers);
     add_credential_handlers(handlers);
     add_audit_handlers(handlers);
+    add_meta_handlers(handlers, meta);
     return handlers;
 }
 

@@ -71,7 +71,23 @@ Config read_config(const YAML::Node& root) {
            [&](const auto& n) {
                read(n, {{"openai", string(config.providers.openai)},
                         {"whatsapp", string(config.providers.whatsapp)},
-                        {"telegram", string(config.providers.telegram)}});
+                        {"telegram", string(config.providers.telegram)},
+                        {"meta", string(config.providers.meta)}});
+           }},
+          {"meta",
+           [&](const auto& n) {
+               auto& meta = config.meta;
+               read(n,
+                    {{"app_id", string(meta.app_id)},
+                     {"app_secret_file", path(meta.app_secret_file)},
+                     {"instagram_app_id", string(meta.instagram_app_id)},
+                     {"instagram_app_secret_file", path(meta.instagram_app_secret_file)},
+                     {"config_id", string(meta.config_id)},
+                     {"redirect_uri", string(meta.redirect_uri)}},
+                    {"redirect_uri"});
+               const bool facebook = meta.app_id.empty() == meta.app_secret_file.empty();
+               const bool instagram = meta.instagram_app_id.empty() == meta.instagram_app_secret_file.empty();
+               if (!facebook || !instagram) refuse(n, "expected an app's id and the file with its secret");
            }},
           {"delivery",
            [&](const auto& n) {

@@ -41,7 +41,17 @@ struct Config {
         std::string openai;
         std::string whatsapp;
         std::string telegram;
+        std::string meta;  ///< of signing in there; below it /graph, /instagram-graph, …
     } providers;
+    /// The installation's app at Meta, through which shops connect their accounts; without ids they cannot.
+    struct Meta {
+        std::string app_id;
+        std::filesystem::path app_secret_file;
+        std::string instagram_app_id;
+        std::filesystem::path instagram_app_secret_file;
+        std::string config_id;     ///< of a Facebook Login for Business configuration
+        std::string redirect_uri;  ///< the page that Meta sends people back to, as the app has it
+    } meta;
     /// When a bubble is tried again whose provider is away, instead of each channel's own schedule; the last
     /// one for all later times.
     std::vector<Millis> retries;

@@ -74,10 +74,26 @@ Findings timers(const WaitingFacts& waiting, const Setting&) {
                   "see that a process runs wake: relevo run wake")};
 }
 
+Findings connections(const WaitingFacts& waiting, const Setting&) {
+    Findings findings;
+    for (const auto& it : waiting.connections) {
+        if (it.code.empty()) {
+            findings.push_back(wrong(
+                fmt::format("{}'s {} connection to Meta has not been renewed for days", it.shop, it.what),
+                "see that a process runs ingress and reaches Meta: relevo run ingress"));
+            continue;
+        }
+        findings.push_back(wrong(fmt::format("Meta refuses {}'s {}: {}", it.shop, it.what, it.code),
+                                 "somebody of the shop signs in at Meta again: POST /v1/meta-connections"));
+    }
+    return or_all_well(std::move(findings), "no connection to Meta is refused");
+}
+
 constexpr Check<WaitingFacts> checks_of_waiting[] = {
     {"operator's role", operator_role},
     {"dead letters", dead_letters},
     {"timers", timers},
+    {"connections to Meta", connections},
 };
 
 using Credentials = std::vector<CredentialFacts>;

@@ -65,12 +65,20 @@ struct DatabaseFacts {
     Millis ahead{0};  ///< its clock before ours; below zero: behind
 };
 
+/// A shop's connection to Meta, or an account of it, that does not go on without a person.
+struct StuckConnection {
+    std::string shop;  ///< its slug
+    std::string what;  ///< "facebook", "instagram", or the account's channel and name
+    std::string code;  ///< why; empty: its token is not replaced in time
+};
+
 /// What waits for an operator, as relevo_operator sees it.
 struct WaitingFacts {
     RoleFacts role;                                    ///< whom `postgres.operator_url` names
     std::map<std::string, std::int64_t> dead_letters;  ///< by stage
     std::int64_t overdue_timers = 0;
     Millis longest_overdue{0};
+    std::vector<StuckConnection> connections;
 };
 
 struct RedisFacts {

@@ -128,6 +128,16 @@ constexpr auto unindexed_references =
     " AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.conrelid AND i.indisvalid"
     "  AND (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey) ORDER BY 1";
 
+// Refused ones, and those whose token should have been replaced two days ago.
+constexpr auto stuck_connections =
+    "SELECT t.slug, c.kind, c.code FROM meta_connections AS c JOIN tenants AS t ON t.id = c.tenant_id"
+    " WHERE c.status = 'refused'"
+    " UNION ALL SELECT t.slug, c.kind, '' FROM meta_connections AS c JOIN tenants AS t ON t.id = c.tenant_id"
+    " WHERE c.status = 'connected' AND c.refresh_at < now() - interval '2 days'"
+    " UNION ALL SELECT t.slug, a.channel || ' account ' || a.external_id, m.code FROM meta_accounts AS m"
+    " JOIN accounts AS a ON a.tenant_id = m.tenant_id AND a.id = m.account_id"
+    " JOIN tenants AS t ON t.id = m.tenant_id WHERE m.code <> '' AND a.retired_at IS NULL ORDER BY 1, 2";
+
 Millis clock_ahead(pqxx::transaction_base& work) {
     const auto now = [] {
         return std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch());
@@ -197,6 +207,10 @@ WaitingFacts read_waiting_facts(const Secret& operator_url) {
             " FROM timers WHERE due_at < now() AND (leased_until IS NULL OR leased_until < now())");
         facts.overdue_timers = overdue;
         facts.longest_overdue = Millis{longest};
+        for (const auto& [shop, what, code] :
+             work.query<std::string, std::string, std::string>(stuck_connections)) {
+            facts.connections.push_back({shop, what, code});
+        }
         return facts;
     });
 }

@@ -9,15 +9,16 @@ namespace relevo {
 // lists with a migrated database.
 
 /// The functions that cross tenants, relevo_router's.
-inline constexpr std::array<std::string_view, 19> definer_functions{
-    "count_backlog",       "count_due_timers", "count_money",     "find_api_key",   "find_endpoint",
-    "find_identity",       "find_login",       "find_origin",     "find_session",   "find_ticket",
-    "forget_api_requests", "has_guests",       "lease_timers",    "list_endpoints", "list_pauses",
-    "list_tenants",        "register_tenant",  "resolve_account", "resolve_owner",
+inline constexpr std::array<std::string_view, 20> definer_functions{
+    "count_backlog",          "count_due_timers", "count_money",         "find_api_key",
+    "find_endpoint",          "find_identity",    "find_login",          "find_origin",
+    "find_session",           "find_ticket",      "forget_api_requests", "has_guests",
+    "lease_meta_connections", "lease_timers",     "list_endpoints",      "list_pauses",
+    "list_tenants",           "register_tenant",  "resolve_account",     "resolve_owner",
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 38> made_indexes{
+inline constexpr std::array<std::string_view, 42> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
@@ -41,6 +42,10 @@ inline constexpr std::array<std::string_view, 38> made_indexes{
     "former_endpoints_endpoint_id_idx",
     "messages_of_turn",
     "messages_unclaimed",
+    "meta_accounts_of_connection",
+    "meta_connections_due",
+    "meta_connections_live",
+    "meta_connections_of_tenant",
     "model_calls_expiring",
     "model_calls_of_conversation",
     "model_calls_of_time",

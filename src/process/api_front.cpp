@@ -6,7 +6,9 @@
 #include "api/list.hpp"
 #include "identity/sign_in.hpp"
 #include "postgres/identity_stores.hpp"
+#include "postgres/meta_store.hpp"
 #include "postgres/request_stores.hpp"
+#include "process/meta_settings.hpp"
 
 namespace relevo {
 namespace {
@@ -19,6 +21,21 @@ IdentitySettings identity_settings(const Config& config) {
     while (token.ends_with('\n') || token.ends_with('\r')) token.pop_back();
     settings.operator_token = Secret(std::move(token));
     return settings;
+}
+
+constexpr std::string_view meta_metric = "meta_connections";
+constexpr std::string_view meta_help = "What became of shops' connections to Meta, and of their accounts";
+
+MetaObserver counted(Metrics& metrics) {
+    // an alert sees a first refusal only where there was a nought before
+    for (const std::string outcome : {"refused", "account_refused"}) {
+        metrics.count(meta_metric, meta_help, MetricLabels{{"outcome", outcome}, {"code", "meta.bad_token"}},
+                      0.0);
+    }
+    return [&metrics](std::string_view outcome, std::string_view code) {
+        metrics.count(meta_metric, meta_help,
+                      MetricLabels{{"outcome", std::string(outcome)}, {"code", std::string(code)}});
+    };
 }
 
 // Scheme, host and port, as browsers say whose page it is.
@@ -42,7 +59,11 @@ ApiFront::ApiFront(boost::asio::io_context& io, Shared& shared, HttpClient& http
       // counted apart from what providers allow
       pace_(io, {.url = shared.config.redis_url, .installation = shared.installation + ":api"}, shared.clock,
             random),
-      api_(document, api_handlers(document),
+      meta_settings_(meta_settings(shared.config)),
+      meta_graph_(meta_settings_, http),
+      meta_store_(make_meta_store(shared.database, shared.masters)),
+      meta_({meta_settings_, meta_graph_, *meta_store_, shared.clock, random, counted(shared.metrics)}),
+      api_(document, api_handlers(document, meta_),
            {*identity_, *requests_, pace_, shared.clock, random, origin_of(shared.config.public_url),
             shared.config.http.proxies}) {}
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "api/api.hpp"
+#include "channels/meta_connect.hpp"
 #include "identity/passwords.hpp"
 #include "process/shared.hpp"
 #include "redis/pace.hpp"
@@ -19,6 +20,8 @@ class ApiFront {
     void add_routes(Router& router) { api_.add_routes(router); }
     /// Never ends.
     Task<void> forget_old_requests() { return api_.forget_old_requests(); }
+    /// Of shops' connections to Meta. Never ends.
+    Task<void> keep_connections() { return meta_.keep(); }
 
   private:
     ApiFront(boost::asio::io_context& io, Shared& shared, HttpClient& http, Random& random,
@@ -30,6 +33,10 @@ class ApiFront {
     std::unique_ptr<Identity> identity_;
     std::unique_ptr<RequestBook> requests_;
     RedisPace pace_;
+    const MetaSettings meta_settings_;
+    MetaGraph meta_graph_;
+    std::unique_ptr<MetaStore> meta_store_;
+    MetaConnect meta_;
     Api api_;
 };
 

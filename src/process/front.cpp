@@ -117,6 +117,11 @@ Task<void> Front::forget_old_requests() {
     co_await api_->forget_old_requests();
 }
 
+Task<void> Front::keep_connections() {
+    if (!api_) co_return;
+    co_await api_->keep_connections();
+}
+
 void Front::listen(const RunOptions& options) {
     const std::uint16_t wanted = options.http_port ? options.http_port : shared_.config.http.port;
     try {

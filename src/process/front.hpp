@@ -32,6 +32,7 @@ class Front {
     Task<void> watch_secrets() { return endpoints_.watch_changes(); }
     /// Never ends, where the API is served; at once where it is not.
     Task<void> forget_old_requests();
+    Task<void> keep_connections();
     /// Lets running exchanges end.
     Task<void> stop();
 

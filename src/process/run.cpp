@@ -132,6 +132,9 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
         asio::co_spawn(io, front.forget_old_requests(), [&](std::exception_ptr problem) {
             if (problem) unwatched("end of an Idempotency-Key")(problem);
         });
+        asio::co_spawn(io, front.keep_connections(), [&](std::exception_ptr problem) {
+            if (problem) unwatched("end of a shop's token")(problem);
+        });
     }
     for (const auto& thread : threads) {
         thread->start([&] {

@@ -15,7 +15,8 @@ std::string start_error(const std::function<void(ApiHandlers&)>& change) {
     ManualClock clock;
     LocalPace pace{clock};
     SeededRandom random{1};
-    ApiHandlers handlers = api_handlers(project_document());
+    FakeMetaConnections meta;
+    ApiHandlers handlers = api_handlers(project_document(), meta);
     change(handlers);
     try {
         const Api api(project_document(), handlers, {identity, requests, pace, clock, random, "", {}});

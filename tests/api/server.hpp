@@ -13,6 +13,7 @@
 #include "api/api.hpp"
 #include "api/list.hpp"
 #include "domain/local_pace.hpp"
+#include "tests/api/fake_meta.hpp"
 #include "tests/api/fake_stores.hpp"
 #include "tests/api/project_document.hpp"
 
@@ -88,7 +89,7 @@ std::string misfit(const ApiDocument& document, const HttpRequest& request, cons
 struct Server {
     Server() : Server(project_document()) {}
     explicit Server(const ApiDocument& document)
-        : api(document, api_handlers(document),
+        : api(document, api_handlers(document, meta),
               {identity, requests, pace, clock, random, "https://own.example", {"192.0.2.9"}}) {
         auto& callers = identity.callers;
         callers.emplace("admin",
@@ -153,6 +154,7 @@ struct Server {
     LocalPace pace{clock};
     FakeIdentity identity;
     FakeRequestBook requests;
+    FakeMetaConnections meta;
     Api api;
     Router router;
 };

@@ -49,6 +49,18 @@ TEST_CASE("master keys come from a file or from a command, and one of both is na
     CHECK(read("", "").error().text.find("key 'master_key_file' is missing") != std::string::npos);
 }
 
+TEST_CASE("an app at Meta is named with the file of its secret, and with the page that people come back to") {
+    const auto config =
+        read("meta: {app_id: 42, app_secret_file: s, redirect_uri: 'https://relevo.example/x'}\n");
+    REQUIRE(config.has_value());
+    CHECK(config->meta.app_id == "42");
+    CHECK(config->meta.app_secret_file == "s");
+    CHECK(read("meta: {app_id: '42', redirect_uri: x}\n").error().text.find("the file with its secret") !=
+          std::string::npos);
+    CHECK(read("meta: {app_id: '42', app_secret_file: s}\n").error().text.find("'redirect_uri' is missing") !=
+          std::string::npos);
+}
+
 TEST_CASE("a configuration's mistakes are told all at once, each with its place") {
     const Folder folder;
     const auto file = folder.write("relevo.yaml",

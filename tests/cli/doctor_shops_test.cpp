@@ -48,6 +48,15 @@ TEST_CASE_FIXTURE(Healthy, "timers that nobody wakes are wrong after a minute") 
               "timers: wrong: ", {"2 timers", "600 s", "relevo run wake"});
 }
 
+TEST_CASE_FIXTURE(Healthy, "a connection that Meta refuses, or that nobody renews, is wrong") {
+    held.connections = {{"ballet", "facebook", "meta.bad_token"}};
+    check_one(complaints(waiting_checks(), held, *this), "connections to Meta: wrong: ",
+              {"ballet's facebook", "meta.bad_token", "/v1/meta-connections"});
+    held.connections = {{"ballet", "instagram", ""}};
+    check_one(complaints(waiting_checks(), held, *this),
+              "connections to Meta: wrong: ", {"ballet's instagram", "relevo run ingress"});
+}
+
 TEST_CASE_FIXTURE(Healthy, "an operator's role that may do more than read is wrong") {
     held.role.bypasses_policies = true;
     check_one(complaints(waiting_checks(), held, *this), "operator's role: wrong: ", {"relevo_operator"});

@@ -308,3 +308,85 @@ test('webhooks are written and signed as their senders do', async () => {
   assert.equal(seen[2].url, '/hook?hub.mode=subscribe&hub.verify_token=a+b&hub.challenge=42');
   assert.equal(metaJson({ url: 'https://x' }), '{"url":"https:\\/\\/x"}');
 });
+
+async function graph(path, { token, body, method = body ? 'POST' : 'GET' } = {}) {
+  const response = await fetch(`${fakes.url}/meta${path}`, {
+    method,
+    headers: { ...(token && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': 'application/json' }) },
+    body: body && JSON.stringify(body),
+  });
+  return { status: response.status, ...(await response.json()) };
+}
+
+test('Graph gives a short token for a code, once, and one of sixty days for that', async () => {
+  fakes.graph.users = { ana: { wabas: { 77: { 1001: { display: '+54' } } }, pages: { 555: 'Ballet' } } };
+  const redirect = 'https://relevo.example/connected';
+  const url = `https://www.facebook.com/v23.0/dialog/oauth?client_id=4242&redirect_uri=${redirect}&scope=pages_messaging&state=s`;
+  const { code, state } = fakes.graph.approve('ana', url);
+  assert.equal(state, 's');
+  const app = 'client_id=4242&client_secret=x';
+  const exchange = `/graph/v23.0/oauth/access_token?${app}&redirect_uri=${redirect}&code=${code}`;
+  assert.equal((await graph(exchange.replace('connected', 'elsewhere'))).error.error_subcode, 36008);
+  const short = await graph(exchange);
+  assert.equal(short.expires_in, undefined);
+  assert.equal((await graph(exchange)).error.error_subcode, 36009);
+  const long = await graph(`/graph/v23.0/oauth/access_token?${app}&grant_type=fb_exchange_token&fb_exchange_token=${short.access_token}`);
+  assert.equal(long.expires_in, 60 * 24 * 3600);
+  const { data } = await graph(`/graph/v23.0/debug_token?input_token=${long.access_token}`, { token: '4242|x' });
+  assert.deepEqual(data.granular_scopes, [{ scope: 'whatsapp_business_management', target_ids: ['77'] }]);
+  const numbers = await graph('/graph/v23.0/77/phone_numbers', { token: long.access_token });
+  assert.equal(numbers.data[0].id, '1001');
+  const page = await graph('/graph/v23.0/555?fields=access_token', { token: long.access_token });
+  const post = { token: page.access_token, body: {} };
+  assert.equal((await graph('/graph/v23.0/555/subscribed_apps?subscribed_fields=messages', post)).success, true);
+  assert.equal((await graph('/graph/v23.0/77/register', { token: long.access_token, body: {} })).error.code, 200);
+  assert.equal((await graph('/graph/v23.0/1001/register', { token: long.access_token, body: { pin: '1' } })).error.code, 100);
+  fakes.graph.revoke('ana');
+  assert.equal((await graph('/graph/v23.0/me/accounts', { token: long.access_token })).error.code, 190);
+});
+
+test('Graph subscribes a WhatsApp business account only where its challenge is answered', async () => {
+  fakes.graph.users = { ana: { wabas: { 77: { 1001: { display: '+54' } } } } };
+  const { code } = fakes.graph.approve('ana', 'https://x/?client_id=4242&redirect_uri=r');
+  const { access_token: token } = await graph(`/graph/v23.0/oauth/access_token?client_id=4242&client_secret=x&redirect_uri=r&code=${code}`);
+  const webhooks = createServer((request, response) => {
+    const query = new URL(request.url, 'http://x').searchParams;
+    response.end(query.get('hub.verify_token') === 'right' ? query.get('hub.challenge') : 'no');
+  });
+  await new Promise((listening) => webhooks.listen(0, '127.0.0.1', listening));
+  const override_callback_uri = `http://127.0.0.1:${webhooks.address().port}/hook`;
+  const subscribe = (verify_token) => graph('/graph/v23.0/77/subscribed_apps', { token, body: { override_callback_uri, verify_token } });
+  assert.equal((await subscribe('wrong')).error.code, 2200);
+  assert.equal((await subscribe('right')).success, true);
+  await closed(webhooks);
+});
+
+test('Graph refuses an app that asks too often, and does what a test scripts', async () => {
+  fakes.graph.limit = 1;
+  await graph('/graph/v23.0/me/accounts', { token: 'x' });
+  assert.equal((await graph('/graph/v23.0/me/accounts', { token: 'x' })).error.code, 4);
+  fakes.graph.limit = Infinity;
+  fakes.graph.fail({ status: 503, body: {}, match: ({ kind }) => kind === 'accounts' });
+  assert.equal((await graph('/graph/v23.0/me/accounts', { token: 'x' })).status, 503);
+});
+
+test("Instagram's tokens are its own, and are refreshed after a day", async () => {
+  let now = Date.now();
+  fakes.graph.now = () => now;
+  fakes.graph.users = { eva: { instagram: { id: '333', username: 'ballet' } } };
+  const { code } = fakes.graph.approve('eva', 'https://x/?client_id=4242&redirect_uri=r&scope=instagram_business_basic');
+  const form = (which) => fetch(`${fakes.url}/meta/instagram-api/oauth/access_token`, {
+    method: 'POST',
+    body: new URLSearchParams({ client_id: '4242', client_secret: 'x', grant_type: 'authorization_code', redirect_uri: 'r', code: which }),
+  }).then((response) => response.json());
+  assert.equal((await form('none')).error_type, 'OAuthException');
+  const short = await form(code);
+  const long = await graph(`/instagram-graph/access_token?grant_type=ig_exchange_token&client_secret=x&access_token=${short.access_token}`);
+  const refresh = () => graph(`/instagram-graph/refresh_access_token?grant_type=ig_refresh_token&access_token=${long.access_token}`);
+  assert.equal((await refresh()).error.code, 190);
+  now += 25 * 3_600_000;
+  assert.equal((await refresh()).expires_in, 60 * 24 * 3600);
+  const me = await graph('/instagram-graph/v23.0/me?fields=user_id,username', { token: long.access_token });
+  assert.equal(me.user_id, '333');
+  fakes.graph.now = Date.now;
+});

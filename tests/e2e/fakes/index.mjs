@@ -3,21 +3,24 @@
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
+import { FakeGraph } from './graph.mjs';
 import { FakeOpenAi } from './openai.mjs';
 import { FakeTelegram } from './telegram.mjs';
 import { FakeWhatsApp } from './whatsapp.mjs';
 
-/** `options` {port, host, whatsapp, telegram, openai}: port 0 chooses one, the rest goes to the fakes. */
+/** `options` {port, host, whatsapp, telegram, openai, graph}: port 0 chooses one, the rest goes to the fakes. */
 export async function startFakes(options = {}) {
   const fakes = {
     whatsapp: new FakeWhatsApp(options.whatsapp),
     telegram: new FakeTelegram(options.telegram),
     openai: new FakeOpenAi(options.openai),
+    graph: new FakeGraph(options.graph),
   };
   const prefixes = [
     ['/whatsapp', fakes.whatsapp],
     ['/telegram', fakes.telegram],
     ['/openai/v1', fakes.openai],
+    ['/meta', fakes.graph],
   ];
   const unexpected = [];
   const server = createServer((request, response) => {

@@ -1,0 +1,215 @@
+#include "channels/meta_connect.hpp"
+
+#include <doctest/doctest.h>
+
+#include "fake_meta.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+namespace {
+
+constexpr Millis day{24LL * 3'600'000};
+
+std::string code_of(const auto& result) {
+    return result.has_value() ? std::string() : result.error().code;
+}
+
+}  // namespace
+
+TEST_CASE("a sign-in at Meta puts a token of sixty days into the vault, and forgets the short one") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(start.has_value());
+    const auto connection = it.redeem(*start);
+    REQUIRE(connection.has_value());
+    CHECK(connection->status == "connected");
+    CHECK(*connection->token_expires_at == it.clock.time + 60 * day);
+    CHECK(*connection->refresh_at == it.clock.time + 53 * day);
+    REQUIRE(it.store.vault.size() == 1);
+    CHECK(it.store.vault.begin()->first.second == "meta/ACCESS_TOKEN");
+    CHECK(it.store.vault.begin()->second.starts_with("long-token"));
+    CHECK(it.told == std::vector<std::string>{"connected "});
+    // sent again it asks Meta nothing
+    const auto asked = it.meta.calls.size();
+    CHECK(it.redeem(*start).has_value());
+    CHECK(it.meta.calls.size() == asked);
+}
+
+TEST_CASE("a sign-in is ended by whoever began it, with its state, in time and with a good code") {
+    MetaWorld it;
+    const auto start = it.begin();
+    CHECK(code_of(it.redeem(*start, "good", "user:bo")) == "meta.foreign_state");
+    CHECK(code_of(it.redeem(*start, "good", "user:ana", "forged")) == "meta.foreign_state");
+    CHECK(code_of(run(it.connect.redeem({2}, start->id, "user:ana", Secret(MetaWorld::state_of(*start)),
+                                        Secret("good"), {}))) == "meta.unknown_connection");
+    CHECK(it.meta.calls.empty());
+    CHECK(code_of(it.redeem(*start, "bad")) == "meta.bad_code");
+    CHECK(it.look(*start).status == "started");
+    it.clock.time += Millis{16 * 60'000};
+    CHECK(code_of(it.redeem(*start)) == "meta.late");
+    it.settings.redirect_uri.clear();
+    CHECK(code_of(it.begin()) == "meta.not_configured");
+}
+
+TEST_CASE("what the token controls is claimed, subscribed to our address and registered") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    const auto account = it.claim(*start);
+    REQUIRE(account.has_value());
+    CHECK(account->step == "ready");
+    CHECK(it.meta.subscribed == std::set<std::string>{"https://graph.facebook.com/v23.0/77/subscribed_apps"});
+    CHECK(it.meta.registered == std::set<std::string>{"https://graph.facebook.com/v23.0/1001/register"});
+    const auto in_vault = [&](const std::string& place) { return it.store.vault[{it.shop, place}]; };
+    CHECK(in_vault("whatsapp_cloud/APP_SECRET") == "app secret");
+    CHECK(in_vault("whatsapp_cloud/ACCESS_TOKEN") == in_vault("meta/ACCESS_TOKEN"));
+    CHECK(in_vault("whatsapp_cloud/VERIFY_TOKEN").size() == 32);
+    CHECK(in_vault("whatsapp_cloud/PIN_1001").size() == 6);
+    // a page sends with a token of its own
+    CHECK(it.claim(*start, "messenger", "555")->step == "ready");
+    CHECK(in_vault("messenger/ACCESS_TOKEN_555") == "page-token");
+}
+
+TEST_CASE("what the token does not control, and what another shop has, is not claimed") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    CHECK(code_of(it.claim(*start, "whatsapp", "2002")) == "meta.not_controlled");
+    CHECK(code_of(it.claim(*start, "instagram", "1001")) == "meta.not_controlled");
+    it.store.taken[account_id("whatsapp", "1001")] = {2};
+    CHECK(code_of(it.claim(*start)) == "meta.taken");
+    CHECK(it.meta.subscribed.empty());
+    CHECK(code_of(it.claim(*start, "whatsapp", "1001", {2})) == "meta.unknown_connection");
+    // its webhooks could not be verified any more
+    it.store.taken.clear();
+    it.store.vault[{it.shop, "whatsapp_cloud/APP_SECRET"}] = "of an app of its own";
+    CHECK(code_of(it.claim(*start)) == "meta.other_app");
+}
+
+TEST_CASE(
+    "a token is replaced a week before its end, by one worker, and the channel sends with the new one") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    REQUIRE(it.claim(*start).has_value());
+    const auto before = it.store.vault[{it.shop, "meta/ACCESS_TOKEN"}];
+    it.clock.time += 53 * day - Millis{1};
+    CHECK(run(it.connect.work_due()) == 0);
+    it.clock.time += Millis{1};
+    // somebody else is at it
+    REQUIRE(run(it.store.lease(it.shop, start->id, it.clock.time, it.clock.time + Millis{60'000})));
+    CHECK(run(it.connect.work_due()) == 0);
+    it.clock.time += Millis{60'000};
+    CHECK(run(it.connect.work_due()) == 1);
+    const auto after = it.store.vault[{it.shop, "meta/ACCESS_TOKEN"}];
+    CHECK(after != before);
+    CHECK(it.store.vault[{it.shop, "whatsapp_cloud/ACCESS_TOKEN"}] == after);
+    CHECK(*it.look(*start).token_expires_at == it.clock.time + 60 * day);
+    CHECK(run(it.connect.work_due()) == 0);
+}
+
+TEST_CASE("Meta that is away is asked again, ever later, until the token's end") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    it.clock.time += 53 * day;
+    it.meta.away = 1'000'000;
+    Millis pause{0};
+    int tries = 0;
+    while (it.look(*start).status == "connected") {
+        REQUIRE(run(it.connect.work_due()) == 1);
+        ++tries;
+        const auto due = it.store.rows.at({it.shop, start->id}).due_at;
+        if (!due) break;
+        CHECK(*due - it.clock.time >= pause);
+        pause = *due - it.clock.time;
+        it.clock.time = *due;
+    }
+    CHECK(it.look(*start).code == "meta.expired");
+    CHECK(tries < 100);
+    CHECK(it.told.back() == "refused meta.expired");
+    // and one that comes back in time is well again
+    MetaWorld other;
+    const auto second = other.begin();
+    REQUIRE(other.redeem(*second).has_value());
+    other.clock.time += 53 * day;
+    other.meta.away = 1;
+    CHECK(run(other.connect.work_due()) == 1);
+    CHECK(other.look(*second).attempts == 1);
+    other.clock.time += Millis{60'000};
+    CHECK(run(other.connect.work_due()) == 1);
+    CHECK(other.look(*second).code == "");
+    CHECK(other.told.back() == "refreshed ");
+}
+
+TEST_CASE("a token that was taken back is refused once, and asked about no more") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    it.clock.time += 53 * day;
+    it.meta.refusal = graph_error(401, 190, 463);
+    CHECK(run(it.connect.work_due()) == 1);
+    CHECK(it.look(*start).status == "refused");
+    CHECK(it.look(*start).code == "meta.bad_token");
+    CHECK(it.told.back() == "refused meta.bad_token");
+    it.clock.time += 100 * day;
+    CHECK(run(it.connect.work_due()) == 0);
+    CHECK(code_of(run(it.connect.assets(it.shop, start->id))) == "meta.not_connected");
+}
+
+TEST_CASE("a number with another PIN waits for its people, and the connection goes on") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    it.meta.known_pin = true;
+    const auto refused = it.claim(*start);
+    REQUIRE(refused.has_value());
+    CHECK(refused->step == "subscribed");
+    CHECK(refused->code == "meta.wrong_pin");
+    CHECK(it.look(*start).status == "connected");
+    it.meta.known_pin = false;
+    CHECK(it.claim(*start)->step == "ready");
+}
+
+TEST_CASE("whatever a crash cuts off is gone on with, or begun again where Meta takes a code but once") {
+    const auto whole = [](MetaWorld& it, std::optional<MetaStart>& start) {
+        const auto begun = it.begin();
+        start = *begun;
+        static_cast<void>(it.redeem(*start));
+        static_cast<void>(it.claim(*start));
+    };
+    MetaWorld uncut;
+    std::optional<MetaStart> ignored;
+    whole(uncut, ignored);
+    const int all = uncut.steps.taken;
+    REQUIRE(all > 20);
+    for (int n = 0; n < all; ++n) {
+        CAPTURE(n);
+        MetaWorld it;
+        std::optional<MetaStart> start;
+        it.steps.crash_at = n;
+        CHECK_THROWS_AS(whole(it, start), Crash);
+        it.steps.crash_at = -1;
+        // the next process: what the lease held is free, and the browser sends again what it has
+        it.clock.time += Millis{5 * 60'000};
+        run(it.connect.work_due());
+        if (!start) start = *it.begin();
+        const auto again = it.redeem(*start);
+        if (!again.has_value()) {
+            CHECK(again.error().code == "meta.bad_code");
+            it.meta.codes = {"good"};
+            start = *it.begin();
+            REQUIRE(it.redeem(*start).has_value());
+        }
+        CHECK(it.look(*start).status == "connected");
+        it.clock.time += Millis{5 * 60'000};
+        run(it.connect.work_due());
+        if (it.look(*start).accounts.empty()) {
+            REQUIRE(it.claim(*start).has_value());
+        }
+        REQUIRE(it.look(*start).accounts.size() == 1);
+        CHECK(it.look(*start).accounts.front().step == "ready");
+        CHECK(it.meta.registered.size() == 1);
+    }
+}

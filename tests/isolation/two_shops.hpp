@@ -1,0 +1,101 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "postgres/meta_store.hpp"
+#include "postgres/shops.hpp"
+#include "tests/postgres/people.hpp"
+
+namespace relevo::testing {
+
+/// How often something is swapped: RELEVO_SWAPS, or else few enough for every day. At least one.
+inline int swaps(int every_day) {
+    const char* stated = std::getenv("RELEVO_SWAPS");
+    return stated ? std::max(1, std::atoi(stated)) : every_day;
+}
+
+/// tests/isolation/swaps.sql.
+std::string swaps_script();
+
+/// Every word of its holds "canary".
+inline ShopSpec canary_spec() {
+    ShopSpec spec;
+    spec.slug = "canary-shop";
+    spec.name = "canary-name";
+    spec.fallback_text = "canary-fallback";
+    spec.synonyms = {{"canary-said", {"canary-meant"}}};
+    spec.agent.name = "canary-agent";
+    spec.agent.prompt = "canary-prompt";
+    spec.web = WebSpec{"canary-web-key-0123456789"};
+    spec.whatsapp = WhatsappSpec{{{"3003", "canary-number"}},
+                                 {},
+                                 Secret("canary-app"),
+                                 Secret("canary-verify"),
+                                 Secret("canary-token")};
+    spec.credentials = {{"canary-category", "canary-secret", Secret("canary-value")}};
+    spec.catalogue = {
+        {"canary-sku", "canary-product puntas", "canary-description", "1", "ARS", "", {{"canary-a", "b"}}}};
+    return spec;
+}
+
+/// A shop whose rows nobody else may see, change or count, and one that tries. Both have something of each
+/// kind: conversations, people, keys, sessions, connections, a log.
+struct TwoShops : PeopleFixture {
+    TwoShops() {
+        fill(victim, "canary", "3003");
+        fill(attacker, "mine", "1001");
+        test.query(swaps_script());
+    }
+
+    std::string digest() const { return test.query("SELECT swaps.digest(" + victim.to_string() + ")"); }
+
+    const TenantId victim = run(apply_shop(database, vault, canary_spec(), random));
+    const TenantId attacker = ballet;
+
+  private:
+    void fill(TenantId tenant, const std::string& word, const std::string& number) {
+        const Account its_account = account("whatsapp", number);
+        for (int n = 1; n <= 4; ++n) {
+            Inbound said = inbound(word + "-event-" + std::to_string(n), word + "-words",
+                                   number + "55" + std::to_string(n));
+            said.name = word + "-person";
+            const auto stored = run(resolve->store_message(its_account, said, at(n), "trace"));
+            if (n == 4) continue;  // one that no turn has
+            const auto claimed =
+                run(buffer->claim_turn(tenant, stored.conversation, {stored.message}, at(20 + n), 1'000));
+            if (n == 3) continue;  // one that is open
+            run(retrieve->freeze_step(tenant, claimed.turn, {{"catalogue", word, word + "-passage", 0.5}},
+                                      at(30)));
+            Completion completion;
+            completion.text = word + "-answer";
+            run(infer->commit_answer(tenant, claimed.turn, 0, completion, {word + "-bubble"}, at(31)));
+        }
+        const int first = tenant == victim ? 10 : 20;
+        add_active(tenant, first, word + "-admin@example.com", {"admin"});
+        add_active(tenant, first + 1, word + "-viewer@example.com", {"viewer"});
+        run(people->put_role(tenant, word + "-role", some({"users.read"}), olga));
+        NewKey key;
+        key.id = nth<ApiKeyId>(first);
+        key.name = word + "-key";
+        key.scopes = some({"users.read"});
+        key.hash = hash_of(word + " key");
+        key.last4 = "last";
+        run(people->add_key(tenant, key, at(0), olga));
+        NewSession session;
+        session.id = nth<SessionId>(first);
+        session.hash = hash_of(word + " session");
+        session.last4 = "last";
+        session.now = at(0);
+        session.expires_at = at(1'000'000);
+        run(sign_in->begin_session(tenant, nth<UserId>(first), session));
+        run(meta->begin(tenant, nth<MetaConnectionId>(first), MetaKind::facebook, sha256_hex(word),
+                        word + "-caller", at(0), at(1'000'000), olga));
+    }
+
+    std::unique_ptr<MetaStore> meta = make_meta_store(database, masters);
+};
+
+}  // namespace relevo::testing

@@ -14,7 +14,7 @@ struct Permission {
     std::string_view name;
 };
 
-// Built-in roles have theirs in migrations/0040_people.sql, which a test compares with this list.
+// Built-in roles have theirs in migrations/0039_people.sql, which a test compares with this list.
 constexpr std::array list{
     Permission{Module::agents, Action::read, "agents.read"},
     Permission{Module::agents, Action::write, "agents.write"},

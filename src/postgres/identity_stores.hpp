@@ -10,7 +10,7 @@
 
 namespace relevo {
 
-// Each method is one operation (op_… in migrations/0040_people.sql). They keep a reference to the database
+// Each method is one operation (op_… in migrations/0039_people.sql). They keep a reference to the database
 // and are safe to use from several threads.
 
 std::unique_ptr<SignInStore> make_sign_in_store(Database& database);

@@ -75,6 +75,17 @@ INSERT INTO swaps.left_out VALUES
 
 -- What an operation reads of its request, and as what.
 CREATE TABLE swaps.fields AS
+WITH p AS MATERIALIZED (
+    -- with what it passes the request on to
+    SELECT o.proname, concat_ws(E'\n', o.prosrc, (
+               SELECT string_agg(w.prosrc, E'\n') FROM pg_proc AS w
+               WHERE w.pronamespace = o.pronamespace AND w.oid <> o.oid
+                 AND CASE WHEN strpos(o.prosrc, w.proname || '(') > 0
+                          THEN o.prosrc ~ ('\m' || w.proname || '\((\w+\()?req[,)]') END)) AS prosrc
+    FROM pg_proc AS o
+    WHERE o.pronamespace = 'public'::regnamespace AND o.proname LIKE 'op\_%'
+      AND has_function_privilege('relevo_app', o.oid, 'EXECUTE')
+      AND substr(o.proname, 4) NOT IN (SELECT l.op FROM swaps.left_out AS l))
 SELECT substr(p.proname, 4) AS op, f.name,
        CASE WHEN p.prosrc ~ ('from_millis\(\(req ->> ''' || f.name || '''') THEN 'time'
             WHEN p.prosrc ~ ('\(req ->> ''' || f.name || '''\)::uuid') THEN 'uuid'
@@ -83,11 +94,7 @@ SELECT substr(p.proname, 4) AS op, f.name,
             WHEN p.prosrc ~ ('jsonb_array_elements_text\(req -> ''' || f.name || '''') THEN 'list'
             WHEN p.prosrc ~ ('jsonb_array_elements\(req -> ''' || f.name || '''') THEN 'objects'
             WHEN p.prosrc ~ ('req -> ''' || f.name || '''') THEN 'object' ELSE 'text' END AS type
-FROM pg_proc AS p,
-     LATERAL (SELECT DISTINCT m[1] AS name FROM regexp_matches(p.prosrc, '->>?\s*''(\w+)''', 'g') AS m) AS f
-WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'op\_%'
-  AND has_function_privilege('relevo_app', p.oid, 'EXECUTE')
-  AND substr(p.proname, 4) NOT IN (SELECT l.op FROM swaps.left_out AS l);
+FROM p, LATERAL (SELECT DISTINCT m[1] AS name FROM regexp_matches(p.prosrc, '->>?\s*''(\w+)''', 'g') AS m) AS f;
 -- Drawn by us, never stated by a caller; one is unique in the whole installation, as a session's is.
 DELETE FROM swaps.fields WHERE (op, name) = ('add_user', 'id');
 CREATE TABLE swaps.operations AS SELECT op, row_number() OVER (ORDER BY op) AS nth FROM (SELECT DISTINCT op FROM swaps.fields) AS o;

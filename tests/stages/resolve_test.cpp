@@ -179,7 +179,7 @@ TEST_CASE("a message that was stored before its account was given up goes on whe
 
 TEST_CASE("what an erased person wrote before is dropped with that reason, and nobody hears of it") {
     Fixture it;
-    it.store.stored = {{}, {}, 0, false, true};
+    it.store.stored.erased = true;
     for (const auto kind : {InboundKind::message, InboundKind::reaction, InboundKind::echo}) {
         it.received.inbound.kind = kind;
         CHECK(std::get<Drop>(it.run()).reason == "erased");

@@ -138,9 +138,8 @@ void print_standing(const ShopOptions& options, const ShopStanding& standing) {
     if (!options.yes) {
         fmt::print(
             "its accounts would take nothing any more; its secrets would go two minutes later, when no "
-            "conversation is open, with a second call; its conversations stay for the books\nnothing was "
-            "done; "
-            "--yes does it\n");
+            "conversation is open, with a second call; its conversations stay for the books\n"
+            "nothing was done; --yes does it\n");
     } else {
         fmt::print(
             "its accounts take nothing any more; its secrets answer what they took: run this again in two "

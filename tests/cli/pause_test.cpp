@@ -11,7 +11,8 @@ using namespace relevo;
 namespace {
 
 struct ToldBook final : PauseBook {
-    explicit ToldBook(std::vector<std::string>& its_told) : told(its_told) {}
+    ToldBook(std::vector<std::string>& its_told, std::vector<Pause>& its_paused)
+        : told(its_told), paused(its_paused) {}
     std::vector<Pause> list() override { return paused; }
     void pause(const Pause& pause) override {
         paused = {pause};
@@ -23,7 +24,7 @@ struct ToldBook final : PauseBook {
     }
     std::int64_t due_timers() override { return 0; }
     std::vector<std::string>& told;
-    static inline std::vector<Pause> paused;
+    std::vector<Pause>& paused;
 };
 
 // The command line over this checkout's pipelines, and what the book was told.
@@ -34,7 +35,7 @@ struct Bench {
             << "kafka: {brokers: \"none:1\"}\npostgres: {url: \"none\"}\nredis: {url: \"none\"}\n"
             << "master_key_file: none\npipelines: " << (root / "pipelines").string()
             << "\nmigrations: none\nconsole: none\n";
-        backend.pauses = [this](const Config&) { return std::make_unique<ToldBook>(told); };
+        backend.pauses = [this](const Config&) { return std::make_unique<ToldBook>(told, paused); };
     }
     ~Bench() { std::filesystem::remove(file); }
     int operator()(std::vector<const char*> words) {
@@ -46,6 +47,7 @@ struct Bench {
         (std::filesystem::temp_directory_path() / ("relevo_pause_" + std::to_string(::getpid()) + ".yaml"))
             .string();
     std::vector<std::string> told;
+    std::vector<Pause> paused;
     Backend backend;
 };
 

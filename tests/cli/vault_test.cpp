@@ -85,12 +85,21 @@ struct Bench {
 
 TEST_CASE("a value comes from standard input, without the line end of its file") {
     Bench it;
-    CHECK(it({"vault", "put", "shop", "openai", "API_KEY"}, "sk-1\r\n").code == 0);
+    const auto replaced = it({"vault", "put", "shop", "openai", "API_KEY"}, "sk-1\r\n");
+    CHECK(replaced.code == 0);
+    CHECK(replaced.err == "openai API_KEY of shop is replaced\n");
     CHECK(it.told == Told{"put shop openai API_KEY sk-1"});
     CHECK(it({"vault", "put", "shop", "openai", "API_KEY"}, "\n").code == 2);
     CHECK(it({"vault", "put", "shop", "openai", "API_KEY"}, std::string(70'000, 'k')).code == 2);
     CHECK(it({"vault", "put", "shop", "", "API_KEY"}, "sk-1").code == 2);
     CHECK(it.told.size() == 1);
+}
+
+TEST_CASE("a value under a name that the shop did not have is said to be new, beside those that it has") {
+    Bench it;
+    const auto added = it({"vault", "put", "shop", "opneai", "API_KEY"}, "sk-1");
+    CHECK(added.code == 0);
+    CHECK(added.err == "opneai API_KEY is new; beside it shop has: openai API_KEY, smtp PASSWORD\n");
 }
 
 TEST_CASE("what a shop has is listed by its end and fingerprint, and what does not open fails the command") {

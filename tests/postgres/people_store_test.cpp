@@ -11,19 +11,19 @@ using namespace relevo::testing;
 
 namespace {
 
-using Outcome = PeopleStore::Outcome;
+using Told = PeopleStore::Outcome;
 using Names = std::vector<std::string>;
 
 }  // namespace
 
 TEST_CASE("a shop's users are its own") {
     PeopleFixture fixture;
-    CHECK(fixture.add(fixture.ballet, 1, "Ana@Example.com", {"admin", "viewer"}) == Outcome::done);
-    CHECK(fixture.add(fixture.ballet, 1, "Ana@Example.com") == Outcome::done);  // asked twice
-    CHECK(fixture.add(fixture.ballet, 2, "ana@example.com") == Outcome::taken);
-    CHECK(fixture.add(fixture.ballet, 3, "bea@example.com", {"wizard"}) == Outcome::unknown_role);
-    CHECK(fixture.add(fixture.ballet, 3, "bea@example.com", {}) == Outcome::done);
-    CHECK(fixture.add(fixture.other, 4, "ana@example.com") == Outcome::done);
+    CHECK(fixture.add(fixture.ballet, 1, "Ana@Example.com", {"admin", "viewer"}) == Told::done);
+    CHECK(fixture.add(fixture.ballet, 1, "Ana@Example.com") == Told::done);  // asked twice
+    CHECK(fixture.add(fixture.ballet, 2, "ana@example.com") == Told::taken);
+    CHECK(fixture.add(fixture.ballet, 3, "bea@example.com", {"wizard"}) == Told::unknown_role);
+    CHECK(fixture.add(fixture.ballet, 3, "bea@example.com", {}) == Told::done);
+    CHECK(fixture.add(fixture.other, 4, "ana@example.com") == Told::done);
     const auto users = run(fixture.people->users(fixture.ballet, {}, 10));
     REQUIRE(users.size() == 2);
     CHECK(users[0].id == nth<UserId>(1));
@@ -34,13 +34,12 @@ TEST_CASE("a shop's users are its own") {
     CHECK(run(fixture.people->users(fixture.ballet, {}, 1)).size() == 1);
     CHECK(run(fixture.people->users(fixture.ballet, nth<UserId>(1), 10)).front().id == nth<UserId>(3));
     CHECK(run(fixture.people->users(fixture.other, {}, 10)).size() == 1);
-    CHECK(fixture.change(fixture.other, 1, {.name = "x"}) == Outcome::not_found);
-    CHECK(fixture.change(fixture.ballet, 9, {.name = "x"}) == Outcome::not_found);
-    CHECK(fixture.change(fixture.ballet, 3, {.email = "ANA@example.com"}) == Outcome::taken);
-    CHECK(fixture.change(fixture.ballet, 3, {.roles = Names{"wizard"}}) == Outcome::unknown_role);
+    CHECK(fixture.change(fixture.other, 1, {.name = "x"}) == Told::not_found);
+    CHECK(fixture.change(fixture.ballet, 9, {.name = "x"}) == Told::not_found);
+    CHECK(fixture.change(fixture.ballet, 3, {.email = "ANA@example.com"}) == Told::taken);
+    CHECK(fixture.change(fixture.ballet, 3, {.roles = Names{"wizard"}}) == Told::unknown_role);
     CHECK(fixture.change(fixture.ballet, 3,
-                         {.email = "Bea@b.example", .name = "Bea", .roles = Names{"editor"}}) ==
-          Outcome::done);
+                         {.email = "Bea@b.example", .name = "Bea", .roles = Names{"editor"}}) == Told::done);
     const auto bea = run(fixture.people->users(fixture.ballet, nth<UserId>(1), 10)).front();
     CHECK(bea.email == "bea@b.example");
     CHECK(bea.name == "Bea");
@@ -65,8 +64,8 @@ TEST_CASE("built-in roles have the permissions that there are, and are every sho
           std::to_string(Permissions::all().names().size()));
     for (const std::string name : {"admin", "editor", "viewer"}) {
         CHECK(run(fixture.people->put_role(fixture.ballet, name, Permissions::all(), fixture.olga)) ==
-              Outcome::taken);
-        CHECK(run(fixture.people->remove_role(fixture.ballet, name, fixture.olga)) == Outcome::not_found);
+              Told::taken);
+        CHECK(run(fixture.people->remove_role(fixture.ballet, name, fixture.olga)) == Told::not_found);
     }
     pqxx::connection connection(fixture.test.app_url());
     pqxx::nontransaction work(connection);
@@ -83,20 +82,20 @@ TEST_CASE("a shop's own roles are its own, and another shop's cannot be given") 
     };
     fixture.add_active(fixture.ballet, 1, "ana@example.com");
     CHECK(put(fixture.ballet, some({"vault.read", "conversations.read", "conversations.reply"})) ==
-          Outcome::done);
+          Told::done);
     CHECK(run(fixture.people->roles(fixture.ballet)).size() == 4);
     CHECK(run(fixture.people->roles(fixture.other)).size() == 3);
-    CHECK(fixture.add(fixture.other, 2, "bea@example.com", {"seller"}) == Outcome::unknown_role);
-    CHECK(fixture.change(fixture.ballet, 1, {.roles = Names{"seller"}}) == Outcome::done);
+    CHECK(fixture.add(fixture.other, 2, "bea@example.com", {"seller"}) == Told::unknown_role);
+    CHECK(fixture.change(fixture.ballet, 1, {.roles = Names{"seller"}}) == Told::done);
     CHECK(fixture.find("ana@example.com")->permissions ==
           some({"vault.read", "conversations.read", "conversations.reply"}));
-    CHECK(put(fixture.ballet, some({"vault.read"})) == Outcome::done);
+    CHECK(put(fixture.ballet, some({"vault.read"})) == Told::done);
     CHECK(fixture.find("ana@example.com")->permissions == some({"vault.read"}));
-    CHECK(run(fixture.people->remove_role(fixture.ballet, "seller", fixture.olga)) == Outcome::taken);
-    CHECK(fixture.change(fixture.ballet, 1, {.roles = Names{}}) == Outcome::done);
-    CHECK(run(fixture.people->remove_role(fixture.ballet, "seller", fixture.olga)) == Outcome::done);
+    CHECK(run(fixture.people->remove_role(fixture.ballet, "seller", fixture.olga)) == Told::taken);
+    CHECK(fixture.change(fixture.ballet, 1, {.roles = Names{}}) == Told::done);
+    CHECK(run(fixture.people->remove_role(fixture.ballet, "seller", fixture.olga)) == Told::done);
     // nor past the operations
-    CHECK(put(fixture.other, Permissions::all()) == Outcome::done);
+    CHECK(put(fixture.other, Permissions::all()) == Told::done);
     const std::string theirs = fixture.test.query("SELECT id FROM roles WHERE name = 'seller'");
     pqxx::connection connection(fixture.test.app_url());
     pqxx::nontransaction work(connection);
@@ -111,16 +110,16 @@ TEST_CASE("somebody who can manage the shop's users is always left") {
     PeopleFixture fixture;
     fixture.add_active(fixture.ballet, 1, "ana@example.com", {"admin"});
     fixture.add_active(fixture.ballet, 2, "bea@example.com", {"editor"});
-    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Outcome::last_admin);
-    CHECK(fixture.change(fixture.ballet, 1, {.roles = Names{"editor"}}) == Outcome::last_admin);
+    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Told::last_admin);
+    CHECK(fixture.change(fixture.ballet, 1, {.roles = Names{"editor"}}) == Told::last_admin);
     CHECK(fixture.find("ana@example.com")->permissions == Permissions::all());
     CHECK(run(fixture.people->put_role(fixture.ballet, "managers", some({"users.write"}), fixture.olga)) ==
-          Outcome::done);
-    CHECK(fixture.change(fixture.ballet, 2, {.roles = Names{"managers"}}) == Outcome::done);
-    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Outcome::done);
+          Told::done);
+    CHECK(fixture.change(fixture.ballet, 2, {.roles = Names{"managers"}}) == Told::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Told::done);
     CHECK(run(fixture.people->put_role(fixture.ballet, "managers", some({"users.read"}), fixture.olga)) ==
-          Outcome::last_admin);
-    CHECK(fixture.change(fixture.ballet, 2, {.name = "Bea"}) == Outcome::done);
+          Told::last_admin);
+    CHECK(fixture.change(fixture.ballet, 2, {.name = "Bea"}) == Told::done);
 }
 
 TEST_CASE("nobody gives, takes away or resets what they do not have") {
@@ -135,7 +134,7 @@ TEST_CASE("nobody gives, takes away or resets what they do not have") {
         return Permissions::known(names);
     };
     REQUIRE(run(fixture.people->put_role(fixture.ballet, "strong", Permissions::all(), fixture.olga)) ==
-            Outcome::done);
+            Told::done);
     // who manages the shop's people, and may themselves do what a viewer may
     const Permissions viewer = fixture.find("cora@example.com")->permissions;
     Actor dora{"user", nth<UserId>(2).to_string(), "Dora", "", managers(viewer)};
@@ -153,32 +152,32 @@ TEST_CASE("nobody gives, takes away or resets what they do not have") {
     const auto put = [&](const std::string& name, Permissions permissions) {
         return run(fixture.people->put_role(fixture.ballet, name, permissions, dora));
     };
-    CHECK(change(3, {.roles = Names{"admin"}}) == Outcome::beyond_actor);
-    CHECK(change(3, {.roles = Names{"editor"}}) == Outcome::beyond_actor);
-    CHECK(change(3, {.roles = Names{"strong"}}) == Outcome::beyond_actor);
-    CHECK(change(3, {.name = "Cora"}) == Outcome::done);
-    CHECK(change(1, {.email = "dora@example.com"}) == Outcome::beyond_actor);
-    CHECK(change(1, {.active = false}) == Outcome::beyond_actor);
-    CHECK(change(2, {.roles = Names{"viewer"}}) == Outcome::beyond_actor);
-    CHECK(add(4, "admin") == Outcome::beyond_actor);
-    CHECK(add(4, "viewer") == Outcome::done);
-    CHECK(invite(1) == Outcome::beyond_actor);
-    CHECK(invite(3) == Outcome::done);
+    CHECK(change(3, {.roles = Names{"admin"}}) == Told::beyond_actor);
+    CHECK(change(3, {.roles = Names{"editor"}}) == Told::beyond_actor);
+    CHECK(change(3, {.roles = Names{"strong"}}) == Told::beyond_actor);
+    CHECK(change(3, {.name = "Cora"}) == Told::done);
+    CHECK(change(1, {.email = "dora@example.com"}) == Told::beyond_actor);
+    CHECK(change(1, {.active = false}) == Told::beyond_actor);
+    CHECK(change(2, {.roles = Names{"viewer"}}) == Told::beyond_actor);
+    CHECK(add(4, "admin") == Told::beyond_actor);
+    CHECK(add(4, "viewer") == Told::done);
+    CHECK(invite(1) == Told::beyond_actor);
+    CHECK(invite(3) == Told::done);
     CHECK(run(fixture.people->end_sessions(fixture.ballet, nth<UserId>(1), at(0), dora)) ==
-          Outcome::beyond_actor);
-    CHECK(put("new", Permissions::all()) == Outcome::beyond_actor);
-    CHECK(put("strong", some({"users.read"})) == Outcome::beyond_actor);
-    CHECK(put("new", managing) == Outcome::done);
-    CHECK(run(fixture.people->remove_role(fixture.ballet, "strong", dora)) == Outcome::beyond_actor);
+          Told::beyond_actor);
+    CHECK(put("new", Permissions::all()) == Told::beyond_actor);
+    CHECK(put("strong", some({"users.read"})) == Told::beyond_actor);
+    CHECK(put("new", managing) == Told::done);
+    CHECK(run(fixture.people->remove_role(fixture.ballet, "strong", dora)) == Told::beyond_actor);
     const auto key = [&](Permissions scopes) {
         return run(fixture.people->add_key(
             fixture.ballet, {nth<ApiKeyId>(1), "k", scopes, hash_of("k"), "last", {}, {}}, at(0), dora));
     };
-    CHECK(key(some({"vault.read"})) == Outcome::beyond_actor);
-    CHECK(key(some({"agents.read"})) == Outcome::done);
+    CHECK(key(some({"vault.read"})) == Told::beyond_actor);
+    CHECK(key(some({"agents.read"})) == Told::done);
     CHECK(run(fixture.people->users(fixture.ballet, {}, 10)).size() == 4);
     dora.may = {};
-    CHECK(change(3, {.name = "Eva"}) == Outcome::beyond_actor);
+    CHECK(change(3, {.name = "Eva"}) == Told::beyond_actor);
 }
 
 TEST_CASE("two administrators who remove each other at once do not both succeed") {
@@ -190,32 +189,32 @@ TEST_CASE("two administrators who remove each other at once do not both succeed"
         fixture.test.query("DELETE FROM users");
         fixture.add_active(shop, 1, ana, {"admin"});
         fixture.add_active(shop, 2, bea, {"admin"});
-        std::vector<Task<Outcome>> removals;
+        std::vector<Task<Told>> removals;
         for (const int n : {1, 2}) {
             removals.push_back(
                 fixture.people->change_user(shop, nth<UserId>(n), {.active = false}, fixture.olga));
         }
         const auto outcomes = run_all(std::move(removals));
-        CHECK(std::ranges::count(outcomes, Outcome::done) == 1);
-        CHECK(std::ranges::count(outcomes, Outcome::last_admin) == 1);
+        CHECK(std::ranges::count(outcomes, Told::done) == 1);
+        CHECK(std::ranges::count(outcomes, Told::last_admin) == 1);
     }
 }
 
 TEST_CASE("every change is noted with who made it, and nobody rewrites that") {
     PeopleFixture fixture;
     fixture.add_active(fixture.ballet, 1, "ana@example.com");
-    CHECK(fixture.change(fixture.ballet, 1, {.name = "Ana", .roles = Names{"admin"}}) == Outcome::done);
-    CHECK(fixture.change(fixture.ballet, 1, {.name = "Ana"}) == Outcome::done);  // nothing new
+    CHECK(fixture.change(fixture.ballet, 1, {.name = "Ana", .roles = Names{"admin"}}) == Told::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.name = "Ana"}) == Told::done);  // nothing new
     CHECK(run(fixture.people->put_role(fixture.ballet, "seller", some({"vault.read"}), fixture.olga)) ==
-          Outcome::done);
+          Told::done);
     CHECK(run(fixture.people->put_role(fixture.ballet, "seller", some({"vault.read"}), fixture.olga)) ==
-          Outcome::done);
+          Told::done);
     const auto key = nth<ApiKeyId>(1);
     CHECK(run(fixture.people->add_key(
               fixture.ballet, {key, "site", some({"agents.read"}), hash_of("rlv_key_canary"), "nary", {}, {}},
-              at(0), fixture.olga)) == Outcome::done);
+              at(0), fixture.olga)) == Told::done);
     for (int i = 0; i < 2; ++i) {
-        CHECK(run(fixture.people->revoke_key(fixture.ballet, key, at(1), fixture.olga)) == Outcome::done);
+        CHECK(run(fixture.people->revoke_key(fixture.ballet, key, at(1), fixture.olga)) == Told::done);
     }
     const auto rows = fixture.audit(fixture.ballet);
     Names actions;
@@ -271,11 +270,11 @@ TEST_CASE("a reset that somebody with fewer rights made is no good for a user wh
         return run(
             fixture.people->add_ticket(fixture.ballet, nth<UserId>(1), hash_of(ticket), at(0), at(9), dora));
     };
-    REQUIRE(invite("t1") == Outcome::done);
-    REQUIRE(fixture.change(fixture.ballet, 1, {.roles = Names{"admin"}}) == Outcome::done);
+    REQUIRE(invite("t1") == Told::done);
+    REQUIRE(fixture.change(fixture.ballet, 1, {.roles = Names{"admin"}}) == Told::done);
     CHECK_FALSE(fixture.redeem("t1", {"hash", "", ""}));
     CHECK(fixture.find("ana@example.com"));
-    REQUIRE(fixture.invite(fixture.ballet, 1, "t2") == Outcome::done);  // an operator's
+    REQUIRE(fixture.invite(fixture.ballet, 1, "t2") == Told::done);  // an operator's
     CHECK(fixture.redeem("t2", {"hash", "", ""}));
 }
 
@@ -283,13 +282,13 @@ TEST_CASE("no row of another shop's people is seen, changed or made, whoever's i
     PeopleFixture fixture;
     fixture.add_active(fixture.ballet, 1, "ana@example.com", {"admin"});
     REQUIRE(run(fixture.people->put_role(fixture.ballet, "seller", some({"vault.read"}), fixture.olga)) ==
-            Outcome::done);
-    REQUIRE(fixture.invite(fixture.ballet, 1, "open") == Outcome::done);
+            Told::done);
+    REQUIRE(fixture.invite(fixture.ballet, 1, "open") == Told::done);
     REQUIRE(run(fixture.sign_in->begin_session(fixture.ballet, nth<UserId>(1),
                                                {nth<SessionId>(1), hash_of("s"), "last", at(0), at(9)})));
     REQUIRE(run(fixture.people->add_key(
                 fixture.ballet, {nth<ApiKeyId>(1), "k", some({"agents.read"}), hash_of("k"), "last", {}, {}},
-                at(0), fixture.olga)) == Outcome::done);
+                at(0), fixture.olga)) == Told::done);
     pqxx::connection connection(fixture.test.app_url());
     pqxx::nontransaction work(connection);
     for (const std::string& tenant : {fixture.other.to_string(), std::string()}) {

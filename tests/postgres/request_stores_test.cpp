@@ -25,7 +25,7 @@ struct RequestFixture : PeopleFixture {
     Once once(const std::string& key, const std::string& request = "add eva", SysTime now = at(0)) const {
         return {ballet, "user:ana", sha256_hex(key), sha256_hex(request), now};
     }
-    Outcome add_eva(RequestStores& stores, TenantId tenant, int n = 1) {
+    Told add_eva(RequestStores& stores, TenantId tenant, int n = 1) {
         return run(
             stores.people().add_user(tenant, {nth<UserId>(n), "eva@example.com", "Eva", {"viewer"}}, olga));
     }
@@ -44,26 +44,26 @@ std::string code_of(const std::function<void()>& call) {
     return {};
 }
 
-using Outcome = PeopleStore::Outcome;
+using Told = PeopleStore::Outcome;
 
 }  // namespace
 
 TEST_CASE("a request that comes again finds what came of it") {
     RequestFixture fixture;
     const auto first = fixture.book->begin(fixture.once("k"));
-    CHECK(fixture.add_eva(*first, fixture.ballet) == Outcome::done);
+    CHECK(fixture.add_eva(*first, fixture.ballet) == Told::done);
     CHECK_FALSE(first->repeated());
     const auto again = fixture.book->begin(fixture.once("k"));
     // the id that it would make now counts for nothing: the row is there
-    CHECK(fixture.add_eva(*again, fixture.ballet, 2) == Outcome::done);
+    CHECK(fixture.add_eva(*again, fixture.ballet, 2) == Told::done);
     CHECK(again->repeated());
     CHECK(fixture.users() == 1);
     // refusals are answered as before too
     const auto taken = fixture.book->begin(fixture.once("k2"));
-    CHECK(fixture.add_eva(*taken, fixture.ballet, 3) == Outcome::taken);
+    CHECK(fixture.add_eva(*taken, fixture.ballet, 3) == Told::taken);
     fixture.test.query("DELETE FROM users RETURNING 1");
     const auto still = fixture.book->begin(fixture.once("k2"));
-    CHECK(fixture.add_eva(*still, fixture.ballet, 3) == Outcome::taken);
+    CHECK(fixture.add_eva(*still, fixture.ballet, 3) == Told::taken);
     CHECK(fixture.users() == 0);
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("of many that send one request at the same moment, one makes it") {
             try {
                 auto added = stores->people().add_user(fixture.ballet, user, fixture.olga);
                 const auto outcome = co_await std::move(added);
-                co_return Sent{outcome == Outcome::done, stores->repeated()};
+                co_return Sent{outcome == Told::done, stores->repeated()};
             } catch (const Failure& failure) {
                 CHECK(failure.error().code == "request.in_flight");
                 co_return Sent{};
@@ -131,13 +131,13 @@ TEST_CASE("a key stands for one request of one caller in one shop, for a day") {
     auto other_shop = fixture.once("k");
     other_shop.tenant = fixture.other;
     const auto there = fixture.book->begin(other_shop);
-    CHECK(fixture.add_eva(*there, fixture.other, 3) == Outcome::done);
+    CHECK(fixture.add_eva(*there, fixture.other, 3) == Told::done);
     CHECK_FALSE(there->repeated());
     auto other_caller = fixture.once("k", "add somebody else");
     other_caller.caller = "user:bo";
-    CHECK(fixture.add_eva(*fixture.book->begin(other_caller), fixture.ballet, 4) == Outcome::taken);
+    CHECK(fixture.add_eva(*fixture.book->begin(other_caller), fixture.ballet, 4) == Told::taken);
     const auto next_day = fixture.book->begin(fixture.once("k", "add somebody else", at(24 * 3'600)));
-    CHECK(fixture.add_eva(*next_day, fixture.ballet, 5) == Outcome::taken);
+    CHECK(fixture.add_eva(*next_day, fixture.ballet, 5) == Told::taken);
     CHECK_FALSE(next_day->repeated());
 }
 
@@ -168,7 +168,7 @@ TEST_CASE("a change that is based on something older is refused, and nothing is 
     again->hold();
     run(again->people().users(fixture.ballet, std::nullopt, 1));
     CHECK(run(again->people().change_user(fixture.ballet, nth<UserId>(1), {.name = "Eva"}, fixture.olga)) ==
-          Outcome::done);
+          Told::done);
     CHECK(fixture.test.query("SELECT name FROM users") == "Eva");
 }
 
@@ -279,12 +279,12 @@ TEST_CASE("sessions are listed newest first, and ended one by one") {
     CHECK(seen == std::vector<int>{5, 4, 3, 2, 1});
     CHECK(run(sessions.list(fixture.ballet, nth<UserId>(2), std::nullopt, 9)).empty());
     CHECK(run(sessions.list(fixture.other, std::nullopt, std::nullopt, 9)).empty());
-    CHECK(run(sessions.end(fixture.other, nth<SessionId>(1), at(10), fixture.olga)) == Outcome::not_found);
+    CHECK(run(sessions.end(fixture.other, nth<SessionId>(1), at(10), fixture.olga)) == Told::not_found);
     Actor weak = fixture.olga;
     weak.may = {};
-    CHECK(run(sessions.end(fixture.ballet, nth<SessionId>(1), at(10), weak)) == Outcome::beyond_actor);
-    CHECK(run(sessions.end(fixture.ballet, nth<SessionId>(1), at(10), fixture.olga)) == Outcome::done);
-    CHECK(run(sessions.end(fixture.ballet, nth<SessionId>(1), at(11), fixture.olga)) == Outcome::done);
+    CHECK(run(sessions.end(fixture.ballet, nth<SessionId>(1), at(10), weak)) == Told::beyond_actor);
+    CHECK(run(sessions.end(fixture.ballet, nth<SessionId>(1), at(10), fixture.olga)) == Told::done);
+    CHECK(run(sessions.end(fixture.ballet, nth<SessionId>(1), at(11), fixture.olga)) == Told::done);
     CHECK_FALSE(run(fixture.sign_in->find_session(hash_of("s1"), at(12), Millis{900'000})));
     const auto noted = fixture.audit(fixture.ballet);
     CHECK(std::ranges::count(noted, "user.end_session", &AuditRow::action) == 1);

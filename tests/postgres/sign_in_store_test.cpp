@@ -10,7 +10,7 @@ using namespace relevo::testing;
 
 namespace {
 
-using Outcome = PeopleStore::Outcome;
+using Told = PeopleStore::Outcome;
 
 NewProof password(const std::string& hash) {
     return {hash, "", ""};
@@ -45,9 +45,9 @@ TEST_CASE("what an issuer proves finds one user of one shop, with the rights of 
     CHECK_FALSE(fixture.find("ANA@example.com"));
     CHECK_FALSE(fixture.find(""));
     CHECK_FALSE(run(fixture.sign_in->find_person("https://evil.example", "ana@example.com")));
-    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Outcome::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Told::done);
     CHECK_FALSE(fixture.find("ana@example.com"));
-    CHECK(fixture.change(fixture.ballet, 1, {.active = true}) == Outcome::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.active = true}) == Told::done);
     CHECK(fixture.find("ana@example.com"));
 }
 
@@ -86,10 +86,10 @@ TEST_CASE(
     CHECK_FALSE(fixture.open(2, at(1)));
 
     REQUIRE(fixture.begin(3));
-    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Outcome::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Told::done);
     CHECK_FALSE(fixture.open(3, at(1)));
     CHECK_FALSE(fixture.begin(4));
-    CHECK(fixture.change(fixture.ballet, 1, {.active = true}) == Outcome::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.active = true}) == Told::done);
     CHECK_FALSE(fixture.open(3, at(1)));  // what ended stays so
     CHECK_FALSE(run(fixture.sign_in->begin_session(fixture.other, nth<UserId>(1), {})));
 }
@@ -98,9 +98,9 @@ TEST_CASE("another address ends what the old one opened") {
     Sessions fixture;
     fixture.add_active(fixture.ballet, 1, "ana@example.com");
     REQUIRE(fixture.begin(1));
-    CHECK(fixture.change(fixture.ballet, 1, {.email = "ANA@example.com", .name = "Ana"}) == Outcome::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.email = "ANA@example.com", .name = "Ana"}) == Told::done);
     CHECK(fixture.open(1, at(1)));
-    CHECK(fixture.change(fixture.ballet, 1, {.email = "ana@example.org"}) == Outcome::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.email = "ana@example.org"}) == Told::done);
     CHECK_FALSE(fixture.open(1, at(1)));
 }
 
@@ -167,9 +167,9 @@ TEST_CASE("all sessions of a user end at once, and nobody else's") {
     REQUIRE(fixture.begin(2));
     REQUIRE(fixture.begin(3, 2));
     CHECK(run(fixture.people->end_sessions(fixture.other, nth<UserId>(1), at(1), fixture.olga)) ==
-          Outcome::not_found);
+          Told::not_found);
     CHECK(run(fixture.people->end_sessions(fixture.ballet, nth<UserId>(1), at(1), fixture.olga)) ==
-          Outcome::done);
+          Told::done);
     CHECK_FALSE(fixture.open(1, at(1)));
     CHECK_FALSE(fixture.open(2, at(1)));
     CHECK(fixture.open(3, at(1)));
@@ -187,10 +187,10 @@ TEST_CASE("a key opens until it is revoked or over, with no more rights than its
     const auto open = [&](int n, SysTime now) {
         return run(fixture.sign_in->find_key(hash_of("key " + std::to_string(n)), now));
     };
-    CHECK(add(1, nth<UserId>(1), at(100)) == Outcome::done);
-    CHECK(add(1, nth<UserId>(1), at(100)) == Outcome::done);  // asked twice
-    CHECK(add(2, {}) == Outcome::done);
-    CHECK(add(3, nth<UserId>(9)) == Outcome::not_found);
+    CHECK(add(1, nth<UserId>(1), at(100)) == Told::done);
+    CHECK(add(1, nth<UserId>(1), at(100)) == Told::done);  // asked twice
+    CHECK(add(2, {}) == Told::done);
+    CHECK(add(3, nth<UserId>(9)) == Told::not_found);
     auto key = open(1, at(99));
     REQUIRE(key);
     CHECK(key->tenant == fixture.ballet);
@@ -203,15 +203,15 @@ TEST_CASE("a key opens until it is revoked or over, with no more rights than its
     CHECK(open(2, at(100))->owner == Permissions::all());
     CHECK_FALSE(open(3, at(0)));
 
-    CHECK(fixture.change(fixture.ballet, 1, {.roles = std::vector<std::string>{}}) == Outcome::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.roles = std::vector<std::string>{}}) == Told::done);
     CHECK(open(1, at(1))->owner.empty());
-    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Outcome::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Told::done);
     CHECK_FALSE(open(1, at(1)));
     CHECK(open(2, at(1)));
     CHECK(run(fixture.people->revoke_key(fixture.other, nth<ApiKeyId>(2), at(5), fixture.olga)) ==
-          Outcome::not_found);
+          Told::not_found);
     CHECK(run(fixture.people->revoke_key(fixture.ballet, nth<ApiKeyId>(2), at(5), fixture.olga)) ==
-          Outcome::done);
+          Told::done);
     CHECK_FALSE(open(2, at(1)));
     const auto keys = run(fixture.people->keys(fixture.ballet));
     REQUIRE(keys.size() == 2);
@@ -234,7 +234,7 @@ TEST_CASE("keys of several shops in one batch open each its own") {
                                              "last",
                                              {},
                                              {}},
-                                            at(0), fixture.olga)) == Outcome::done);
+                                            at(0), fixture.olga)) == Told::done);
     }
     std::vector<std::pair<TenantId, std::string>> requests;
     for (int round = 0; round < 10; ++round) {
@@ -256,10 +256,10 @@ TEST_CASE("keys of several shops in one batch open each its own") {
 
 TEST_CASE("an invitation is good once and until its end, and makes the user active") {
     PeopleFixture fixture;
-    CHECK(fixture.add(fixture.ballet, 1, "Ana@Example.com") == Outcome::done);
-    CHECK(fixture.invite(fixture.other, 1, "t") == Outcome::not_found);
-    CHECK(fixture.invite(fixture.ballet, 1, "first") == Outcome::done);
-    CHECK(fixture.invite(fixture.ballet, 1, "second") == Outcome::done);
+    CHECK(fixture.add(fixture.ballet, 1, "Ana@Example.com") == Told::done);
+    CHECK(fixture.invite(fixture.other, 1, "t") == Told::not_found);
+    CHECK(fixture.invite(fixture.ballet, 1, "first") == Told::done);
+    CHECK(fixture.invite(fixture.ballet, 1, "second") == Told::done);
     CHECK_FALSE(fixture.redeem("first", password("h1")));  // the second took its place
     const auto there = [&](const std::string& ticket, SysTime now) {
         return run(fixture.sign_in->find_ticket(hash_of(ticket), now));
@@ -280,8 +280,8 @@ TEST_CASE("an invitation is good once and until its end, and makes the user acti
     }
     CHECK_FALSE(run(fixture.sign_in->find_password("ana@example.co")));
     CHECK(run(fixture.people->users(fixture.ballet, {}, 10)).front().status == "active");
-    CHECK(fixture.invite(fixture.ballet, 1, "third") == Outcome::done);
-    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Outcome::done);
+    CHECK(fixture.invite(fixture.ballet, 1, "third") == Told::done);
+    CHECK(fixture.change(fixture.ballet, 1, {.active = false}) == Told::done);
     CHECK_FALSE(fixture.redeem("third", password("h3")));
     CHECK_FALSE(run(fixture.sign_in->find_password("ana@example.com")));
 }
@@ -290,13 +290,13 @@ TEST_CASE("a reset ends what was proven before, sessions too") {
     Sessions fixture;
     fixture.add_active(fixture.ballet, 1, "ana@example.com");
     REQUIRE(fixture.begin(1));
-    CHECK(fixture.invite(fixture.ballet, 1, "reset") == Outcome::done);
+    CHECK(fixture.invite(fixture.ballet, 1, "reset") == Told::done);
     CHECK(fixture.open(1, at(1)));
     CHECK(fixture.redeem("reset", password("h1")));
     CHECK_FALSE(fixture.open(1, at(1)));
     CHECK_FALSE(fixture.find("ana@example.com"));
     CHECK(run(fixture.sign_in->find_password("ana@example.com")));
-    CHECK(fixture.invite(fixture.ballet, 1, "again") == Outcome::done);
+    CHECK(fixture.invite(fixture.ballet, 1, "again") == Told::done);
     CHECK(fixture.redeem("again", {"", "https://issuer.example", "new subject"}));
     CHECK_FALSE(run(fixture.sign_in->find_password("ana@example.com")));
     CHECK(fixture.find("new subject"));
@@ -304,13 +304,13 @@ TEST_CASE("a reset ends what was proven before, sessions too") {
 
 TEST_CASE("nobody takes an address or an identity that opens another shop's user") {
     PeopleFixture fixture;
-    CHECK(fixture.add(fixture.ballet, 1, "ana@example.com") == Outcome::done);
-    CHECK(fixture.invite(fixture.ballet, 1, "t1") == Outcome::done);
+    CHECK(fixture.add(fixture.ballet, 1, "ana@example.com") == Told::done);
+    CHECK(fixture.invite(fixture.ballet, 1, "t1") == Told::done);
     CHECK(fixture.redeem("t1", password("h1")));
     fixture.add_active(fixture.ballet, 3, "cora@example.com");
     // the other shop may write the same address into a user of theirs, and learns nothing by it
-    CHECK(fixture.add(fixture.other, 2, "ana@example.com", {"admin"}) == Outcome::done);
-    CHECK(fixture.invite(fixture.other, 2, "t2") == Outcome::done);
+    CHECK(fixture.add(fixture.other, 2, "ana@example.com", {"admin"}) == Told::done);
+    CHECK(fixture.invite(fixture.other, 2, "t2") == Told::done);
     CHECK_FALSE(fixture.redeem("t2", password("h2")));
     CHECK_FALSE(fixture.redeem("t2", {"", "https://issuer.example", "cora@example.com"}));
     CHECK(run(fixture.sign_in->find_password("ana@example.com"))->hash == "h1");
@@ -318,18 +318,18 @@ TEST_CASE("nobody takes an address or an identity that opens another shop's user
     // what failed left the invitation as it was
     CHECK(fixture.redeem("t2", {"", "https://issuer.example", "ana elsewhere"})->tenant == fixture.other);
     // nor by giving an address to somebody who has a password
-    CHECK(fixture.add(fixture.other, 4, "mallory@example.com") == Outcome::done);
-    CHECK(fixture.invite(fixture.other, 4, "t4") == Outcome::done);
+    CHECK(fixture.add(fixture.other, 4, "mallory@example.com") == Told::done);
+    CHECK(fixture.invite(fixture.other, 4, "t4") == Told::done);
     CHECK(fixture.redeem("t4", password("h4")));
-    CHECK(fixture.change(fixture.other, 4, {.email = "dora@example.com"}) == Outcome::done);
+    CHECK(fixture.change(fixture.other, 4, {.email = "dora@example.com"}) == Told::done);
     CHECK_FALSE(run(fixture.sign_in->find_password("dora@example.com")));
     CHECK_FALSE(run(fixture.sign_in->find_password("mallory@example.com")));
 }
 
 TEST_CASE("a password hashed again stays, unless it was changed meanwhile") {
     PeopleFixture fixture;
-    CHECK(fixture.add(fixture.ballet, 1, "ana@example.com") == Outcome::done);
-    CHECK(fixture.invite(fixture.ballet, 1, "t1") == Outcome::done);
+    CHECK(fixture.add(fixture.ballet, 1, "ana@example.com") == Told::done);
+    CHECK(fixture.invite(fixture.ballet, 1, "t1") == Told::done);
     CHECK(fixture.redeem("t1", password("h1")));
     const auto rehash = [&](TenantId tenant, const std::string& before, const std::string& after) {
         run(fixture.sign_in->rehash(tenant, nth<UserId>(1), before, after));

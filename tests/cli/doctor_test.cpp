@@ -161,7 +161,7 @@ TEST_CASE_FIXTURE(Clinic, "what depends on something that cannot be read is skip
     const auto printed = doctor();
     CAPTURE(printed.out);
     CHECK(has(printed.out, "the configuration has no postgres.operator_url"));
-    CHECK(has(printed.out, "\n0 wrong, 1 warnings, 3 skipped, "));
+    CHECK(has(printed.out, "\n0 wrong, 1 warnings, 4 skipped, "));
 }
 
 TEST_CASE_FIXTURE(Clinic, "a pause is a warning that says how to end it") {

@@ -108,8 +108,8 @@ TEST_CASE("a budget has a limit, in the prices' currency") {
     it.prices.currency = "USD";
     CHECK(it({"budgets", "set", "pointe", "month", "--hard", "50", "--soft", "0.25"}).code == 0);
     CHECK(it({"budgets", "set", "pointe", "day", "--agent", "Ana", "--soft", "1"}).code == 0);
-    CHECK(it({"budgets", "set", "pointe", "month"}).code == 1);
-    CHECK(it({"budgets", "set", "pointe", "month", "--hard", "much"}).code == 1);
+    CHECK(it({"budgets", "set", "pointe", "month"}).code == 2);
+    CHECK(it({"budgets", "set", "pointe", "month", "--hard", "much"}).code == 2);
     CHECK(it({"budgets", "set", "pointe", "year", "--hard", "1"}).code == 2);
     CHECK(it({"budgets", "remove", "pointe", "month"}).code == 0);
     CHECK(it({"budgets", "remove", "tueste", "month"}).code == 1);

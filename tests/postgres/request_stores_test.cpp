@@ -25,7 +25,7 @@ struct RequestFixture : PeopleFixture {
     Once once(const std::string& key, const std::string& request = "add eva", SysTime now = at(0)) const {
         return {ballet, "user:ana", sha256_hex(key), sha256_hex(request), now};
     }
-    Told add_eva(RequestStores& stores, TenantId tenant, int n = 1) {
+    PeopleStore::Outcome add_eva(RequestStores& stores, TenantId tenant, int n = 1) {
         return run(
             stores.people().add_user(tenant, {nth<UserId>(n), "eva@example.com", "Eva", {"viewer"}}, olga));
     }

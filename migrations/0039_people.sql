@@ -133,8 +133,7 @@ CREATE TABLE platform_operators (
     UNIQUE (issuer, subject)
 );
 
--- Who changed what. Append-only: nobody is granted more, no policy lets a row be changed, and the trigger refuses whoever owns
--- the table or obeys no policy.
+-- Who changed what. Append-only: nobody is granted more, and the trigger refuses whoever owns the table or obeys no policy.
 CREATE TABLE audit_log (
     tenant_id bigint,  -- null: what concerns the installation
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -152,9 +151,8 @@ CREATE INDEX audit_log_of_tenant ON audit_log ((coalesce(tenant_id, 0)), id);
 CREATE INDEX audit_log_of_subject ON audit_log ((coalesce(tenant_id, 0)), subject, id);
 ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE audit_log FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON audit_log FOR SELECT
-    USING (tenant_id IS NOT DISTINCT FROM nullif(current_setting('app.tenant_id', true), '')::bigint);
-CREATE POLICY tenant_adds ON audit_log FOR INSERT
+CREATE POLICY tenant ON audit_log
+    USING (tenant_id IS NOT DISTINCT FROM nullif(current_setting('app.tenant_id', true), '')::bigint)
     WITH CHECK (tenant_id IS NOT DISTINCT FROM nullif(current_setting('app.tenant_id', true), '')::bigint);
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

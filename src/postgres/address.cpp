@@ -21,9 +21,10 @@ std::string with_defaults(std::string url) {
 std::string for_operator(std::string url, std::string_view user) {
     constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     if (user.empty() || user.find_first_not_of(plain) != std::string_view::npos) return url;
-    if (url.find("options=") != std::string::npos) return url;
-    url +=
-        fmt::format("{}options=-c%20app.operator%3D{}", url.find('?') == std::string::npos ? '?' : '&', user);
+    const std::string setting = fmt::format("-c%20app.operator%3D{}", user);
+    const auto options = url.find("options=");
+    if (options != std::string::npos) return url.insert(options + 8, setting + "%20");
+    url += fmt::format("{}options={}", url.find('?') == std::string::npos ? '?' : '&', setting);
     return url;
 }
 

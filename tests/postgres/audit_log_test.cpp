@@ -94,7 +94,7 @@ TEST_CASE("a request's actor is who changed something, and only what it asked fo
                                 : "";
     };
     CHECK(who("pause:relay") == "user 7 t");
-    CHECK(who("pause:infer") == "service relevo_app ");
+    CHECK(who("pause:infer") == "service " + fixture.test.query("SELECT session_user") + " ");
 }
 
 TEST_CASE("who runs the installation is its owner's to say, and noted") {

@@ -296,7 +296,8 @@ TEST_CASE("no row of another shop's people is seen, changed or made, whoever's i
         for (const std::string table : {"users", "user_identities", "user_passwords", "sessions",
                                         "user_tickets", "api_keys", "user_roles", "audit_log"}) {
             CAPTURE(table);
-            CHECK(work.query_value<int>("SELECT count(*) FROM " + table) == 0);
+            CHECK(work.query_value<int>(fmt::format("SELECT count(*) FROM {} WHERE tenant_id = {}", table,
+                                                    fixture.ballet.value)) == 0);
             if (table == "audit_log") continue;  // the table draws its ids
             CHECK_THROWS_AS(work.exec(fmt::format("INSERT INTO {0} SELECT (jsonb_populate_record(NULL::{0}, "
                                                   "'{{\"tenant_id\": {1}}}')).*",

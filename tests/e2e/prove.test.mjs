@@ -18,6 +18,7 @@ const everyPoint = [
   ...['relay', 'settle'].flatMap((stage) => steps(stage, 'taken', 'handled', 'settled', 'committed')),
   ...around('postgres.', 'find_account', 'store_message', 'store_echo', 'archive', 'claim_turn', 'turn_text', 'search'),
   ...around('postgres.', 'freeze_step', 'load_inference', 'find_credential', 'commit_answer', 'fail_turn'),
+  ...around('postgres.', 'reserve_call', 'settle_call'),
   ...around('postgres.', 'claim_reply', 'finish_reply', 'settle', 'park', 'bury'),
   ...around('postgres.', 'lease_timers', 'read_timers', 'settle_timers'),
   ...around('', 'infer.typing', 'infer.model', 'relay.send'),

@@ -2,7 +2,7 @@
 
 namespace relevo {
 
-ApiHandlers api_handlers(const ApiDocument& document, MetaConnections& meta) {
+ApiHandlers api_handlers(const ApiDocument& document, const HandlerParts& parts) {
     ApiHandlers handlers;
     add_document_handlers(handlers, document);
     add_sign_in_handlers(handlers);
@@ -13,7 +13,10 @@ ApiHandlers api_handlers(const ApiDocument& document, MetaConnections& meta) {
     add_api_key_handlers(handlers);
     add_credential_handlers(handlers);
     add_audit_handlers(handlers);
-    add_meta_handlers(handlers, meta);
+    add_meta_handlers(handlers, parts.meta);
+    add_agent_handlers(handlers, parts.providers);
+    add_account_handlers(handlers, parts.channels, parts.public_url);
+    add_webhook_handlers(handlers, parts.channels, parts.public_url);
     return handlers;
 }
 

@@ -1,17 +1,31 @@
 #pragma once
 
 #include "api/call.hpp"
+#include "domain/channel.hpp"
 #include "domain/identity.hpp"
 #include "domain/meta.hpp"
 
 namespace relevo {
 
+/// What handlers work with beside the stores of a request; what is referred to outlives them.
+struct HandlerParts {
+    MetaConnections& meta;
+    const Channels& channels;
+    /// Of models: those that an agent may name, and the category of credentials with each one's key.
+    std::map<std::string, std::string> providers;
+    std::string public_url;  ///< how the world reaches the webhooks: "https://relevo.example"
+};
+
 /// Every operation that there is, by its id. A new resource is a file of handlers, a line in list.cpp, and
 /// what schemas/openapi.yaml says of it.
-/// `meta` outlives them.
-ApiHandlers api_handlers(const ApiDocument& document, MetaConnections& meta);
+ApiHandlers api_handlers(const ApiDocument& document, const HandlerParts& parts);
+
+/// Where a provider sends an account's webhooks.
+std::string webhook_url(const std::string& public_url, const std::string& channel, const std::string& key);
 
 // One function a file: it adds the handlers of its resource.
+void add_account_handlers(ApiHandlers& handlers, const Channels& channels, const std::string& public_url);
+void add_agent_handlers(ApiHandlers& handlers, const std::map<std::string, std::string>& providers);
 void add_api_key_handlers(ApiHandlers& handlers);
 void add_audit_handlers(ApiHandlers& handlers);
 void add_credential_handlers(ApiHandlers& handlers);
@@ -22,5 +36,6 @@ void add_session_handlers(ApiHandlers& handlers);
 void add_sign_in_handlers(ApiHandlers& handlers);
 void add_tenant_handlers(ApiHandlers& handlers);
 void add_user_handlers(ApiHandlers& handlers);
+void add_webhook_handlers(ApiHandlers& handlers, const Channels& channels, const std::string& public_url);
 
 }  // namespace relevo

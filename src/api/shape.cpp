@@ -170,6 +170,10 @@ struct SentJson::Tree {
     Tree& operator=(const Tree&) = delete;
     ~Tree() { wipe(source); }
 
+    const Value* member_of(const void* part, std::string_view name) const {
+        return member(part ? *static_cast<const Value*>(part) : document, name);
+    }
+
     std::string source;
     rapidjson::Document document;
 };
@@ -193,11 +197,11 @@ Result<SentJson> SentJson::parse(std::string_view json) {
 }
 
 bool SentJson::has(std::string_view name) const {
-    return tree_ && member(tree_->document, name);
+    return tree_ && tree_->member_of(part_, name);
 }
 
 std::optional<std::string> SentJson::text_if_any(std::string_view name) const {
-    const auto* value = tree_ ? member(tree_->document, name) : nullptr;
+    const auto* value = tree_ ? tree_->member_of(part_, name) : nullptr;
     if (!value || !value->IsString()) return std::nullopt;
     return std::string(view(*value));
 }
@@ -207,13 +211,13 @@ std::string SentJson::text(std::string_view name) const {
 }
 
 std::optional<bool> SentJson::flag_if_any(std::string_view name) const {
-    const auto* value = tree_ ? member(tree_->document, name) : nullptr;
+    const auto* value = tree_ ? tree_->member_of(part_, name) : nullptr;
     if (!value || !value->IsBool()) return std::nullopt;
     return value->GetBool();
 }
 
 std::optional<std::vector<std::string>> SentJson::texts_if_any(std::string_view name) const {
-    const auto* value = tree_ ? member(tree_->document, name) : nullptr;
+    const auto* value = tree_ ? tree_->member_of(part_, name) : nullptr;
     if (!value || !value->IsArray()) return std::nullopt;
     std::vector<std::string> texts;
     for (const auto& item : value->GetArray()) {
@@ -224,6 +228,45 @@ std::optional<std::vector<std::string>> SentJson::texts_if_any(std::string_view 
 
 std::vector<std::string> SentJson::texts(std::string_view name) const {
     return texts_if_any(name).value_or(std::vector<std::string>());
+}
+
+std::optional<std::int64_t> SentJson::whole_if_any(std::string_view name) const {
+    const auto* value = tree_ ? tree_->member_of(part_, name) : nullptr;
+    if (!value || !value->IsInt64()) return std::nullopt;
+    return value->GetInt64();
+}
+
+std::optional<double> SentJson::real_if_any(std::string_view name) const {
+    const auto* value = tree_ ? tree_->member_of(part_, name) : nullptr;
+    if (!value || !value->IsNumber()) return std::nullopt;
+    return value->GetDouble();
+}
+
+bool SentJson::null(std::string_view name) const {
+    const auto* value = tree_ ? tree_->member_of(part_, name) : nullptr;
+    return value && value->IsNull();
+}
+
+SentJson SentJson::part(std::string_view name) const {
+    SentJson part;
+    const auto* value = tree_ ? tree_->member_of(part_, name) : nullptr;
+    if (!value) return part;
+    part.tree_ = tree_;
+    part.part_ = value;
+    return part;
+}
+
+std::vector<SentJson> SentJson::parts(std::string_view name) const {
+    std::vector<SentJson> parts;
+    const auto* value = tree_ ? tree_->member_of(part_, name) : nullptr;
+    if (!value || !value->IsArray()) return parts;
+    for (const auto& item : value->GetArray()) {
+        SentJson part;
+        part.tree_ = tree_;
+        part.part_ = &item;
+        parts.push_back(std::move(part));
+    }
+    return parts;
 }
 
 struct Shape::Compiled {
@@ -244,7 +287,9 @@ Shape::Shape(const std::string& schema, const std::string& place) {
 
 std::optional<Flaw> Shape::judge(const SentJson& sent) const {
     static const Value nothing;
-    const Value& value = sent.tree_ ? static_cast<const Value&>(sent.tree_->document) : nothing;
+    const Value& value = sent.part_   ? *static_cast<const Value*>(sent.part_)
+                         : sent.tree_ ? static_cast<const Value&>(sent.tree_->document)
+                                      : nothing;
     rapidjson::SchemaValidator validator(*compiled_->schema);
     if (value.Accept(validator)) return std::nullopt;
     const auto& where = validator.GetInvalidDocumentPointer();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,11 +28,18 @@ class SentJson {
     std::optional<bool> flag_if_any(std::string_view name) const;
     std::vector<std::string> texts(std::string_view name) const;
     std::optional<std::vector<std::string>> texts_if_any(std::string_view name) const;
+    std::optional<std::int64_t> whole_if_any(std::string_view name) const;
+    std::optional<double> real_if_any(std::string_view name) const;
+    bool null(std::string_view name) const;
+    /// A member, which reads as what was sent does.
+    SentJson part(std::string_view name) const;
+    std::vector<SentJson> parts(std::string_view name) const;
 
   private:
     friend class Shape;
     struct Tree;
     std::shared_ptr<const Tree> tree_;
+    const void* part_ = nullptr;  // a rapidjson::Value of the tree; nothing: all of it
 };
 
 /// A JSON Schema, compiled.

@@ -6,14 +6,20 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/ids.hpp"
 #include "domain/shop.hpp"
 
 namespace relevo {
 
+using AgentId = Number<struct AgentTag>;
+
 struct AgentLine {
+    AgentId id;
     std::string name;
-    int version = 0;   ///< the published one; 0: there is none yet
-    bool own = false;  ///< the shop's file states it: it answers where no other agent names the channel
+    int version = 0;  ///< the published one; 0: there is none yet
+    /// The shop's file states it, or it was the first to be published: it answers where no other agent names
+    /// the channel.
+    bool own = false;
     std::string role;
     std::string provider;
     std::string model;

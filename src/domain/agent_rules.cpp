@@ -72,7 +72,7 @@ std::optional<Error> refuse_agent(const AgentSpec& agent, const AgentSurrounding
         return Error{
             Fault::permanent, "agent.no_credentials",
             fmt::format("agent '{0}' asks {1}, and shop {2} has no {3} API_KEY: relevo vault put {2} {3} "
-                        "API_KEY < FILE",
+                        "API_KEY < FILE, or PUT /v1/credentials/{3}/API_KEY",
                         agent.name, model.provider, surroundings.shop, category)};
     }
     return std::nullopt;

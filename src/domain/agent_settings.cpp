@@ -51,12 +51,8 @@ const char* end_name(bool hands_off) {
     return hands_off ? "handoff" : "sentence";
 }
 
-}  // namespace
-
-std::string agent_json(const AgentSpec& agent) {
-    return JsonObject()
-        .text("name", agent.name)
-        .text("role", agent.role)
+JsonObject settings_of(const AgentSpec& agent, JsonObject object) {
+    object.text("role", agent.role)
         .text("provider", agent.provider)
         .text("base_url", agent.base_url)
         .text("model", agent.model)
@@ -74,8 +70,18 @@ std::string agent_json(const AgentSpec& agent) {
         .text("on_failure", end_name(agent.hands_off))
         .raw("hours", hours_json(agent.hours))
         .text("on_closed", end_name(agent.closed_hands_off))
-        .text("closed_text", agent.closed_text)
-        .str();
+        .text("closed_text", agent.closed_text);
+    return object;
+}
+
+}  // namespace
+
+std::string agent_settings_json(const AgentSpec& agent) {
+    return settings_of(agent, JsonObject()).str();
+}
+
+std::string agent_json(const AgentSpec& agent) {
+    return settings_of(agent, JsonObject().text("name", agent.name)).str();
 }
 
 std::vector<AgentField> agent_fields(const AgentSpec& agent) {

@@ -9,6 +9,8 @@ namespace relevo {
 
 /// All that makes an agent, as its versions keep it: a JSON object with the names of the database's columns.
 std::string agent_json(const AgentSpec& agent);
+/// The same without the name.
+std::string agent_settings_json(const AgentSpec& agent);
 
 /// One of an agent's settings as people read it. `text` may have several lines.
 struct AgentField {

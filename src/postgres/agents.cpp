@@ -22,6 +22,7 @@ void read_number(const Json& json, std::string_view key, int& out) {
 
 AgentLine parse_line(const Json& json) {
     AgentLine line;
+    line.id = {json.number("id")};
     line.name = json.text("name");
     line.version = static_cast<int>(json.number("version"));
     line.own = json.flag("own");
@@ -34,12 +35,12 @@ AgentLine parse_line(const Json& json) {
     return line;
 }
 
-Error changed(const std::string& agent) {
+}  // namespace
+
+Error agent_changed(const std::string& agent) {
     return {Fault::transient, "agent.changed",
             "somebody else has published agent '" + agent + "' meanwhile: look at it, then try again"};
 }
-
-}  // namespace
 
 AgentSpec parse_agent_spec(const Json& json) {
     AgentSpec agent;
@@ -72,8 +73,19 @@ AgentSpec parse_agent_spec(const Json& json) {
     return agent;
 }
 
+AgentRecord parse_agent_record(const Json& json) {
+    AgentRecord record;
+    record.line = parse_line(json);
+    if (!json["published"].null()) record.published = parse_agent_spec(json["published"]);
+    if (!json["draft"].null()) record.draft = parse_agent_spec(json["draft"]);
+    for (const auto& it : json["versions"].items()) {
+        record.versions.push_back({static_cast<int>(it.number("version")), it.time("at")});
+    }
+    return record;
+}
+
 Task<std::vector<AgentTemplate>> list_agent_templates(Database& database) {
-    const Json listed = Json::parse(co_await database.call("agent_templates", TenantId{}, "{}"));
+    const Json listed = Json::parse(co_await database.call("list_agent_templates", TenantId{}, "{}"));
     std::vector<AgentTemplate> templates;
     for (const auto& row : listed.items()) {
         templates.push_back({row.text("name"), parse_agent_spec(row["settings"])});
@@ -92,14 +104,7 @@ Task<std::optional<AgentRecord>> find_agent(Database& database, TenantId tenant,
     std::string request = JsonObject().text("name", name).str();
     const Json found = Json::parse(co_await database.call("get_agent", tenant, std::move(request)));
     if (found.null()) co_return std::nullopt;
-    AgentRecord record;
-    record.line = parse_line(found);
-    if (!found["published"].null()) record.published = parse_agent_spec(found["published"]);
-    if (!found["draft"].null()) record.draft = parse_agent_spec(found["draft"]);
-    for (const auto& it : found["versions"].items()) {
-        record.versions.push_back({static_cast<int>(it.number("version")), it.time("at")});
-    }
-    co_return record;
+    co_return parse_agent_record(found);
 }
 
 Task<std::optional<AgentSpec>> find_agent_version(Database& database, TenantId tenant, std::string name,
@@ -119,7 +124,7 @@ Task<int> publish_agent(Database& database, TenantId tenant, AgentSpec agent, in
     std::string request =
         JsonObject().text("name", agent.name).number("version", was).raw("settings", agent_json(agent)).str();
     const Json made = Json::parse(co_await database.call("publish_agent", tenant, std::move(request)));
-    if (made.null() || made.flag("stale")) throw Failure(changed(agent.name));
+    if (made.null() || made.flag("stale")) throw Failure(agent_changed(agent.name));
     if (const std::string other = made.text("taken_by"); !other.empty()) {
         throw Failure({Fault::permanent, "agent.channel_taken",
                        "agent '" + agent.name + "' names channel " + made.text("channel") +

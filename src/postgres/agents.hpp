@@ -16,6 +16,10 @@ namespace relevo {
 
 /// As agent_snapshot() has it; what it leaves out is as the product has it.
 AgentSpec parse_agent_spec(const Json& json);
+/// As op_get_agent has it.
+AgentRecord parse_agent_record(const Json& json);
+/// Somebody published it meanwhile: agent.changed (transient).
+Error agent_changed(const std::string& agent);
 
 Task<std::vector<AgentTemplate>> list_agent_templates(Database& database);
 Task<std::vector<AgentLine>> list_agents(Database& database, TenantId tenant);

@@ -58,12 +58,16 @@ class PostgresRequestStores final : public RequestStores {
           people_(make_people_store(database_)),
           tenants_(make_tenant_store(database_)),
           sessions_(make_session_store(database_)),
+          agents_(make_agent_store(database_)),
+          accounts_(make_account_store(database_, database, masters)),
           credentials_(database_, std::move(masters), installation) {}
 
     PeopleStore& people() override { return *people_; }
     TenantStore& tenants() override { return *tenants_; }
     SessionStore& sessions() override { return *sessions_; }
     CredentialStore& credentials() override { return credentials_; }
+    AgentStore& agents() override { return *agents_; }
+    AccountStore& accounts() override { return *accounts_; }
     void hold() override { database_.hold(); }
     bool repeated() const override { return database_.repeated(); }
 
@@ -72,6 +76,8 @@ class PostgresRequestStores final : public RequestStores {
     std::unique_ptr<PeopleStore> people_;
     std::unique_ptr<TenantStore> tenants_;
     std::unique_ptr<SessionStore> sessions_;
+    std::unique_ptr<AgentStore> agents_;
+    std::unique_ptr<AccountStore> accounts_;
     PostgresCredentialStore credentials_;
 };
 

@@ -17,5 +17,9 @@ std::unique_ptr<RequestBook> make_request_book(Database& database, std::shared_p
 // One function a file.
 std::unique_ptr<TenantStore> make_tenant_store(Database& database);
 std::unique_ptr<SessionStore> make_session_store(Database& database);
+std::unique_ptr<AgentStore> make_agent_store(Database& database);
+/// `real`: where its secrets are read and sealed, whatever `database` makes of calls.
+std::unique_ptr<AccountStore> make_account_store(Database& database, Database& real,
+                                                 std::shared_ptr<MasterKeys> masters);
 
 }  // namespace relevo

@@ -63,7 +63,9 @@ ApiFront::ApiFront(boost::asio::io_context& io, Shared& shared, HttpClient& http
       meta_graph_(meta_settings_, http),
       meta_store_(make_meta_store(shared.database, shared.masters)),
       meta_({meta_settings_, meta_graph_, *meta_store_, shared.clock, random, counted(shared.metrics)}),
-      api_(document, api_handlers(document, meta_),
+      channels_(make_channels(channel_settings(shared.config), http)),
+      api_(document,
+           api_handlers(document, {meta_, channels_, model_provider_keys(), shared.config.public_url}),
            {*identity_, *requests_, pace_, shared.clock, random, origin_of(shared.config.public_url),
             shared.config.http.proxies}) {}
 

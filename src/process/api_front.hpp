@@ -5,6 +5,7 @@
 
 #include "api/api.hpp"
 #include "channels/meta_connect.hpp"
+#include "domain/channel.hpp"
 #include "identity/passwords.hpp"
 #include "process/shared.hpp"
 #include "redis/pace.hpp"
@@ -37,6 +38,7 @@ class ApiFront {
     MetaGraph meta_graph_;
     std::unique_ptr<MetaStore> meta_store_;
     MetaConnect meta_;
+    const Channels channels_;
     Api api_;
 };
 

@@ -32,7 +32,7 @@ TEST_CASE("an agent whose provider's key is missing is refused with the command 
     CHECK(refused->code == "agent.no_credentials");
     CHECK(refused->text ==
           "agent 'Ana' asks gemini, and shop pointe has no google API_KEY: relevo vault put pointe google "
-          "API_KEY < FILE");
+          "API_KEY < FILE, or PUT /v1/credentials/google/API_KEY");
 }
 
 TEST_CASE(

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "core/task.hpp"
+#include "domain/agent_book.hpp"
+#include "domain/identity_stores.hpp"
+
+namespace relevo {
+
+struct PublishedAgent {
+    AgentVersion version;
+    AgentSpec settings;
+};
+
+/// A shop's agents by their ids, for the API. Removed ones are not there. Every change is noted. Calls throw
+/// as those of PeopleStore do.
+class AgentStore {
+  public:
+    virtual ~AgentStore() = default;
+    virtual Task<std::vector<AgentTemplate>> templates() = 0;
+    virtual Task<std::vector<AgentLine>> list(TenantId tenant) = 0;
+    virtual Task<std::optional<AgentRecord>> find(TenantId tenant, AgentId agent) = 0;
+    /// Newest first, at most `limit`, before that one.
+    virtual Task<std::vector<AgentVersion>> versions(TenantId tenant, AgentId agent,
+                                                     std::optional<std::int64_t> before, int limit) = 0;
+    virtual Task<std::optional<PublishedAgent>> version(TenantId tenant, AgentId agent,
+                                                        std::int64_t version) = 0;
+    /// As a draft, or published at once. What it may name the caller has asked refuse_agent. Permanent
+    /// errors:
+    ///  agent.taken          the shop has one of that name
+    ///  agent.channel_taken  it is to be published, and another agent names one of its channels
+    virtual Task<Result<AgentId>> add(TenantId tenant, AgentSpec agent, bool publish, Actor actor) = 0;
+    /// Whether there is such an agent.
+    virtual Task<bool> change_draft(TenantId tenant, AgentId agent, AgentSpec draft, Actor actor) = 0;
+    /// Makes `settings` the newest version of what is published as `was`; a draft that is the same goes. Its
+    /// number; agent.channel_taken (permanent), agent.changed (transient).
+    virtual Task<Result<int>> publish(TenantId tenant, AgentId agent, AgentSpec settings, int was,
+                                      Actor actor) = 0;
+    /// Its name is free from then on. Permanent errors: agent.unknown, agent.in_use.
+    virtual Task<Result<void>> remove(TenantId tenant, AgentId agent, SysTime now, Actor actor) = 0;
+};
+
+}  // namespace relevo

@@ -1,0 +1,117 @@
+#include "core/json_object.hpp"
+#include "domain/agent_settings.hpp"
+#include "postgres/actor_json.hpp"
+#include "postgres/agents.hpp"
+#include "postgres/request_stores.hpp"
+
+namespace relevo {
+namespace {
+
+Error channel_taken(const std::string& agent, const Json& told) {
+    return {Fault::permanent, "agent.channel_taken",
+            "agent '" + agent + "' names channel " + told.text("channel") + ", where agent '" +
+                told.text("taken_by") + "' answers: take it out of one of them"};
+}
+
+AgentVersion parse_version(const Json& json) {
+    return {static_cast<int>(json.number("version")), json.time("at")};
+}
+
+class PostgresAgentStore final : public AgentStore {
+  public:
+    explicit PostgresAgentStore(Database& database) : database_(database) {}
+
+    Task<std::vector<AgentTemplate>> templates() override { return list_agent_templates(database_); }
+
+    Task<std::vector<AgentLine>> list(TenantId tenant) override { return list_agents(database_, tenant); }
+
+    Task<std::optional<AgentRecord>> find(TenantId tenant, AgentId agent) override {
+        auto asked = ask("get_agent", tenant, JsonObject().number("agent", agent.value));
+        const Json found = co_await std::move(asked);
+        if (found.null()) co_return std::nullopt;
+        co_return parse_agent_record(found);
+    }
+
+    Task<std::vector<AgentVersion>> versions(TenantId tenant, AgentId agent,
+                                             std::optional<std::int64_t> before, int limit) override {
+        JsonObject request;
+        request.number("agent", agent.value).number("limit", limit);
+        if (before) request.number("before", *before);
+        auto asked = ask("list_agent_versions", tenant, std::move(request));
+        const Json found = co_await std::move(asked);
+        std::vector<AgentVersion> versions;
+        for (const auto& row : found.items()) versions.push_back(parse_version(row));
+        co_return versions;
+    }
+
+    Task<std::optional<PublishedAgent>> version(TenantId tenant, AgentId agent,
+                                                std::int64_t version) override {
+        auto asked = ask("get_agent_version", tenant,
+                         JsonObject().number("agent", agent.value).number("version", version));
+        const Json found = co_await std::move(asked);
+        if (found.null()) co_return std::nullopt;
+        co_return PublishedAgent{parse_version(found), parse_agent_spec(found["settings"])};
+    }
+
+    Task<Result<AgentId>> add(TenantId tenant, AgentSpec agent, bool publish, Actor actor) override {
+        JsonObject request;
+        request.raw("actor", actor_json(actor)).text("name", agent.name);
+        request.raw("settings", agent_json(agent)).flag("publish", publish);
+        auto asked = ask("add_agent", tenant, std::move(request));
+        const Json made = co_await std::move(asked);
+        if (made.flag("taken"))
+            co_return Error{Fault::permanent, "agent.taken", "the shop has an agent '" + agent.name + "'"};
+        if (!made["taken_by"].null()) co_return channel_taken(agent.name, made);
+        co_return AgentId{made.number("id")};
+    }
+
+    Task<bool> change_draft(TenantId tenant, AgentId agent, AgentSpec draft, Actor actor) override {
+        JsonObject request;
+        request.raw("actor", actor_json(actor)).number("agent", agent.value);
+        request.raw("settings", agent_json(draft));
+        auto asked = ask("change_agent_draft", tenant, std::move(request));
+        const Json changed = co_await std::move(asked);
+        co_return changed.flag();
+    }
+
+    Task<Result<int>> publish(TenantId tenant, AgentId agent, AgentSpec settings, int was,
+                              Actor actor) override {
+        JsonObject request;
+        request.raw("actor", actor_json(actor)).number("agent", agent.value).number("version", was);
+        request.raw("settings", agent_json(settings));
+        auto asked = ask("publish_agent", tenant, std::move(request));
+        const Json made = co_await std::move(asked);
+        if (made.null() || made.flag("stale")) co_return agent_changed(settings.name);
+        if (!made["taken_by"].null()) co_return channel_taken(settings.name, made);
+        co_return static_cast<int>(made.number("version"));
+    }
+
+    Task<Result<void>> remove(TenantId tenant, AgentId agent, SysTime now, Actor actor) override {
+        JsonObject request;
+        request.raw("actor", actor_json(actor)).number("agent", agent.value).time("now", now);
+        auto asked = ask("remove_agent", tenant, std::move(request));
+        const Json outcome = co_await std::move(asked);
+        if (outcome.text() == "done") co_return Result<void>();
+        if (outcome.text() == "in_use") {
+            co_return Error{Fault::permanent, "agent.in_use",
+                            "it answers for an account of the shop; choose another agent there first"};
+        }
+        co_return Error{Fault::permanent, "agent.unknown", "there is no such agent"};
+    }
+
+  private:
+    Task<Json> ask(std::string op, TenantId tenant, JsonObject request) {
+        auto asked = database_.call(std::move(op), tenant, request.str());
+        co_return Json::parse(co_await std::move(asked));
+    }
+
+    Database& database_;
+};
+
+}  // namespace
+
+std::unique_ptr<AgentStore> make_agent_store(Database& database) {
+    return std::make_unique<PostgresAgentStore>(database);
+}
+
+}  // namespace relevo

@@ -16,7 +16,8 @@ std::string start_error(const std::function<void(ApiHandlers&)>& change) {
     LocalPace pace{clock};
     SeededRandom random{1};
     FakeMetaConnections meta;
-    ApiHandlers handlers = api_handlers(project_document(), meta);
+    const Channels channels{{}};
+    ApiHandlers handlers = api_handlers(project_document(), {meta, channels, {}, ""});
     change(handlers);
     try {
         const Api api(project_document(), handlers, {identity, requests, pace, clock, random, "", {}});

@@ -10,6 +10,7 @@
 
 #include "core/digest.hpp"
 #include "domain/request_stores.hpp"
+#include "tests/api/fake_agents.hpp"
 
 namespace relevo::testing {
 
@@ -26,6 +27,7 @@ struct Rows {
     std::map<std::pair<TenantId, SessionId>, SessionRow> sessions;
     std::map<std::pair<TenantId, std::string>, CredentialLine> credentials;
     std::vector<std::pair<TenantId, AuditRow>> audit;
+    AgentRows agency;
     std::vector<Actor> actors;  // of every change
     int changes = 0;
     PeopleStore::Outcome refuse = PeopleStore::Outcome::done;  // what changes of people answer instead
@@ -47,6 +49,8 @@ class FakeRequestStores final : public RequestStores,
     TenantStore& tenants() override { return *this; }
     SessionStore& sessions() override { return *this; }
     CredentialStore& credentials() override { return *this; }
+    AgentStore& agents() override { return agents_; }
+    AccountStore& accounts() override { return accounts_; }
     void hold() override { held_ = rows_.changes; }
     bool repeated() const override { return repeated_; }
 
@@ -274,6 +278,8 @@ class FakeRequestStores final : public RequestStores,
     }
 
     Rows& rows_;
+    FakeAgentStore agents_{rows_.agency};
+    FakeAccountStore accounts_{rows_.agency};
     const std::optional<Once> once_;
     std::optional<int> held_;
     bool repeated_ = false;

@@ -89,7 +89,9 @@ std::string misfit(const ApiDocument& document, const HttpRequest& request, cons
 struct Server {
     Server() : Server(project_document()) {}
     explicit Server(const ApiDocument& document)
-        : api(document, api_handlers(document, meta),
+        : api(document,
+              api_handlers(document,
+                           {meta, channels, {{"offline", ""}, {"openai", "openai"}}, "https://own.example"}),
               {identity, requests, pace, clock, random, "https://own.example", {"192.0.2.9"}}) {
         auto& callers = identity.callers;
         callers.emplace("admin",
@@ -155,6 +157,8 @@ struct Server {
     FakeIdentity identity;
     FakeRequestBook requests;
     FakeMetaConnections meta;
+    FakeChannel::Answers tokens;  // what providers say of them
+    Channels channels{fake_channels(tokens)};
     Api api;
     Router router;
 };

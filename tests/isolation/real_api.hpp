@@ -11,6 +11,7 @@
 
 #include "api/api.hpp"
 #include "api/list.hpp"
+#include "channels/list.hpp"
 #include "channels/meta_connect.hpp"
 #include "postgres/request_stores.hpp"
 #include "tests/api/project_document.hpp"
@@ -113,8 +114,9 @@ struct RealApi : TwoShops {
     std::unique_ptr<MetaStore> connections = make_meta_store(database, masters);
     MetaConnect connect{{settings, graph, *connections, clock, random, {}}};
     std::unique_ptr<RequestBook> book = make_request_book(database, masters, "the installation");
+    const Channels channels{make_channels({}, nowhere)};
     Api api{project_document(),
-            api_handlers(project_document(), connect),
+            api_handlers(project_document(), {connect, channels, {{"offline", ""}}, "https://own.example"}),
             {identity, *book, pace, clock, random, "https://own.example", {}}};
     Router router;
 };

@@ -21,6 +21,8 @@ struct Pool {
     TenantId tenant;
     int first;
     std::string word;
+    std::string number;
+    std::string agent;
 
     Texts values(const std::string& name) const {
         const auto id = [](auto value) { return value.to_string(); };
@@ -28,6 +30,9 @@ struct Pool {
         if (name == "user") return {id(nth<UserId>(first)), id(nth<UserId>(first + 1))};
         if (name == "session") return {id(nth<SessionId>(first))};
         if (name == "key") return {id(nth<ApiKeyId>(first))};
+        if (name == "agent") return {agent};
+        if (name == "version") return {"1"};
+        if (name == "account") return {id(account_id("whatsapp", number))};
         if (name == "connection") return {id(nth<MetaConnectionId>(first))};
         if (name == "role") return {word + "-role", "admin"};
         if (name == "category") return {word + "-category", "whatsapp_cloud"};
@@ -55,6 +60,15 @@ const std::map<std::string, Texts, std::less<>>& bodies() {
         {"put_credential", {R"({"value":"replaced-by-a-stranger"})"}},
         {"begin_meta_connection", {R"({"kind":"facebook"})"}},
         {"redeem_meta_code", {R"({"state":"{word}","code":"c"})"}},
+        {"add_agent",
+         {R"({"name":"{drawn}","publish":true})",
+          R"({"name":"{drawn}","settings":{"channels":["whatsapp"]}})"}},
+        {"change_agent", {R"({"prompt":"taken over"})"}},
+        {"roll_back_agent", {R"({"version":1})"}},
+        {"add_account",
+         {R"({"channel":"whatsapp","external_id":"{number}","token":"t","app_secret":"s"})",
+          R"({"channel":"web"})"}},
+        {"change_account", {R"({"agent":{agent}})", R"({"name":"taken over","agent":null})"}},
         {"claim_meta_account", {R"({"channel":"whatsapp","external_id":"3003"})"}},
     };
     return all;
@@ -78,11 +92,17 @@ std::string code_of(const HttpResponse& answer) {
     return std::regex_search(answer.body, code, std::regex("\"code\":\"([^\"]+)\"")) ? code[1].str() : "";
 }
 
+std::string agent_of(const RealApi& api, TenantId tenant) {
+    return api.test.query("SELECT min(id) FROM agents WHERE tenant_id = " + tenant.to_string());
+}
+
 /// Requests that a seed makes: nearly right, with what belongs to one shop or the other.
 class Requests {
   public:
     Requests(const RealApi& api, std::uint64_t seed)
-        : random_(seed), pools_{{api.victim, 10, "canary"}, {api.attacker, 20, "mine"}} {}
+        : random_(seed),
+          pools_{{api.victim, 10, "canary", "3003", agent_of(api, api.victim)},
+                 {api.attacker, 20, "mine", "1001", agent_of(api, api.attacker)}} {}
 
     HttpRequest make(const ApiOperation& operation, const std::string& caller) {
         HttpRequest request;
@@ -132,6 +152,8 @@ class Requests {
     }
     std::string filled(std::string body) {
         body = replaced(std::move(body), "{drawn}", random_.hex(8));
+        body = replaced(std::move(body), "{number}", pool().number);
+        body = replaced(std::move(body), "{agent}", pool().agent);
         return replaced(std::move(body), "{word}", pool().word);
     }
 
@@ -258,7 +280,7 @@ TEST_CASE("another shop's id is answered as one that nobody has") {
     Requests requests(api, 3);
     for (const auto& operation : project_document().operations()) {
         if (operation.path.find('{') == std::string::npos || !operation.permission) continue;
-        const Pool victim{api.victim, 10, "canary"};
+        const Pool victim{api.victim, 10, "canary", "3003", agent_of(api, api.victim)};
         HttpRequest theirs = requests.make(operation, "admin");
         theirs.path = operation.path;
         HttpRequest nobodys = theirs;
@@ -267,10 +289,12 @@ TEST_CASE("another shop's id is answered as one that nobody has") {
             const std::string hole = "{" + parameter.name + "}";
             const std::string value = victim.values(parameter.name).front();
             const bool named = value.find("canary") != std::string::npos;
+            const bool counted = value.find_first_not_of("0123456789") == std::string::npos;
             theirs.path = replaced(theirs.path, hole, value);
-            nobodys.path =
-                replaced(nobodys.path, hole,
-                         named ? replaced(value, "canary", "nobody") : nth<UserId>(77).to_string());
+            nobodys.path = replaced(nobodys.path, hole,
+                                    named     ? replaced(value, "canary", "nobody")
+                                    : counted ? "999999"
+                                              : nth<UserId>(77).to_string());
         }
         for (auto* request : {&theirs, &nobodys}) {
             request->target = request->path;

@@ -308,3 +308,18 @@ TEST_CASE("a credential that the API states is noted with who stated it, and wit
     CHECK(noted.front().actor.id == "op");
     for (const auto& entry : noted) CHECK((entry.before + entry.after).find("canary") == std::string::npos);
 }
+
+TEST_CASE("a shop that has left is in no page of shops") {
+    RequestFixture fixture;
+    const auto listed = [&](int limit) {
+        std::vector<std::string> slugs;
+        for (const auto& row : run(fixture.book->begin(std::nullopt)->tenants().list({}, limit)))
+            slugs.push_back(row.slug);
+        return slugs;
+    };
+    CHECK(listed(9) == std::vector<std::string>{"ballet", "ferreteria"});
+    fixture.test.query("UPDATE tenants SET retired_at = now() WHERE slug = 'ballet'");
+    CHECK(listed(9) == std::vector<std::string>{"ferreteria"});
+    // it takes no place either
+    CHECK(listed(1) == std::vector<std::string>{"ferreteria"});
+}

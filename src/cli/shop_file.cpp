@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "cli/agent_fields.hpp"
@@ -133,10 +134,33 @@ bool is_slug(std::string_view slug) {
            slug.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
-ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
+AgentSpec template_of(const YAML::Node& node, const TemplateSource& source) {
+    std::vector<AgentTemplate> templates;
+    if (source) templates = source();
+    Names known;
+    for (const auto& it : templates) known.push_back(it.name);
+    std::string name;
+    one_of(name, known, "template")(node);
+    return std::ranges::find(templates, name, &AgentTemplate::name)->settings;
+}
+
+// Its template is read before what is stated in the place of it.
+void read_agent(const YAML::Node& node, const Names& providers, const TemplateSource& templates,
+                AgentSpec& agent) {
+    Fields fields = agent_fields(agent, providers);
+    fields["template"] = [](const YAML::Node&) {};
+    Mistakes mistakes;
+    gather(mistakes, [&] {
+        if (node.IsMap() && node["template"]) agent = template_of(node["template"], templates);
+    });
+    gather(mistakes, [&] { read(node, fields); });
+    if (!mistakes.all.empty()) throw mistakes;
+}
+
+ShopSpec read_shop(const YAML::Node& root, const Names& providers, const TemplateSource& templates) {
     ShopSpec shop;
-    std::string prompt;
-    std::string disclosure;
+    std::optional<std::string> prompt;
+    std::optional<std::string> disclosure;
     read(root,
          {{"slug",
            [&](const auto& n) {
@@ -146,14 +170,14 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
            }},
           {"name", string(shop.name)},
           {"language", string(shop.language)},
-          {"prompt", prompt_text(prompt)},
-          {"disclosure", string(disclosure)},
+          {"prompt", [&](const auto& n) { prompt_text(prompt.emplace())(n); }},
+          {"disclosure", [&](const auto& n) { string(disclosure.emplace())(n); }},
           {"fallback_text", string(shop.fallback_text)},
           {"time_zone", string(shop.time_zone)},
           {"keep_days", [&](const auto& n) { shop.keep_days = number<int>(n, least_kept, most_kept); }},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"redact", [&](const auto& n) { shop.redact = read_redact(n); }},
-          {"agent", [&](const auto& n) { read(n, agent_fields(shop.agent, providers)); }},
+          {"agent", [&](const auto& n) { read_agent(n, providers, templates, shop.agent); }},
           {"web",
            [&](const auto& n) {
                shop.web.emplace();
@@ -172,8 +196,8 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers) {
           {"credentials", [&](const auto& n) { read_credentials(n, shop); }},
           {"catalogue", [&](const auto& n) { shop.catalogue = read_catalogue(n); }}},
          {"slug", "name"});
-    shop.agent.prompt = std::move(prompt);
-    shop.agent.disclosure = std::move(disclosure);
+    if (prompt) shop.agent.prompt = std::move(*prompt);
+    if (disclosure) shop.agent.disclosure = std::move(*disclosure);
     return shop;
 }
 
@@ -190,9 +214,10 @@ bool is_web_address(std::string_view text) {
            std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c < 0x7f; });
 }
 
-Result<ShopSpec> load_shop(const std::filesystem::path& file, const std::vector<std::string>& providers) {
+Result<ShopSpec> load_shop(const std::filesystem::path& file, const std::vector<std::string>& providers,
+                           const TemplateSource& templates) {
     return load<ShopSpec>(file, "shop.invalid",
-                          [&](const YAML::Node& root) { return read_shop(root, providers); });
+                          [&](const YAML::Node& root) { return read_shop(root, providers, templates); });
 }
 
 }  // namespace relevo

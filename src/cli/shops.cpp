@@ -101,10 +101,13 @@ void redrive_waiting(ShopBook& shops, const ShopListing& shop) {
     if (redriven > 0) fmt::print(stderr, "\n");
 }
 
-int apply_shops(ShopBook& shops, const Config& config, const std::vector<std::string>& providers,
-                const ShopOptions& options, bool json) {
+int apply_shops(ShopBook& shops, const Commands& commands, const ShopOptions& options, bool json) {
+    const Config config = commands.config();
+    const Backend& backend = commands.backend();
+    const auto templates = [&] { return backend.agents(config)->templates(); };
     std::vector<ShopSpec> stated;  // all of them, before the first is made
-    for (const auto& file : options.files) stated.push_back(load_shop(file, providers).value());
+    for (const auto& file : options.files)
+        stated.push_back(load_shop(file, backend.providers, templates).value());
     std::vector<ShopListing> applied;
     for (std::size_t i = 0; i < stated.size(); ++i) {
         ShopSpec& shop = stated[i];
@@ -178,15 +181,13 @@ void add_shops(Commands& commands) {
     auto* shops = commands.add_group("shops", "Tenants with their accounts, agent, secrets and catalogue");
     const auto book = [&commands] { return commands.backend().shops(commands.config()); };
     auto options = std::make_shared<ShopOptions>();
-    auto* apply =
-        commands.add(*shops, "apply",
-                     "Make the shops of these files, or what changed of them. Where no model answers the "
-                     "customer gets fallback_text; only with `on_failure: handoff` a person has it then. "
-                     "--json shows the secrets that verify webhooks, as shops list does",
-                     "shops apply myshop.yaml", [&commands, book, options] {
-                         return apply_shops(*book(), commands.config(), commands.backend().providers,
-                                            *options, commands.json());
-                     });
+    auto* apply = commands.add(
+        *shops, "apply",
+        "Make the shops of these files, or what changed of them. Where no model answers the "
+        "customer gets fallback_text; only with `on_failure: handoff` a person has it then. "
+        "--json shows the secrets that verify webhooks, as shops list does",
+        "shops apply myshop.yaml",
+        [&commands, book, options] { return apply_shops(*book(), commands, *options, commands.json()); });
     apply->add_option("file", options->files, "YAML, one shop each")->required()->check(CLI::ExistingFile);
     apply->add_option("--quiet-ms", options->quiet_ms, "Every agent's window of silence")
         ->check(CLI::Range(0, 120'000));

@@ -161,3 +161,39 @@ TEST_CASE("a shop says what it hides from models, which is all kinds where it sa
           std::string::npos);
     CHECK(refusal(whatsapp + "redact: card\n").find(":5:") != std::string::npos);
 }
+
+TEST_CASE("an agent begins as the template that its shop's file names, with what is stated in its place") {
+    const auto file =
+        std::filesystem::temp_directory_path() / ("relevo_template_" + std::to_string(::getpid()) + ".yaml");
+    int asked = 0;
+    const auto templates = [&] {
+        ++asked;
+        AgentTemplate support{"support", {}};
+        support.settings.name = "Soporte";
+        support.settings.prompt = "Resolvés.";
+        support.settings.temperature = 0.5;
+        support.settings.tools = {"rag_search"};
+        return std::vector{support};
+    };
+    const auto load = [&](const std::string& rest) {
+        std::ofstream(file) << "slug: pointe\nname: Pointe\n" << rest;
+        auto shop = load_shop(file, {"offline"}, templates);
+        std::filesystem::remove(file);
+        return shop;
+    };
+    const auto begun = load("agent: {temperature: 0.2, template: support}\ndisclosure: Soy un programa.\n");
+    REQUIRE(begun.has_value());
+    CHECK(begun->agent.name == "Soporte");
+    CHECK(begun->agent.prompt == "Resolvés.");
+    CHECK(begun->agent.tools == std::vector<std::string>{"rag_search"});
+    CHECK(begun->agent.temperature == 0.2);
+    CHECK(begun->agent.disclosure == "Soy un programa.");
+    CHECK(load("agent: {template: support}\nprompt: \"Vendés.\"\n")->agent.prompt == "Vendés.");
+    CHECK(asked == 2);
+    CHECK(load("agent: {name: Ana}\n")->agent.prompt == "");
+    CHECK(asked == 2);
+    const auto unknown = load("agent: {temperature: 9, template: sails}\n");
+    REQUIRE_FALSE(unknown.has_value());
+    CHECK(unknown.error().text.find(":3:35: 'sails' is no template; known: support") != std::string::npos);
+    CHECK(unknown.error().text.find("expected a number from 0 to 2") != std::string::npos);
+}

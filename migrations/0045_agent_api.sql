@@ -307,6 +307,16 @@ $$;
 
 -- ---- shops
 
+-- {"what customers say": ["what the catalogue says", …]}
+CREATE FUNCTION op_get_synonyms(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT t.synonyms FROM tenants AS t WHERE t.id = app_tenant()), '{}')
+$$;
+
+-- {"synonyms"}: in the place of all that there were.
+CREATE FUNCTION op_set_synonyms(req jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    UPDATE tenants AS t SET synonyms = req -> 'synonyms' WHERE t.id = app_tenant() RETURNING 'null'::jsonb
+$$;
+
 -- As before, without those that have left.
 CREATE OR REPLACE FUNCTION op_list_tenant_page(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -327,4 +337,5 @@ END $$;
 
 GRANT EXECUTE ON FUNCTION own_agent, agent_for, channel_taken, publish_as, lock_agents, op_add_agent, op_change_agent_draft,
     op_remove_agent, op_list_agent_versions, op_get_agent_version, op_list_agent_templates, account_facts, op_list_accounts,
-    op_get_account, op_claim_account, op_change_account, op_retire_account, op_list_webhooks TO relevo_app;
+    op_get_account, op_claim_account, op_change_account, op_retire_account, op_list_webhooks,
+    op_get_synonyms, op_set_synonyms TO relevo_app;

@@ -34,6 +34,7 @@ void add_meta_handlers(ApiHandlers& handlers, MetaConnections& meta);
 void add_role_handlers(ApiHandlers& handlers);
 void add_session_handlers(ApiHandlers& handlers);
 void add_sign_in_handlers(ApiHandlers& handlers);
+void add_synonym_handlers(ApiHandlers& handlers);
 void add_tenant_handlers(ApiHandlers& handlers);
 void add_user_handlers(ApiHandlers& handlers);
 void add_webhook_handlers(ApiHandlers& handlers, const Channels& channels, const std::string& public_url);

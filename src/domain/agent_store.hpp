@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/task.hpp"
@@ -8,6 +10,9 @@
 #include "domain/identity_stores.hpp"
 
 namespace relevo {
+
+/// What a shop's customers say → what its catalogue says.
+using Synonyms = std::map<std::string, std::vector<std::string>>;
 
 struct PublishedAgent {
     AgentVersion version;
@@ -40,6 +45,11 @@ class AgentStore {
                                       Actor actor) = 0;
     /// Its name is free from then on. Permanent errors: agent.unknown, agent.in_use.
     virtual Task<Result<void>> remove(TenantId tenant, AgentId agent, SysTime now, Actor actor) = 0;
+
+    /// Of all the shop's agents, in what they look up and what they are told.
+    virtual Task<Synonyms> synonyms(TenantId tenant) = 0;
+    /// In the place of all that there were.
+    virtual Task<void> set_synonyms(TenantId tenant, Synonyms synonyms, Actor actor) = 0;
 };
 
 }  // namespace relevo

@@ -99,6 +99,30 @@ class PostgresAgentStore final : public AgentStore {
         co_return Error{Fault::permanent, "agent.unknown", "there is no such agent"};
     }
 
+    Task<Synonyms> synonyms(TenantId tenant) override {
+        auto asked = ask("get_synonyms", tenant, JsonObject());
+        const Json found = co_await std::move(asked);
+        Synonyms synonyms;
+        for (const auto& [said, meant] : found.members()) {
+            auto& words = synonyms[said];
+            for (const auto& word : meant.items()) words.push_back(word.text());
+        }
+        co_return synonyms;
+    }
+
+    Task<void> set_synonyms(TenantId tenant, Synonyms synonyms, Actor actor) override {
+        JsonObject all;
+        for (const auto& [said, meant] : synonyms) {
+            std::vector<std::string> words;
+            for (const auto& word : meant) words.push_back(json_text(word));
+            all.raw(said, json_array(words));
+        }
+        JsonObject request;
+        request.raw("actor", actor_json(actor)).raw("synonyms", all.str());
+        auto done = ask("set_synonyms", tenant, std::move(request));
+        co_await std::move(done);
+    }
+
   private:
     Task<Json> ask(std::string op, TenantId tenant, JsonObject request) {
         auto asked = database_.call(std::move(op), tenant, request.str());

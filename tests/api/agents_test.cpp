@@ -154,3 +154,19 @@ TEST_CASE("what the store refuses of an agent has an answer of its own") {
     CHECK(server.ask("DELETE", "/v1/agents/17").status == 204);
     CHECK(server.ask("GET", "/v1/agents/17").status == 404);
 }
+
+TEST_CASE("a shop's dictionary is stated as a whole, on what was read") {
+    Server server;
+    const auto none = server.ask("GET", "/v1/synonyms");
+    CHECK(none.body == R"({"items":[]})");
+    const std::string words = R"({"items":[{"said":"zapatillas","meant":["puntas","medias puntas"]}]})";
+    CHECK(server.ask("PUT", "/v1/synonyms", "admin", words).status == 428);
+    CHECK(based(server, "PUT", "/v1/synonyms", none, words).body == words);
+    CHECK(server.ask("GET", "/v1/synonyms").body == words);
+    CHECK(based(server, "PUT", "/v1/synonyms", none, words).status == 412);
+    CHECK(server.ask("GET", "/v1/synonyms", "other").body == none.body);
+    const auto twice = based(server, "PUT", "/v1/synonyms", server.ask("GET", "/v1/synonyms"),
+                             R"({"items":[{"said":"a","meant":["b"]},{"said":"a","meant":["c"]}]})");
+    CHECK(twice.status == 422);
+    CHECK(member(twice, "pointer") == "#/items/1/said");
+}

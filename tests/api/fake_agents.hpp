@@ -21,8 +21,9 @@ struct AgentRows {
     std::map<std::pair<TenantId, AccountId>, AccountRow> accounts;
     std::map<TenantId, std::vector<WebhookRow>> webhooks;
     std::map<std::pair<TenantId, std::string>, std::string> secrets;  // by category/name
-    std::vector<Actor> actors;                                        // of every change
-    std::optional<Error> refusal;                                     // of what can be refused
+    std::map<TenantId, Synonyms> synonyms;
+    std::vector<Actor> actors;     // of every change
+    std::optional<Error> refusal;  // of what can be refused
 };
 
 class FakeAgentStore final : public AgentStore {
@@ -98,6 +99,13 @@ class FakeAgentStore final : public AgentStore {
             co_return Error{Fault::permanent, "agent.unknown", "there is none"};
         rows_.actors.push_back(actor);
         co_return Result<void>();
+    }
+
+    Task<Synonyms> synonyms(TenantId tenant) override { co_return rows_.synonyms[tenant]; }
+    Task<void> set_synonyms(TenantId tenant, Synonyms synonyms, Actor actor) override {
+        rows_.actors.push_back(actor);
+        rows_.synonyms[tenant] = std::move(synonyms);
+        co_return;
     }
 
   private:

@@ -65,6 +65,7 @@ const std::map<std::string, Texts, std::less<>>& bodies() {
           R"({"name":"{drawn}","settings":{"channels":["whatsapp"]}})"}},
         {"change_agent", {R"({"prompt":"taken over"})"}},
         {"roll_back_agent", {R"({"version":1})"}},
+        {"put_synonyms", {R"({"items":[{"said":"a","meant":["b"]}]})"}},
         {"add_account",
          {R"({"channel":"whatsapp","external_id":"{number}","token":"t","app_secret":"s"})",
           R"({"channel":"web"})"}},

@@ -177,3 +177,15 @@ TEST_CASE("a draft that somebody else changed since it was read is not published
     CHECK(code == "request.changed");
     CHECK(fixture.found(id).line.version == 0);
 }
+
+TEST_CASE("a shop's dictionary is its own, and noted") {
+    AgentsFixture fixture;
+    const Synonyms words{{"mallas", {"leotardo", "enterito"}}};
+    run(fixture.agents->set_synonyms(fixture.ballet, words, fixture.olga));
+    CHECK(run(fixture.agents->synonyms(fixture.ballet)) == words);
+    CHECK(run(fixture.agents->synonyms(fixture.other)).empty());
+    const auto log = fixture.audit(fixture.ballet);
+    REQUIRE(log.size() == 1);
+    CHECK(log.front().action == "shop.change");
+    CHECK(log.front().actor.name == "Olga");
+}

@@ -86,8 +86,8 @@ END $$;
 
 -- ---- agents
 
--- {"name", "settings", "publish": bool}: {"id"}; nothing is done and {"taken": true} where there is one of that name, or as
--- channel_taken().
+-- {"name", "settings", "publish": bool}: {}; nothing is done and {"taken": true} where there is one of that name, or as
+-- channel_taken(). The id, which other shops' agents have counted up, is read by the name.
 CREATE FUNCTION op_add_agent(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     publish boolean := (req ->> 'publish')::boolean;
@@ -108,7 +108,7 @@ BEGIN
     IF publish THEN
         PERFORM publish_as(agent, req -> 'settings');
     END IF;
-    RETURN jsonb_build_object('id', agent);
+    RETURN '{}';
 END $$;
 
 -- {"agent", "settings"}: what would be published of it. Whether there is such an agent.

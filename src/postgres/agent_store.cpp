@@ -62,7 +62,9 @@ class PostgresAgentStore final : public AgentStore {
         if (made.flag("taken"))
             co_return Error{Fault::permanent, "agent.taken", "the shop has an agent '" + agent.name + "'"};
         if (!made["taken_by"].null()) co_return channel_taken(agent.name, made);
-        co_return AgentId{made.number("id")};
+        auto read = ask("get_agent", tenant, JsonObject().text("name", agent.name));
+        const Json found = co_await std::move(read);
+        co_return AgentId{found.number("id")};
     }
 
     Task<bool> change_draft(TenantId tenant, AgentId agent, AgentSpec draft, Actor actor) override {

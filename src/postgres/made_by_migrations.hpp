@@ -18,12 +18,13 @@ inline constexpr std::array<std::string_view, 20> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 42> made_indexes{
+inline constexpr std::array<std::string_view, 43> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
     "api_requests_over",
     "archive_appended",
+    "archive_of_account",
     "audit_log_of_subject",
     "audit_log_of_tenant",
     "chunks_of_source",

@@ -101,3 +101,28 @@ TEST_CASE("what was sent is read by name, and what is not there is nothing") {
     CHECK(sent.has("d"));
     CHECK_FALSE(SentJson().has("a"));
 }
+
+TEST_CASE("members are read as what they are, within members too, and else as nothing") {
+    const auto sent =
+        SentJson::parse(R"({"n":7,"r":0.5,"none":null,"in":{"n":8,"t":"x"},"all":[{"n":1},{"n":2},3]})")
+            .value();
+    CHECK(sent.whole_if_any("n") == 7);
+    CHECK_FALSE(sent.whole_if_any("r"));
+    CHECK(sent.real_if_any("r") == 0.5);
+    CHECK(sent.real_if_any("n") == 7.0);
+    CHECK(sent.null("none"));
+    CHECK_FALSE(sent.null("n"));
+    CHECK_FALSE(sent.null("missing"));
+    CHECK(sent.part("in").whole_if_any("n") == 8);
+    CHECK(sent.part("in").text("t") == "x");
+    CHECK_FALSE(sent.part("in").has("r"));
+    CHECK_FALSE(sent.part("missing").has("n"));
+    const auto all = sent.parts("all");
+    REQUIRE(all.size() == 3);
+    CHECK(all[1].whole_if_any("n") == 2);
+    CHECK_FALSE(all[2].has("n"));
+    CHECK(sent.parts("n").empty());
+    // a part is judged as itself
+    CHECK_FALSE(Shape(R"({"required":["t"]})", "place").judge(sent.part("in")).has_value());
+    CHECK(Shape(R"({"type":"object","required":["t"]})", "place").judge(all[0]).has_value());
+}

@@ -219,10 +219,11 @@ $$;
 CREATE FUNCTION op_claim_account(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
+    sealed jsonb := coalesce(req -> 'credentials', '[]');
     account uuid := (req ->> 'account_id')::uuid;
     agent bigint;
 BEGIN
-    IF NOT hold_newest_key(req -> 'credentials') THEN
+    IF NOT hold_newest_key(sealed) THEN
         RETURN '{"stale": true}';
     END IF;
     PERFORM lock_agents();
@@ -237,11 +238,15 @@ BEGIN
         RETURN '{"refused": "no_agent"}';
     END IF;
     BEGIN
-        PERFORM apply_account(req, agent);
+        -- claimed again without a name it keeps its own
+        PERFORM apply_account(jsonb_build_object(
+            'channel', req ->> 'channel', 'account_id', account, 'external_id', req ->> 'external_id', 'drawn', req ->> 'drawn',
+            'name', coalesce(nullif(req ->> 'name', ''),
+                             (SELECT x.name FROM accounts AS x WHERE x.tenant_id = tenant AND x.id = account), '')), agent);
     EXCEPTION WHEN unique_violation THEN
         RETURN '{"refused": "taken"}';
     END;
-    PERFORM put_credentials(req -> 'credentials');
+    PERFORM put_credentials(sealed);
     UPDATE vault SET changes = changes + 1;  -- addresses are cached with their secrets
     RETURN '{}';
 END $$;

@@ -39,6 +39,12 @@ CREATE FUNCTION channel_taken(agent bigint, wanted jsonb) RETURNS jsonb LANGUAGE
     ORDER BY x.id LIMIT 1
 $$;
 
+-- Each account is answered by whom agent_for() has now.
+CREATE FUNCTION renew_answers() RETURNS void LANGUAGE sql AS $$
+    UPDATE accounts AS x SET agent_id = agent_for(x.id, x.channel, coalesce(own_agent(), x.agent_id))
+    WHERE x.tenant_id = app_tenant() AND x.agent_id <> agent_for(x.id, x.channel, coalesce(own_agent(), x.agent_id))
+$$;
+
 -- {"version"}, or nothing is done and channel_taken() is told. A shop's first published agent is its own. Nobody else changes the
 -- shop's agents meanwhile.
 CREATE FUNCTION publish_as(agent bigint, settings jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -55,8 +61,7 @@ BEGIN
     IF own_agent() IS NULL THEN
         UPDATE agents AS x SET is_own = true WHERE x.tenant_id = tenant AND x.id = agent;
     END IF;
-    UPDATE accounts AS x SET agent_id = agent_for(x.id, x.channel, coalesce(own_agent(), x.agent_id))
-    WHERE x.tenant_id = tenant AND x.agent_id <> agent_for(x.id, x.channel, coalesce(own_agent(), x.agent_id));
+    PERFORM renew_answers();
     RETURN jsonb_build_object('version', made);
 END $$;
 
@@ -117,6 +122,22 @@ BEGIN
     UPDATE agents AS a SET draft = req -> 'settings'
     WHERE a.tenant_id = app_tenant() AND a.removed_at IS NULL AND a.id = (req ->> 'agent')::bigint;
     RETURN to_jsonb(FOUND);
+END $$;
+
+-- {"agent"}: the shop's own from now on, which answers wherever no other names the channel. False where no such one is published.
+CREATE FUNCTION op_set_own_agent(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    tenant bigint := app_tenant();
+    agent bigint := (req ->> 'agent')::bigint;
+BEGIN
+    PERFORM lock_agents();
+    IF NOT EXISTS (SELECT FROM agents AS a WHERE a.tenant_id = tenant AND a.id = agent AND a.version > 0
+                                             AND a.removed_at IS NULL) THEN
+        RETURN 'false';
+    END IF;
+    UPDATE agents AS a SET is_own = (a.id = agent) WHERE a.tenant_id = tenant AND a.is_own <> (a.id = agent);
+    PERFORM renew_answers();
+    RETURN 'true';
 END $$;
 
 -- {"agent", "now"}: "done", "not_found", or "in_use" where it answers for an account. Its name is free from then on.
@@ -340,7 +361,7 @@ BEGIN
     RETURN page;
 END $$;
 
-GRANT EXECUTE ON FUNCTION own_agent, agent_for, channel_taken, publish_as, lock_agents, op_add_agent, op_change_agent_draft,
-    op_remove_agent, op_list_agent_versions, op_get_agent_version, op_list_agent_templates, account_facts, op_list_accounts,
+GRANT EXECUTE ON FUNCTION own_agent, agent_for, channel_taken, renew_answers, publish_as, lock_agents, op_add_agent, op_change_agent_draft,
+    op_set_own_agent, op_remove_agent, op_list_agent_versions, op_get_agent_version, op_list_agent_templates, account_facts, op_list_accounts,
     op_get_account, op_claim_account, op_change_account, op_retire_account, op_list_webhooks,
     op_get_synonyms, op_set_synonyms TO relevo_app;

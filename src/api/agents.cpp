@@ -136,8 +136,7 @@ ApiHandler add(const ModelKeys& providers) {
         agent.name = call.body.text("name");
         auto looked = surroundings_of(call, providers);
         const auto surroundings = co_await std::move(looked);
-        if (const auto refused = refuse_agent(agent, surroundings))
-            co_return problem_of_agent(*refused, {});
+        if (const auto refused = refuse_agent(agent, surroundings)) co_return problem_of_agent(*refused, {});
         const bool publish = call.body.flag_if_any("publish").value_or(false);
         auto made = call.stores.agents().add(call.tenant(), std::move(agent), publish, call.actor());
         const auto id = co_await std::move(made);
@@ -227,6 +226,21 @@ ApiHandler roll_back(const ModelKeys& providers) {
     };
 }
 
+Task<ApiResult> make_default(ApiCall& call) {
+    auto read = base_of_change(call);
+    auto base = co_await std::move(read);
+    if (auto* problem = std::get_if<Problem>(&base)) co_return std::move(*problem);
+    const AgentId id = agent_of(call);
+    auto asked = call.stores.agents().set_own(call.tenant(), id, call.actor());
+    const bool done = co_await std::move(asked);
+    if (!done) {
+        co_return Problem{409, "agent.not_published",
+                          "nothing of it is published yet, so that it could answer; publish it first"};
+    }
+    auto answered = answer_with(call, id);
+    co_return co_await std::move(answered);
+}
+
 Task<ApiResult> list_versions(ApiCall& call) {
     std::optional<std::int64_t> before;
     if (call.after) {
@@ -275,6 +289,7 @@ void add_agent_handlers(ApiHandlers& handlers, const std::map<std::string, std::
     handlers["remove_agent"] = remove;
     handlers["publish_agent"] = publish(providers);
     handlers["roll_back_agent"] = roll_back(providers);
+    handlers["make_agent_default"] = make_default;
     handlers["list_agent_versions"] = list_versions;
     handlers["read_agent_version"] = read_version;
 }

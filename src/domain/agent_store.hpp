@@ -43,6 +43,8 @@ class AgentStore {
     /// number; agent.channel_taken (permanent), agent.changed (transient).
     virtual Task<Result<int>> publish(TenantId tenant, AgentId agent, AgentSpec settings, int was,
                                       Actor actor) = 0;
+    /// The shop's own from then on. False where no such one is published.
+    virtual Task<bool> set_own(TenantId tenant, AgentId agent, Actor actor) = 0;
     /// Its name is free from then on. Permanent errors: agent.unknown, agent.in_use.
     virtual Task<Result<void>> remove(TenantId tenant, AgentId agent, SysTime now, Actor actor) = 0;
 

@@ -88,6 +88,14 @@ class PostgresAgentStore final : public AgentStore {
         co_return static_cast<int>(made.number("version"));
     }
 
+    Task<bool> set_own(TenantId tenant, AgentId agent, Actor actor) override {
+        JsonObject request;
+        request.raw("actor", actor_json(actor)).number("agent", agent.value);
+        auto asked = ask("set_own_agent", tenant, std::move(request));
+        const Json done = co_await std::move(asked);
+        co_return done.flag();
+    }
+
     Task<Result<void>> remove(TenantId tenant, AgentId agent, SysTime now, Actor actor) override {
         JsonObject request;
         request.raw("actor", actor_json(actor)).number("agent", agent.value).time("now", now);

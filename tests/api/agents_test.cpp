@@ -119,6 +119,18 @@ TEST_CASE("a draft is changed, published and rolled back, each on what was read"
     CHECK(server.ask("GET", "/v1/agents/17/versions/9").status == 404);
 }
 
+TEST_CASE("an agent that is published is made the default, a draft is not") {
+    Server server;
+    const auto draft = add(server, R"({"name":"Borrador"})");
+    const auto refused = based(server, "POST", "/v1/agents/17/default", draft);
+    CHECK(refused.status == 409);
+    CHECK(member(refused, "code") == "agent.not_published");
+    const auto made = add(server, R"({"name":"Ventas","publish":true})");
+    CHECK(has(made, R"("default":false)"));
+    CHECK(has(based(server, "POST", "/v1/agents/18/default", made), R"("default":true)"));
+    CHECK(based(server, "POST", "/v1/agents/18/default", made).status == 412);
+}
+
 TEST_CASE("another shop's agent is one that nobody has") {
     Server server;
     REQUIRE(add(server, R"({"name":"Ventas"})", "other").status == 201);
@@ -128,6 +140,7 @@ TEST_CASE("another shop's agent is one that nobody has") {
     const HttpHeaders any{{"If-Match", "\"00\""}};
     CHECK(server.ask("PATCH", "/v1/agents/17", "admin", R"({"model":"n"})", any).status == 404);
     CHECK(server.ask("POST", "/v1/agents/17/publish", "admin", "", any).status == 404);
+    CHECK(server.ask("POST", "/v1/agents/17/default", "admin", "", any).status == 404);
     CHECK(server.ask("POST", "/v1/agents/17/rollback", "admin", R"({"version":1})", any).status == 404);
     CHECK(server.ask("GET", "/v1/agents/17/versions").status == 404);
     CHECK(server.ask("GET", "/v1/agents/17/versions/1").status == 404);

@@ -93,6 +93,14 @@ class FakeAgentStore final : public AgentStore {
         rows_.actors.push_back(actor);
         co_return make_version(tenant, agent, settings);
     }
+    Task<bool> set_own(TenantId tenant, AgentId agent, Actor actor) override {
+        if (rows_.agents.at({tenant, agent}).line.version == 0) co_return false;
+        for (auto& [key, row] : rows_.agents) {
+            if (key.first == tenant) row.line.own = key.second == agent;
+        }
+        rows_.actors.push_back(actor);
+        co_return true;
+    }
     Task<Result<void>> remove(TenantId tenant, AgentId agent, SysTime, Actor actor) override {
         if (rows_.refusal) co_return *rows_.refusal;
         if (rows_.agents.erase({tenant, agent}) == 0)

@@ -106,6 +106,21 @@ TEST_CASE("the first agent that a shop publishes is its own") {
     CHECK_FALSE(run(fixture.agents->find(fresh, second)).value().line.own);
 }
 
+TEST_CASE("another agent is made the shop's own, and answers where no other names the channel") {
+    AgentsFixture fixture;
+    const AgentId loud = fixture.add(fixture.ballet, AgentsFixture::named("Otra", {"telegram"}), true);
+    const AgentId quiet = fixture.add(fixture.ballet, AgentsFixture::named("Nueva"), true);
+    const AgentId draft = fixture.add(fixture.ballet, AgentsFixture::named("Borrador"), false);
+    CHECK_FALSE(run(fixture.agents->set_own(fixture.ballet, draft, fixture.olga)));
+    CHECK_FALSE(run(fixture.agents->set_own(fixture.other, quiet, fixture.olga)));
+    CHECK(run(fixture.agents->set_own(fixture.ballet, quiet, fixture.olga)));
+    CHECK(fixture.answers(fixture.ballet) == "telegram Otra, web Nueva, whatsapp Nueva");
+    CHECK(fixture.found(quiet).line.own);
+    CHECK_FALSE(fixture.found(loud).line.own);
+    CHECK(fixture.test.query("SELECT count(*) FROM agents WHERE is_own AND tenant_id = " +
+                             fixture.ballet.to_string()) == "1");
+}
+
 TEST_CASE("an agent that answers stays, another one goes and its name is free") {
     AgentsFixture fixture;
     const AgentId id = fixture.add(fixture.ballet, AgentsFixture::named("Otra", {"telegram"}), true);

@@ -370,13 +370,24 @@ END $$;
 CREATE TRIGGER noted AFTER INSERT OR UPDATE OF currency, hard, soft OR DELETE ON budgets
     FOR EACH ROW EXECUTE FUNCTION note_row('budget', 'id', 'starts_at ends_at spent reserved');
 
+-- As in 0039; of the installation, which has no row, too.
+CREATE OR REPLACE FUNCTION lock_people() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF app_tenant() IS NULL THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('installation', 0));
+    END IF;
+    PERFORM FROM tenants AS t WHERE t.id = app_tenant() FOR NO KEY UPDATE;
+END $$;
+
 -- As in 0041, and it is noted: the rows that went, and those that came.
 ALTER FUNCTION op_apply_prices RENAME TO apply_prices;
 CREATE FUNCTION op_apply_prices(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-    was jsonb := op_list_prices('{}');
+    was jsonb;
     is_now jsonb;
 BEGIN
+    PERFORM lock_people();
+    was := op_list_prices('{}');
     PERFORM apply_prices(req);
     is_now := op_list_prices('{}');
     IF was <> is_now THEN

@@ -29,15 +29,8 @@ std::variant<AuditQuery, Problem> query_of(const ApiCall& call) {
     query.actor = call.parameter("actor");
     query.subject = call.parameter("subject");
     query.action = call.parameter("action");
-    for (const auto& [name, moment] : {std::pair("since", &query.since), std::pair("until", &query.until)}) {
-        const auto text = call.parameter(name);
-        if (text.empty()) continue;
-        *moment = from_iso8601(text);
-        if (*moment) continue;
-        Problem problem{400, "api.bad_parameter", std::string(name) + ": there is no such moment"};
-        problem.flaws.push_back({{}, name, "there is no such moment"});
-        return problem;
-    }
+    if (auto problem = read_moment(call, "since", query.since)) return std::move(*problem);
+    if (auto problem = read_moment(call, "until", query.until)) return std::move(*problem);
     if (call.after) {
         const auto& key = *call.after;
         const auto read = std::from_chars(key.data(), key.data() + key.size(), query.before);

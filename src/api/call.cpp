@@ -44,6 +44,30 @@ std::optional<Problem> check_if_match(const ApiCall& call, std::string_view body
                    "somebody changed it since it was read; read it again, and decide anew what to change"};
 }
 
+std::optional<Problem> check_base(const ApiCall& call, const std::optional<std::string>& body,
+                                  std::string_view what, std::string_view name) {
+    if (call.parameter("If-None-Match").empty()) {
+        if (body || call.parameter("If-Match").empty()) return check_if_match(call, body.value_or(""));
+        return not_found(what, name);
+    }
+    if (!body) return std::nullopt;
+    return Problem{412, "api.changed", "it is there already; read it, and send its ETag as If-Match"};
+}
+
+Problem bad_parameter(std::string_view name, std::string text) {
+    Problem problem{400, "api.bad_parameter", std::string(name) + ": " + text};
+    problem.flaws.push_back({{}, std::string(name), std::move(text)});
+    return problem;
+}
+
+std::optional<Problem> read_moment(const ApiCall& call, std::string_view name, std::optional<SysTime>& into) {
+    const auto text = call.parameter(name);
+    if (text.empty()) return std::nullopt;
+    into = from_iso8601(text);
+    if (into) return std::nullopt;
+    return bad_parameter(name, "there is no such moment");
+}
+
 Problem bad_member(std::string pointer, std::string text) {
     Problem problem{422, "api.bad_body", pointer + ": " + text};
     problem.flaws.push_back({std::move(pointer), {}, std::move(text)});

@@ -77,6 +77,14 @@ std::string etag_of(std::string_view body);
 Answer entity(std::string body, int status = 200);
 /// Nothing where If-Match names this representation: else 428 or 412.
 std::optional<Problem> check_if_match(const ApiCall& call, std::string_view body);
+/// The same of a PUT that makes what is not there (If-None-Match), or changes what is (If-Match). `body`: the
+/// representation that is there, if there is one.
+std::optional<Problem> check_base(const ApiCall& call, const std::optional<std::string>& body,
+                                  std::string_view what, std::string_view name);
+/// What is wrong with a parameter that its schema could not tell.
+Problem bad_parameter(std::string_view name, std::string text);
+/// The moment of a parameter, where it was sent; or what is wrong with it.
+std::optional<Problem> read_moment(const ApiCall& call, std::string_view name, std::optional<SysTime>& into);
 /// What is wrong with a member of the body that its schema could not tell.
 Problem bad_member(std::string pointer, std::string text);
 Problem bad_cursor();

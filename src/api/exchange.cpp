@@ -45,7 +45,7 @@ std::string query_of(const ApiCall& call) {
     if (call.who && call.who->tenant()) query += "|" + call.who->tenant()->to_string();
     for (const auto& [name, value] : call.parameters) {
         const bool pages = name == "cursor" || name == "limit";
-        if (pages || !call.operation.parameter(ApiParameter::In::query, name)) continue;
+        if (pages || call.operation.parameter(ApiParameter::In::header, name)) continue;
         query += "|" + name + "=" + std::to_string(value.size()) + ":" + value;
     }
     return query;

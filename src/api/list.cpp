@@ -12,6 +12,10 @@ ApiHandlers api_handlers(const ApiDocument& document, const HandlerParts& parts)
     add_role_handlers(handlers);
     add_api_key_handlers(handlers);
     add_credential_handlers(handlers);
+    add_conversation_handlers(handlers, parts.live);
+    add_usage_handlers(handlers);
+    add_budget_handlers(handlers);
+    add_price_handlers(handlers);
     add_audit_handlers(handlers);
     add_meta_handlers(handlers, parts.meta);
     add_agent_handlers(handlers, parts.providers);

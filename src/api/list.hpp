@@ -3,6 +3,7 @@
 #include "api/call.hpp"
 #include "domain/channel.hpp"
 #include "domain/identity.hpp"
+#include "domain/live.hpp"
 #include "domain/meta.hpp"
 
 namespace relevo {
@@ -14,6 +15,7 @@ struct HandlerParts {
     /// Of models: those that an agent may name, and the category of credentials with each one's key.
     std::map<std::string, std::string> providers;
     std::string public_url;  ///< how the world reaches the webhooks: "https://relevo.example"
+    Live* live = nullptr;    ///< told what changed in conversations; none: nobody watches
 };
 
 /// Every operation that there is, by its id. A new resource is a file of handlers, a line in list.cpp, and
@@ -28,14 +30,18 @@ void add_account_handlers(ApiHandlers& handlers, const Channels& channels, const
 void add_agent_handlers(ApiHandlers& handlers, const std::map<std::string, std::string>& providers);
 void add_api_key_handlers(ApiHandlers& handlers);
 void add_audit_handlers(ApiHandlers& handlers);
+void add_budget_handlers(ApiHandlers& handlers);
+void add_conversation_handlers(ApiHandlers& handlers, Live* live);
 void add_credential_handlers(ApiHandlers& handlers);
 void add_document_handlers(ApiHandlers& handlers, const ApiDocument& document);
 void add_meta_handlers(ApiHandlers& handlers, MetaConnections& meta);
+void add_price_handlers(ApiHandlers& handlers);
 void add_role_handlers(ApiHandlers& handlers);
 void add_session_handlers(ApiHandlers& handlers);
 void add_sign_in_handlers(ApiHandlers& handlers);
 void add_synonym_handlers(ApiHandlers& handlers);
 void add_tenant_handlers(ApiHandlers& handlers);
+void add_usage_handlers(ApiHandlers& handlers);
 void add_user_handlers(ApiHandlers& handlers);
 void add_webhook_handlers(ApiHandlers& handlers, const Channels& channels, const std::string& public_url);
 

@@ -39,26 +39,16 @@ Task<ApiResult> read(ApiCall& call) {
     co_return entity(json_of(*role));
 }
 
-// Whether what is there is what the call is based on.
-std::optional<Problem> check_base(const ApiCall& call, const std::optional<RoleRow>& role) {
-    if (call.parameter("If-None-Match").empty()) {
-        if (role) return check_if_match(call, json_of(*role));
-        if (call.parameter("If-Match").empty()) return check_if_match(call, "");
-        return none(call);
-    }
-    if (!role) return std::nullopt;
-    return Problem{412, "api.changed",
-                   "there is such a role already; read it, and send its ETag as If-Match"};
-}
-
 Task<ApiResult> put(ApiCall& call) {
     const auto permissions = Permissions::parse(call.body.texts("permissions"));
     if (!permissions) co_return bad_member("#/permissions", permissions.error().text);
     call.stores.hold();
     auto asked = find(call);
     const auto before = co_await std::move(asked);
-    if (auto problem = check_base(call, before)) co_return std::move(*problem);
     const std::string name(call.parameter("role"));
+    std::optional<std::string> base;
+    if (before) base = json_of(*before);
+    if (auto problem = check_base(call, base, "Role", name)) co_return std::move(*problem);
     auto changed = call.stores.people().put_role(call.tenant(), name, *permissions, call.actor());
     const auto outcome = co_await std::move(changed);
     if (outcome == PeopleStore::Outcome::taken) {

@@ -11,6 +11,8 @@
 #include "core/task.hpp"
 #include "domain/account_store.hpp"
 #include "domain/agent_store.hpp"
+#include "domain/billing_store.hpp"
+#include "domain/conversation_store.hpp"
 #include "domain/identity_stores.hpp"
 #include "domain/secret.hpp"
 #include "domain/vault_book.hpp"
@@ -118,6 +120,8 @@ class RequestStores {
     virtual CredentialStore& credentials() = 0;
     virtual AgentStore& agents() = 0;
     virtual AccountStore& accounts() = 0;
+    virtual ConversationStore& conversations() = 0;
+    virtual BillingStore& billing() = 0;
     /// From now on: what is read must still be so when the next change is made, or that is refused.
     virtual void hold() = 0;
     /// Whether the change that was just asked for had been made before, by the same request. Its result, and

@@ -60,7 +60,9 @@ class PostgresRequestStores final : public RequestStores {
           sessions_(make_session_store(database_)),
           agents_(make_agent_store(database_)),
           accounts_(make_account_store(database_, database, masters)),
-          credentials_(database_, std::move(masters), installation) {}
+          credentials_(database_, std::move(masters), installation),
+          conversations_(make_conversation_store(database_)),
+          billing_(make_billing_store(database_)) {}
 
     PeopleStore& people() override { return *people_; }
     TenantStore& tenants() override { return *tenants_; }
@@ -68,6 +70,8 @@ class PostgresRequestStores final : public RequestStores {
     CredentialStore& credentials() override { return credentials_; }
     AgentStore& agents() override { return *agents_; }
     AccountStore& accounts() override { return *accounts_; }
+    ConversationStore& conversations() override { return *conversations_; }
+    BillingStore& billing() override { return *billing_; }
     void hold() override { database_.hold(); }
     bool repeated() const override { return database_.repeated(); }
 
@@ -79,6 +83,8 @@ class PostgresRequestStores final : public RequestStores {
     std::unique_ptr<AgentStore> agents_;
     std::unique_ptr<AccountStore> accounts_;
     PostgresCredentialStore credentials_;
+    std::unique_ptr<ConversationStore> conversations_;
+    std::unique_ptr<BillingStore> billing_;
 };
 
 class PostgresRequestBook final : public RequestBook {

@@ -21,5 +21,7 @@ std::unique_ptr<AgentStore> make_agent_store(Database& database);
 /// `real`: where its secrets are read and sealed, whatever `database` makes of calls.
 std::unique_ptr<AccountStore> make_account_store(Database& database, Database& real,
                                                  std::shared_ptr<MasterKeys> masters);
+std::unique_ptr<ConversationStore> make_conversation_store(Database& database);
+std::unique_ptr<BillingStore> make_billing_store(Database& database);
 
 }  // namespace relevo

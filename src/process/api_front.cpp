@@ -65,7 +65,8 @@ ApiFront::ApiFront(boost::asio::io_context& io, Shared& shared, HttpClient& http
       meta_({meta_settings_, meta_graph_, *meta_store_, shared.clock, random, counted(shared.metrics)}),
       channels_(make_channels(channel_settings(shared.config), http)),
       api_(document,
-           api_handlers(document, {meta_, channels_, model_provider_keys(), shared.config.public_url}),
+           api_handlers(document,
+                        {meta_, channels_, model_provider_keys(), shared.config.public_url, &shared.live}),
            {*identity_, *requests_, pace_, shared.clock, random, origin_of(shared.config.public_url),
             shared.config.http.proxies}) {}
 

@@ -1,0 +1,46 @@
+#include "api/cost.hpp"
+#include "api/list.hpp"
+
+namespace relevo {
+namespace {
+
+// A sum reads every call of its span.
+constexpr Millis longest_span = std::chrono::days(366);
+
+std::string json_of(const UsageRow& row) {
+    const UsageLine& line = row.line;
+    JsonObject object;
+    object.text("key", line.key).text_if_any("name", row.name);
+    object.number("calls", line.calls).number("failed_calls", line.in_vain);
+    object.number("estimated_calls", line.estimated).number("lost_calls", line.lost);
+    object.number("input_tokens", line.input_tokens).number("cached_input_tokens", line.cached_tokens);
+    object.number("output_tokens", line.output_tokens).raw("cost", json_of(line.cost));
+    return object.str();
+}
+
+Task<ApiResult> list(ApiCall& call) {
+    UsageQuery query;
+    query.by = call.parameter("by");
+    if (auto problem = read_moment(call, "since", query.since)) co_return std::move(*problem);
+    if (auto problem = read_moment(call, "until", query.until)) co_return std::move(*problem);
+    if (query.until.value_or(call.now) - query.since.value_or(SysTime{}) > longest_span) {
+        co_return bad_parameter("since", "a span has at most 366 days; ask for one after the other");
+    }
+    if (!call.parameter("agent").empty()) query.agent = call.whole("agent", 0);
+    query.conversation = ConversationId::parse(call.parameter("conversation"));
+    query.after = call.after;
+    query.limit = call.limit() + 1;
+    auto asked = call.stores.billing().usage(call.tenant(), std::move(query));
+    const auto rows = co_await std::move(asked);
+    co_return page(
+        call, rows, [](const UsageRow& row) { return json_of(row); },
+        [](const UsageRow& row) { return row.line.key; });
+}
+
+}  // namespace
+
+void add_usage_handlers(ApiHandlers& handlers) {
+    handlers["list_usage"] = list;
+}
+
+}  // namespace relevo

@@ -1,0 +1,143 @@
+// What models cost, and what a shop may spend on them.
+
+#include <doctest/doctest.h>
+
+#include "tests/api/server.hpp"
+
+using namespace relevo;
+using namespace relevo::testing;
+
+namespace {
+
+const HttpHeaders is_new{{"If-None-Match", "*"}};
+const std::string month = "/v1/budgets/shop/month";
+
+HttpHeaders based_on(const HttpResponse& answer) {
+    return {{"If-Match", header(answer, "ETag")}};
+}
+
+std::string price(const std::string& model, const std::string& more = "") {
+    return R"({"provider":"openai","model":")" + model +
+           R"(","from":"2026-01-01T00:00:00.000Z","input":150000,"output":600000)" + more + "}";
+}
+
+std::string price_list(const std::string& items) {
+    return R"({"currency":"USD","items":[)" + items + "]}";
+}
+
+}  // namespace
+
+TEST_CASE("usage is told in whole millionths, with what nobody knows beside them") {
+    Server server;
+    UsageRow row;
+    row.line.key = "17";
+    row.name = "Ventas";
+    row.line.calls = 4;
+    row.line.in_vain = 1;
+    row.line.input_tokens = 212;
+    row.line.cost = {{{"USD", 215}}, 1};
+    server.requests.rows.talk.usage.emplace_back(TenantId{1}, row);
+    const std::string path = "/v1/usage?by=agent&since=2026-01-01T00:00:00.000Z";
+    const auto told = server.ask("GET", path + "&until=2026-02-01T00:00:00.000Z&agent=17");
+    CHECK(told.status == 200);
+    CHECK(told.body.find(R"("cost":{"amounts":[{"currency":"USD","micros":215}],"unpriced_calls":1})") !=
+          std::string::npos);
+    CHECK(member(told, "name") == "Ventas");
+    const auto& asked = server.requests.rows.talk.asked.back();
+    CHECK(asked.by == "agent");
+    CHECK(asked.agent == 17);
+    CHECK(asked.since == from_iso8601("2026-01-01T00:00:00.000Z"));
+    CHECK(asked.until == from_iso8601("2026-02-01T00:00:00.000Z"));
+    CHECK(server.ask("GET", path + "&until=2026-02-01T00:00:00.000Z", "other").body == R"({"items":[]})");
+}
+
+TEST_CASE("usage says what it wants where a moment is missing, is none, or the span is too long") {
+    Server server;
+    CHECK(server.ask("GET", "/v1/usage?by=day").status == 400);
+    CHECK(server.ask("GET", "/v1/usage?since=2026-01-01T00:00:00.000Z").status == 400);
+    const auto none = server.ask("GET", "/v1/usage?by=day&since=2026-13-01T00:00:00.000Z");
+    CHECK(none.status == 400);
+    CHECK(member(none, "parameter") == "since");
+    const std::string long_span = "/v1/usage?by=day&since=2024-01-01T00:00:00.000Z&until=";
+    CHECK(server.ask("GET", long_span + "2025-01-01T00:00:00.000Z").status == 200);
+    CHECK(server.ask("GET", long_span + "2025-01-03T00:00:00.000Z").status == 400);
+}
+
+TEST_CASE("a budget is made once, changed by who read it, and removed") {
+    Server server;
+    const std::string body = R"({"currency":"USD","hard":5000000,"soft":4000000})";
+    CHECK(server.ask("PUT", month, "admin", body).status == 428);
+    const auto made = server.ask("PUT", month, "admin", body, is_new);
+    CHECK(made.status == 200);
+    CHECK(made.body.find(R"("hard":5000000,"soft":4000000)") != std::string::npos);
+    CHECK(server.ask("PUT", month, "admin", body, is_new).status == 412);
+    const auto changed = server.ask("PUT", month, "admin", R"({"currency":"USD","hard":1})", based_on(made));
+    CHECK(changed.status == 200);
+    CHECK(changed.body.find("soft\":") == std::string::npos);
+    CHECK(server.ask("PUT", month, "admin", body, based_on(made)).status == 412);
+    CHECK(server.requests.rows.talk.actors.size() == 2);
+    CHECK(server.ask("GET", month, "other").status == 404);
+    CHECK(server.ask("DELETE", month).status == 204);
+    CHECK(server.ask("DELETE", month).status == 404);
+}
+
+TEST_CASE("what is spent of a budget changes what is read, and nobody's reason to change it") {
+    Server server;
+    const auto made = server.ask("PUT", month, "admin", R"({"currency":"USD","hard":5000000})", is_new);
+    auto& row = server.requests.rows.talk.budgets[{1}].front();
+    row.line.spent = 1'234'567;
+    row.line.events = {{"soft", 1}, {"exhausted", 3}};
+    const auto read = server.ask("GET", month);
+    CHECK(read.body.find(R"("spent":1234567)") != std::string::npos);
+    CHECK(read.body.find(R"("soft_reached":true,"refused_calls":3)") != std::string::npos);
+    CHECK(header(read, "ETag") == header(made, "ETag"));
+}
+
+TEST_CASE("a budget is of the shop or of one of its agents, and limits something") {
+    Server server;
+    const std::string body = R"({"currency":"USD","hard":5000000})";
+    const auto made = server.ask("PUT", "/v1/budgets/17/day", "admin", body, is_new);
+    CHECK(made.status == 200);
+    CHECK(member(made, "scope") == "17");
+    CHECK(server.ask("PUT", "/v1/budgets/18/day", "admin", body, is_new).status == 404);
+    CHECK(server.ask("PUT", "/v1/budgets/shop/year", "admin", body, is_new).status == 404);
+    for (const auto* wrong : {R"({"currency":"USD"})", R"({"currency":"usd","hard":1})",
+                              R"({"currency":"USD","hard":0.5})", R"({"currency":"USD","hard":-1})"}) {
+        CAPTURE(wrong);
+        CHECK(server.ask("PUT", month, "admin", wrong, is_new).status == 422);
+    }
+}
+
+TEST_CASE("every shop reads the prices, and the operator states them as they were read") {
+    Server server;
+    const auto none = server.ask("GET", "/v1/prices");
+    CHECK(none.body == R"({"items":[]})");
+    const std::string path = "/v1/prices";
+    const std::string body = price_list(price("gpt*") + "," + price("gpt-mini", R"(,"cached_input":75000)"));
+    CHECK(server.ask("PUT", path, "admin", body, based_on(none)).status == 403);
+    CHECK(server.ask("PUT", path, "operator", body).status == 428);
+    const auto stated = server.ask("PUT", path, "operator", body, based_on(none));
+    REQUIRE(stated.status == 200);
+    CHECK(server.ask("GET", path).body == stated.body);
+    const auto& prices = server.requests.rows.talk.prices.prices;
+    REQUIRE(prices.size() == 2);
+    CHECK(prices[0].cached_input == 150'000);
+    CHECK(prices[1].cached_input == 75'000);
+    CHECK(server.ask("PUT", path, "operator", body, based_on(none)).status == 412);
+}
+
+TEST_CASE("prices that contradict each other are refused with their place") {
+    Server server;
+    const auto base = based_on(server.ask("GET", "/v1/prices"));
+    const auto pointer_of = [&](const std::string& items) {
+        const auto answer = server.ask("PUT", "/v1/prices", "operator", price_list(items), base);
+        CHECK(answer.status == 422);
+        return member(answer, "pointer");
+    };
+    CHECK(pointer_of(price("a") + "," + price("a")) == "#/items/1");
+    CHECK(pointer_of(price("a", R"(,"base_url":"https://b/v1/")") + "," +
+                     price("a", R"(,"base_url":"https://b/v1")")) == "#/items/1");
+    CHECK(pointer_of(price("a", R"(,"until":"2026-01-01T00:00:00.000Z")")) == "#/items/0/until");
+    CHECK(pointer_of(price("a*b")) == "#/items/0/model");
+    CHECK(server.requests.rows.talk.prices.prices.empty());
+}

@@ -216,7 +216,7 @@ CREATE FUNCTION op_list_messages(req jsonb) RETURNS jsonb LANGUAGE plpgsql STABL
 DECLARE
     c conversations;
     moment timestamptz := from_millis((req ->> 'now')::bigint);
-    last_seq bigint := coalesce((req ->> 'before_seq')::bigint, 9223372036854775806);
+    last_seq bigint := greatest(coalesce((req ->> 'before_seq')::bigint, 9223372036854775807), 0);
     last_index integer := coalesce((req ->> 'before_index')::integer, 0);
     most integer := least((req ->> 'limit')::integer, 1000);
     newest messages[];
@@ -229,7 +229,7 @@ BEGIN
     END IF;
     newest := ARRAY(SELECT m FROM messages AS m
                     WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.id
-                      AND m.seq < CASE WHEN last_index < 0 THEN last_seq ELSE last_seq + 1 END
+                      AND m.seq <= CASE WHEN last_index < 0 THEN last_seq - 1 ELSE last_seq END
                     ORDER BY m.seq DESC LIMIT most);
     -- behind the oldest of a full page nobody looks
     IF cardinality(newest) = most THEN

@@ -17,13 +17,13 @@ namespace relevo {
 
 /// What is nothing, or empty, chooses all.
 struct UsageQuery {
-    std::string by;  ///< agent, conversation, turn, model, day; shop: all calls together
-    std::optional<SysTime> since;
-    std::optional<SysTime> until;
-    std::optional<std::int64_t> agent;
-    std::optional<ConversationId> conversation;
-    std::optional<std::string> after;  ///< the key that the last page ended with
-    int limit = 100;                   ///< at most 1,000
+    std::string by = {};  ///< agent, conversation, turn, model, day; shop: all calls together
+    std::optional<SysTime> since = std::nullopt;
+    std::optional<SysTime> until = std::nullopt;
+    std::optional<std::int64_t> agent = std::nullopt;
+    std::optional<ConversationId> conversation = std::nullopt;
+    std::optional<std::string> after = std::nullopt;  ///< the key that the last page ended with
+    int limit = 100;                                  ///< at most 1,000
 };
 
 struct UsageRow {

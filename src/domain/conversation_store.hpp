@@ -45,10 +45,10 @@ struct ConversationPlace {
 
 /// What is nothing, or empty, chooses all.
 struct ConversationQuery {
-    std::string channel;
-    std::string standing;
-    std::optional<ContactId> contact;
-    std::optional<ConversationPlace> after;
+    std::string channel = {};
+    std::string standing = {};
+    std::optional<ContactId> contact = std::nullopt;
+    std::optional<ConversationPlace> after = std::nullopt;
     int limit = 100;  ///< at most 1,000
 };
 

@@ -11,6 +11,7 @@
 #include "core/digest.hpp"
 #include "domain/request_stores.hpp"
 #include "tests/api/fake_agents.hpp"
+#include "tests/api/fake_talk.hpp"
 
 namespace relevo::testing {
 
@@ -28,6 +29,7 @@ struct Rows {
     std::map<std::pair<TenantId, std::string>, CredentialLine> credentials;
     std::vector<std::pair<TenantId, AuditRow>> audit;
     AgentRows agency;
+    TalkRows talk;
     std::vector<Actor> actors;  // of every change
     int changes = 0;
     PeopleStore::Outcome refuse = PeopleStore::Outcome::done;  // what changes of people answer instead
@@ -51,6 +53,8 @@ class FakeRequestStores final : public RequestStores,
     CredentialStore& credentials() override { return *this; }
     AgentStore& agents() override { return agents_; }
     AccountStore& accounts() override { return accounts_; }
+    ConversationStore& conversations() override { return conversations_; }
+    BillingStore& billing() override { return billing_; }
     void hold() override { held_ = rows_.changes; }
     bool repeated() const override { return repeated_; }
 
@@ -280,6 +284,8 @@ class FakeRequestStores final : public RequestStores,
     Rows& rows_;
     FakeAgentStore agents_{rows_.agency};
     FakeAccountStore accounts_{rows_.agency};
+    FakeConversationStore conversations_{rows_.talk};
+    FakeBillingStore billing_{rows_.talk};
     const std::optional<Once> once_;
     std::optional<int> held_;
     bool repeated_ = false;

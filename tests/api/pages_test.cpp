@@ -34,6 +34,18 @@ void fill(Rows& rows, int count, SeededRandom& random) {
         audit.action = "user.add";
         audit.subject = n % 2 == 0 ? "user:even" : "user:odd";
         rows.audit.emplace_back(tenant, audit);
+        ConversationRow conversation;
+        conversation.id = ConversationId{draw_uuid(random)};
+        conversation.channel = "web";
+        conversation.standing = "agent";
+        conversation.active_minute = to_millis(when) / 60'000;
+        rows.talk.conversations[{tenant, conversation.id}] = conversation;
+        UsageRow usage;
+        usage.line.key = format_uuid(draw_uuid(random));
+        rows.talk.usage.emplace_back(tenant, usage);
+        BudgetRow budget{{number, "day"}, {}};
+        budget.line.budget.currency = "USD";
+        rows.talk.budgets[tenant].push_back(budget);
     }
 }
 
@@ -77,8 +89,11 @@ Reading read_all(Server& server, const std::string& path, int limit,
     return reading;
 }
 
-const std::vector<std::string> lists{"/v1/users", "/v1/sessions",    "/v1/api-keys",
-                                     "/v1/roles", "/v1/credentials", "/v1/audit-log"};
+const std::vector<std::string> lists{"/v1/users",         "/v1/sessions",
+                                     "/v1/api-keys",      "/v1/roles",
+                                     "/v1/credentials",   "/v1/audit-log",
+                                     "/v1/conversations", "/v1/usage?by=turn&since=2026-05-28T00:00:00.000Z",
+                                     "/v1/budgets"};
 
 }  // namespace
 

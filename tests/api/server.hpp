@@ -90,8 +90,9 @@ struct Server {
     Server() : Server(project_document()) {}
     explicit Server(const ApiDocument& document)
         : api(document,
-              api_handlers(document,
-                           {meta, channels, {{"offline", ""}, {"openai", "openai"}}, "https://own.example"}),
+              api_handlers(
+                  document,
+                  {meta, channels, {{"offline", ""}, {"openai", "openai"}}, "https://own.example", &live}),
               {identity, requests, pace, clock, random, "https://own.example", {"192.0.2.9"}}) {
         auto& callers = identity.callers;
         callers.emplace("admin",
@@ -159,6 +160,7 @@ struct Server {
     FakeMetaConnections meta;
     FakeChannel::Answers tokens;  // what providers say of them
     Channels channels{fake_channels(tokens)};
+    HeardLive live;
     Api api;
     Router router;
 };

@@ -33,6 +33,15 @@ struct Pool {
         if (name == "agent") return {agent};
         if (name == "version") return {"1"};
         if (name == "account") return {id(account_id("whatsapp", number))};
+        if (name == "contact") return {id(contact())};
+        if (name == "conversation")
+            return {id(conversation_id(tenant, contact(), account_id("whatsapp", number)))};
+        if (name == "scope") return {agent, "shop"};
+        if (name == "period") return {"month", "day"};
+        if (name == "by") return {"turn", "conversation", "agent", "model", "shop"};
+        if (name == "since") return {"2026-01-01T00:00:00.000Z"};
+        if (name == "standing") return {"agent", "human"};
+        if (name == "channel") return {"whatsapp"};
         if (name == "connection") return {id(nth<MetaConnectionId>(first))};
         if (name == "role") return {word + "-role", "admin"};
         if (name == "category") return {word + "-category", "whatsapp_cloud"};
@@ -41,6 +50,8 @@ struct Pool {
         if (name == "actor") return {"op", id(nth<UserId>(first))};
         return {};
     }
+    // Who wrote to the shop first.
+    ContactId contact() const { return contact_id(tenant, "wa_id", number + "551"); }
 };
 
 // Bodies of the operations that take one; {} is where something of a shop's stands.
@@ -60,6 +71,9 @@ const std::map<std::string, Texts, std::less<>>& bodies() {
         {"put_credential", {R"({"value":"replaced-by-a-stranger"})"}},
         {"begin_meta_connection", {R"({"kind":"facebook"})"}},
         {"redeem_meta_code", {R"({"state":"{word}","code":"c"})"}},
+        {"put_conversation_standing", {R"({"standing":"human"})", R"({"standing":"agent"})"}},
+        {"put_budget", {R"({"currency":"USD","hard":1})"}},
+        {"put_prices", {R"({"currency":"USD","items":[]})"}},
         {"add_agent",
          {R"({"name":"{drawn}","publish":true})",
           R"({"name":"{drawn}","settings":{"channels":["whatsapp"]}})"}},
@@ -116,7 +130,7 @@ class Requests {
                 request.path = replaced(request.path, "{" + parameter.name + "}", value(parameter.name));
             } else if (parameter.in == ApiParameter::In::header) {
                 add_header(request, parameter.name);
-            } else if (random_.below(3) == 0) {
+            } else if (parameter.required || random_.below(3) == 0) {
                 const std::string stated = value(parameter.name);
                 if (!stated.empty()) query += (query.empty() ? "?" : "&") + parameter.name + "=" + stated;
             }

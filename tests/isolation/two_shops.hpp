@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "core/json_object.hpp"
 #include "postgres/meta_store.hpp"
 #include "postgres/shops.hpp"
 #include "tests/postgres/people.hpp"
@@ -73,6 +74,13 @@ struct TwoShops : PeopleFixture {
             completion.text = word + "-answer";
             run(infer->commit_answer(tenant, claimed.turn, 0, completion, {word + "-bubble"}, at(31)));
         }
+        run(database.call("set_budget", tenant,
+                          JsonObject()
+                              .text("period", "month")
+                              .text("currency", "USD")
+                              .number("hard", 1'000'000)
+                              .time("now", at(40))
+                              .str()));
         const int first = tenant == victim ? 10 : 20;
         add_active(tenant, first, word + "-admin@example.com", {"admin"});
         add_active(tenant, first + 1, word + "-viewer@example.com", {"viewer"});

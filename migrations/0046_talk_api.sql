@@ -211,7 +211,7 @@ $$;
 
 -- {"conversation", "before_seq", "before_index": the place where the page before ended, "limit", "now"}: messages and bubbles
 -- that are none yet, newest first. Null where there is no such conversation. A bubble's place is behind the message that was the
--- newest when it was made. Compiled, the plan of one message would take a second.
+-- newest when it was made, and behind those of its answer that were sent. Compiled, the plan of one message would take a second.
 CREATE FUNCTION op_list_messages(req jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE SET jit = off AS $$
 DECLARE
     c conversations;
@@ -236,15 +236,29 @@ BEGIN
         lowest := newest[most].seq;
     END IF;
     RETURN coalesce((
-        SELECT jsonb_agg(p.facts || jsonb_build_object('place_seq', p.seq, 'place_index', p.index)
+        WITH bubbles AS (
+            SELECT r.id FROM replies AS r
+            WHERE r.tenant_id = c.tenant_id AND r.conversation_id = c.id AND r.status <> 'sent'
+              AND r.order_seq >= lowest AND r.order_seq <= last_seq
+            UNION
+            SELECT r.id FROM unnest(newest) AS m JOIN replies AS r ON r.tenant_id = c.tenant_id AND r.turn_id = m.turn_id
+            WHERE m.direction = 'out' AND r.status <> 'sent'
+        ), places AS (
+            SELECT m.seq, -1 AS index, m, NULL::replies AS r FROM unnest(newest) AS m
+            UNION ALL
+            SELECT greatest(r.order_seq, (SELECT max(m.seq) FROM messages AS m
+                                          WHERE m.tenant_id = c.tenant_id AND m.turn_id = r.turn_id AND m.direction = 'out')),
+                   r.order_index, NULL, r
+            FROM bubbles AS b JOIN replies AS r ON r.tenant_id = c.tenant_id AND r.id = b.id
+        ), page AS (
+            SELECT p.* FROM places AS p
+            WHERE p.seq >= lowest AND (p.seq, p.index) < (last_seq, last_index)
+            ORDER BY p.seq DESC, p.index DESC LIMIT most
+        )
+        SELECT jsonb_agg(CASE WHEN p.index < 0 THEN message_facts(p.m, c.id, moment) ELSE reply_facts(p.r, c, moment) END
+                         || jsonb_build_object('place_seq', p.seq, 'place_index', p.index)
                          ORDER BY p.seq DESC, p.index DESC)
-        FROM (SELECT * FROM (
-                  SELECT m.seq, -1 AS index, message_facts(m, c.id, moment) AS facts FROM unnest(newest) AS m
-                  UNION ALL
-                  SELECT r.order_seq, r.order_index, reply_facts(r, c, moment) FROM replies AS r
-                  WHERE r.tenant_id = c.tenant_id AND r.conversation_id = c.id AND r.status <> 'sent'
-                    AND r.order_seq >= lowest AND (r.order_seq, r.order_index) < (last_seq, last_index)) AS f
-              ORDER BY f.seq DESC, f.index DESC LIMIT most) AS p), '[]');
+        FROM page AS p), '[]');
 END $$;
 
 GRANT EXECUTE ON FUNCTION timers_about, explain_open, agent_paused, conversation_facts, op_list_conversations,

@@ -63,7 +63,7 @@ struct DeliveryRow {
     SysTime at{};
 };
 
-/// Where a page of messages ended: a bubble that is no message yet stands behind the message of its seq.
+/// Where a page of messages ended: a bubble that is no message stands behind the message of its seq.
 struct MessagePlace {
     std::int64_t seq = 0;
     int index = -1;  ///< -1: the message itself

@@ -207,7 +207,7 @@ TEST_CASE("a message stands as the books have it") {
     CHECK(bench.messages(place(1)).front().reason == "reaction");
 }
 
-TEST_CASE("a bubble has its newest attempt, and one that waits stands behind its message") {
+TEST_CASE("a bubble has its newest attempt, and those that wait stand behind those that were sent") {
     TalkBench bench;
     const auto stored = bench.from(person(1));
     const auto bubbles = bench.answer(bench.claim(stored, at(16)), {"uno", "dos", "tres"}, at(17));
@@ -215,16 +215,16 @@ TEST_CASE("a bubble has its newest attempt, and one that waits stands behind its
     run(bench.settle->settle(bench.account(), {"1001", "out.1", "", ReceiptStatus::read, at(25), "", ""},
                              at(26)));
     const auto all = bench.messages(stored.conversation);
-    CHECK(standings(all) == "out sent\nout waiting\nout waiting\nin answered\n");
-    REQUIRE(all[0].delivery);
-    CHECK(all[0].delivery->status == "confirmed");
-    CHECK(all[0].delivery->provider_id == "out.1");
-    CHECK(all[0].delivery->receipt == "read");
-    CHECK(all[0].delivery->receipt_at == at(25));
-    CHECK(all[1].text == "tres");
-    CHECK(all[1].id == bubbles[2].to_string());
-    CHECK_FALSE(all[1].seq);
-    CHECK_FALSE(all[1].delivery);
+    CHECK(standings(all) == "out waiting\nout waiting\nout sent\nin waiting: in flight\n");
+    REQUIRE(all[2].delivery);
+    CHECK(all[2].delivery->status == "confirmed");
+    CHECK(all[2].delivery->provider_id == "out.1");
+    CHECK(all[2].delivery->receipt == "read");
+    CHECK(all[2].delivery->receipt_at == at(25));
+    CHECK(all[0].text == "tres");
+    CHECK(all[0].id == bubbles[2].to_string());
+    CHECK_FALSE(all[0].seq);
+    CHECK_FALSE(all[0].delivery);
     for (const int limit : {1, 2, 3}) {
         std::vector<std::string> seen;
         std::optional<MessagePlace> after;

@@ -18,7 +18,7 @@ inline constexpr std::array<std::string_view, 20> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 43> made_indexes{
+inline constexpr std::array<std::string_view, 46> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
@@ -28,6 +28,7 @@ inline constexpr std::array<std::string_view, 43> made_indexes{
     "audit_log_of_subject",
     "audit_log_of_tenant",
     "chunks_of_source",
+    "conversations_newest",
     "dead_letters_at_idx",
     "dead_letters_of_account",
     "dead_letters_of_contact",
@@ -36,6 +37,7 @@ inline constexpr std::array<std::string_view, 43> made_indexes{
     "dead_letters_of_record",
     "dead_letters_of_stage",
     "dead_letters_open",
+    "dead_letters_with_key",
     "deliveries_by_provider",
     "deliveries_unknown",
     "endpoints_tenant_id_channel_idx",
@@ -60,6 +62,7 @@ inline constexpr std::array<std::string_view, 43> made_indexes{
     "timers_in_line",
     "timers_kept",
     "timers_of_key",
+    "timers_with_key",
     "turns_open",
     "user_identities_of_user",
 };

@@ -81,22 +81,22 @@ $$;
 -- conversation; what changes nothing is not noted.
 CREATE FUNCTION op_hand_over(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
+    was conversations;
     c conversations;
     done jsonb;
 BEGIN
-    SELECT * INTO c FROM conversations AS x
+    SELECT * INTO was FROM conversations AS x
     WHERE x.tenant_id = app_tenant() AND x.id = (req ->> 'conversation')::uuid FOR NO KEY UPDATE;
     IF req ->> 'standing' = 'human' THEN
         done := op_take_over(req);
     ELSE
         done := op_give_back(req);
     END IF;
-    IF done = 'true' AND c.mode <> req ->> 'standing' THEN
-        UPDATE conversations AS x SET log_name = coalesce(x.log_name, gen_random_uuid())
-        WHERE x.tenant_id = c.tenant_id AND x.id = c.id RETURNING * INTO c;
+    UPDATE conversations AS x SET log_name = coalesce(x.log_name, gen_random_uuid())
+    WHERE x.tenant_id = was.tenant_id AND x.id = was.id AND x.mode <> was.mode RETURNING * INTO c;
+    IF FOUND THEN
         PERFORM note_change(req -> 'actor', 'conversation.hand_over', 'conversation:' || c.log_name,
-                            jsonb_build_object('standing', CASE c.mode WHEN 'human' THEN 'agent' ELSE 'human' END),
-                            jsonb_build_object('standing', c.mode));
+                            jsonb_build_object('standing', was.mode), jsonb_build_object('standing', c.mode));
     END IF;
     RETURN done;
 END $$;

@@ -256,7 +256,8 @@ TEST_CASE("a page of conversations, and what a message waits for, are found by a
         "(x.active_minute, x.id) < (9, '00000000-0000-4000-8000-000000000009')");
     CHECK(page.find("conversations_newest") != std::string::npos);
     CHECK(page.find("Index Cond: ((channel = 'whatsapp'::text)") != std::string::npos);
-    CHECK(page.find("ROW(active_minute, id) <") < page.find("Filter"));
+    CHECK(page.find("(ROW(active_minute, id) < ", page.find("Index Cond")) != std::string::npos);
+    CHECK(page.find("  Filter: ") == std::string::npos);
     CHECK(plan("timers AS x WHERE x.key = '1:a'").find("timers_with_key") != std::string::npos);
     CHECK(plan("dead_letters AS x WHERE x.record_key = '1:a'::bytea").find("dead_letters_with_key") !=
           std::string::npos);

@@ -16,6 +16,7 @@ ApiHandlers api_handlers(const ApiDocument& document, const HandlerParts& parts)
     add_usage_handlers(handlers);
     add_budget_handlers(handlers);
     add_price_handlers(handlers);
+    add_crm_handlers(handlers);
     add_audit_handlers(handlers);
     add_meta_handlers(handlers, parts.meta);
     add_agent_handlers(handlers, parts.providers);

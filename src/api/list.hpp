@@ -33,6 +33,7 @@ void add_audit_handlers(ApiHandlers& handlers);
 void add_budget_handlers(ApiHandlers& handlers);
 void add_conversation_handlers(ApiHandlers& handlers, Live* live);
 void add_credential_handlers(ApiHandlers& handlers);
+void add_crm_handlers(ApiHandlers& handlers);
 void add_document_handlers(ApiHandlers& handlers, const ApiDocument& document);
 void add_meta_handlers(ApiHandlers& handlers, MetaConnections& meta);
 void add_price_handlers(ApiHandlers& handlers);

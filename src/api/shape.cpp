@@ -196,6 +196,12 @@ Result<SentJson> SentJson::parse(std::string_view json) {
     return sent;
 }
 
+std::string SentJson::source() const {
+    if (!tree_) return "{}";
+    const Value& value = part_ ? *static_cast<const Value*>(part_) : tree_->document;
+    return clean_json_escapes(relevo::source(value));
+}
+
 bool SentJson::has(std::string_view name) const {
     return tree_ && tree_->member_of(part_, name);
 }

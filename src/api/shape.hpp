@@ -22,6 +22,8 @@ class SentJson {
     /// of one name: whoever reads the first and whoever reads the last would see two requests.
     static Result<SentJson> parse(std::string_view json);
 
+    /// All of it, as JSON that PostgreSQL takes: U+0000 is U+FFFD.
+    std::string source() const;
     bool has(std::string_view name) const;
     std::string text(std::string_view name) const;
     std::optional<std::string> text_if_any(std::string_view name) const;

@@ -13,6 +13,7 @@
 #include "domain/agent_store.hpp"
 #include "domain/billing_store.hpp"
 #include "domain/conversation_store.hpp"
+#include "domain/crm.hpp"
 #include "domain/identity_stores.hpp"
 #include "domain/secret.hpp"
 #include "domain/vault_book.hpp"
@@ -117,6 +118,7 @@ class RequestStores {
     virtual PeopleStore& people() = 0;
     virtual TenantStore& tenants() = 0;
     virtual SessionStore& sessions() = 0;
+    virtual CrmStore& crm() = 0;
     virtual CredentialStore& credentials() = 0;
     virtual AgentStore& agents() = 0;
     virtual AccountStore& accounts() = 0;

@@ -62,7 +62,8 @@ class PostgresRequestStores final : public RequestStores {
           accounts_(make_account_store(database_, database, masters)),
           credentials_(database_, std::move(masters), installation),
           conversations_(make_conversation_store(database_)),
-          billing_(make_billing_store(database_)) {}
+          billing_(make_billing_store(database_)),
+          crm_(make_crm_store(database_)) {}
 
     PeopleStore& people() override { return *people_; }
     TenantStore& tenants() override { return *tenants_; }
@@ -72,6 +73,7 @@ class PostgresRequestStores final : public RequestStores {
     AccountStore& accounts() override { return *accounts_; }
     ConversationStore& conversations() override { return *conversations_; }
     BillingStore& billing() override { return *billing_; }
+    CrmStore& crm() override { return *crm_; }
     void hold() override { database_.hold(); }
     bool repeated() const override { return database_.repeated(); }
 
@@ -85,6 +87,7 @@ class PostgresRequestStores final : public RequestStores {
     PostgresCredentialStore credentials_;
     std::unique_ptr<ConversationStore> conversations_;
     std::unique_ptr<BillingStore> billing_;
+    std::unique_ptr<CrmStore> crm_;
 };
 
 class PostgresRequestBook final : public RequestBook {

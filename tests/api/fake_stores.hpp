@@ -11,6 +11,7 @@
 #include "core/digest.hpp"
 #include "domain/request_stores.hpp"
 #include "tests/api/fake_agents.hpp"
+#include "tests/api/fake_crm.hpp"
 #include "tests/api/fake_talk.hpp"
 
 namespace relevo::testing {
@@ -27,13 +28,15 @@ struct Rows {
     std::map<std::pair<TenantId, ApiKeyId>, KeyRow> keys;
     std::map<std::pair<TenantId, SessionId>, SessionRow> sessions;
     std::map<std::pair<TenantId, std::string>, CredentialLine> credentials;
+    CrmRows crm;
     std::vector<std::pair<TenantId, AuditRow>> audit;
     AgentRows agency;
     TalkRows talk;
     std::vector<Actor> actors;  // of every change
     int changes = 0;
     PeopleStore::Outcome refuse = PeopleStore::Outcome::done;  // what changes of people answer instead
-    std::optional<Failure> broken;                             // what every call throws
+    CrmStore::Outcome refuse_crm = CrmStore::Outcome::done;
+    std::optional<Failure> broken;  // what every call throws
     std::map<std::string, std::pair<std::string, PeopleStore::Outcome>>
         steps;  // of requests that may come again
     bool in_flight = false;
@@ -51,6 +54,7 @@ class FakeRequestStores final : public RequestStores,
     TenantStore& tenants() override { return *this; }
     SessionStore& sessions() override { return *this; }
     CredentialStore& credentials() override { return *this; }
+    CrmStore& crm() override { return crm_; }
     AgentStore& agents() override { return agents_; }
     AccountStore& accounts() override { return accounts_; }
     ConversationStore& conversations() override { return conversations_; }
@@ -282,6 +286,9 @@ class FakeRequestStores final : public RequestStores,
     }
 
     Rows& rows_;
+    FakeCrmStore crm_{rows_.crm, rows_.refuse_crm,
+                      [this](const std::string& op, const Actor& actor) { return start(op, actor); },
+                      [this] { settle(Outcome::done); }};
     FakeAgentStore agents_{rows_.agency};
     FakeAccountStore accounts_{rows_.agency};
     FakeConversationStore conversations_{rows_.talk};

@@ -28,6 +28,9 @@ void fill(Rows& rows, int count, SeededRandom& random) {
         rows.keys[{tenant, key}] = row;
         rows.roles[{tenant, name}] = {name, false, {}};
         rows.credentials[{tenant, "openai/" + name}] = {"openai", name, "", "f", true, when};
+        const auto company = CrmId{draw_uuid(random)};
+        rows.crm[{tenant, CrmKind::company, company}] = crm_members(CrmKind::company, company);
+        rows.crm[{tenant, CrmKind::company, company}]["name"] = json_text(name);
         AuditRow audit;
         audit.id = number;
         audit.at = when;
@@ -93,7 +96,7 @@ const std::vector<std::string> lists{"/v1/users",         "/v1/sessions",
                                      "/v1/api-keys",      "/v1/roles",
                                      "/v1/credentials",   "/v1/audit-log",
                                      "/v1/conversations", "/v1/usage?by=turn&since=2026-05-28T00:00:00.000Z",
-                                     "/v1/budgets"};
+                                     "/v1/budgets",       "/v1/companies"};
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <regex>
 #include <set>
 
+#include "domain/crm.hpp"
 #include "tests/isolation/real_api.hpp"
 
 using namespace relevo;
@@ -43,6 +44,10 @@ struct Pool {
         if (name == "standing") return {"agent", "human"};
         if (name == "channel") return {"whatsapp"};
         if (name == "connection") return {id(nth<MetaConnectionId>(first))};
+        if (name == "company" || name == "division" || name == "contact" || name == "opportunity")
+            return {id(nth<CrmId>(first))};
+        if (name.starts_with("crm_")) return {word + "-crm"};
+        if (name == "stage") return {word + "-stage"};
         if (name == "role") return {word + "-role", "admin"};
         if (name == "category") return {word + "-category", "whatsapp_cloud"};
         if (name == "name") return {word + "-secret", "ACCESS_TOKEN"};
@@ -85,6 +90,18 @@ const std::map<std::string, Texts, std::less<>>& bodies() {
           R"({"channel":"web"})"}},
         {"change_account", {R"({"agent":{agent}})", R"({"name":"taken over","agent":null})"}},
         {"claim_meta_account", {R"({"channel":"whatsapp","external_id":"3003"})"}},
+        {"add_company", {R"({"name":"x","crm_company_id":"{drawn}"})", R"({"name":"{drawn}"})"}},
+        {"change_company", {R"({"name":"taken over"})", R"({"crm_company_id":"{drawn}"})"}},
+        {"add_division", {R"({"company":"{id}","name":"x","crm_division_id":"{drawn}"})"}},
+        {"change_division", {R"({"company":"{id}"})", R"({"crm_division_id":"{drawn}"})"}},
+        {"add_contact", {R"({"name":"x","division":"{id}"})", R"({"name":"x","crm_contact_id":"{drawn}"})"}},
+        {"change_contact", {R"({"division":"{id}"})", R"({"name":"taken over","email":"a@example.com"})"}},
+        {"add_opportunity",
+         {R"({"title":"x","contact":"{id}"})",
+          R"({"title":"x","company":"{id}","recommendations":[{"sku":"{word}-sku","justification":"x"}]})"}},
+        {"change_opportunity",
+         {R"({"contact":"{id}"})", R"({"stage":"won","crm_opportunity_id":"{drawn}"})",
+          R"({"recommendations":[{"sku":"{word}-sku","justification":"x"}]})"}},
     };
     return all;
 }
@@ -169,6 +186,7 @@ class Requests {
         body = replaced(std::move(body), "{drawn}", random_.hex(8));
         body = replaced(std::move(body), "{number}", pool().number);
         body = replaced(std::move(body), "{agent}", pool().agent);
+        body = replaced(std::move(body), "{id}", nth<CrmId>(pool().first).to_string());
         return replaced(std::move(body), "{word}", pool().word);
     }
 

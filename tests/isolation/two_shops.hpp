@@ -7,6 +7,7 @@
 
 #include "core/json_object.hpp"
 #include "postgres/meta_store.hpp"
+#include "postgres/request_stores.hpp"
 #include "postgres/shops.hpp"
 #include "tests/postgres/people.hpp"
 
@@ -99,11 +100,36 @@ struct TwoShops : PeopleFixture {
         session.now = at(0);
         session.expires_at = at(1'000'000);
         run(sign_in->begin_session(tenant, nth<UserId>(first), session));
+        fill_crm(tenant, first, word);
         run(meta->begin(tenant, nth<MetaConnectionId>(first), MetaKind::facebook, sha256_hex(word),
                         word + "-caller", at(0), at(1'000'000), olga));
     }
 
+    // One of each kind; they share an id.
+    void fill_crm(TenantId tenant, int first, const std::string& word) {
+        const auto id = nth<CrmId>(first);
+        const auto add = [&](CrmKind kind, JsonObject members) {
+            members.text("crm_" + std::string(name_of(kind)) + "_id", word + "-crm");
+            run(crm->add(tenant, kind, id, members.str(), olga));
+        };
+        add(CrmKind::company, JsonObject().text("name", word + "-company"));
+        add(CrmKind::division, JsonObject().text("name", word + "-division").id("company", id));
+        add(CrmKind::contact, JsonObject().text("name", word + "-contact").id("division", id));
+        const std::string product =
+            tenant == victim ? "canary-sku"
+                             : test.query("SELECT min(sku) FROM catalogue_entries WHERE tenant_id = " +
+                                          tenant.to_string());
+        const std::string recommended =
+            JsonObject().text("sku", product).text("justification", word + "-because").str();
+        add(CrmKind::opportunity, JsonObject()
+                                      .text("title", word + "-title")
+                                      .text("stage", word + "-stage")
+                                      .id("contact", id)
+                                      .raw("recommendations", "[" + recommended + "]"));
+    }
+
     std::unique_ptr<MetaStore> meta = make_meta_store(database, masters);
+    std::unique_ptr<CrmStore> crm = make_crm_store(database);
 };
 
 }  // namespace relevo::testing

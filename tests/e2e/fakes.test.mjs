@@ -1,5 +1,6 @@
 // The fakes keep to the documented wire format: what passes here would pass the providers' own checks.
 import assert from 'node:assert/strict';
+import { createPublicKey, verify } from 'node:crypto';
 import { createServer } from 'node:http';
 import { after, afterEach, before, test } from 'node:test';
 
@@ -389,4 +390,35 @@ test("Instagram's tokens are its own, and are refreshed after a day", async () =
   const me = await graph('/instagram-graph/v23.0/me?fields=user_id,username', { token: long.access_token });
   assert.equal(me.user_id, '333');
   fakes.graph.now = Date.now;
+});
+
+const decoded = (text) => JSON.parse(Buffer.from(text, 'base64url'));
+
+/** As a client of Auth0 checks a token: its claims, or nothing where no published key fits it. */
+async function checked(token) {
+  const [head, body, signature] = token.split('.');
+  const get = (url) => fetch(url).then((response) => response.json());
+  const { issuer, jwks_uri: address } = await get(`${decoded(body).iss}.well-known/openid-configuration`);
+  assert.equal(issuer, decoded(body).iss);
+  const key = (await get(address)).keys.find(({ kid, alg }) => kid === decoded(head).kid && alg === decoded(head).alg);
+  const signed = Buffer.from(`${head}.${body}`);
+  const fits = key && verify('sha256', signed, createPublicKey({ key, format: 'jwk' }), Buffer.from(signature, 'base64url'));
+  return fits ? decoded(body) : undefined;
+}
+
+test('Auth0 signs tokens with keys that it publishes, until they are revoked', async () => {
+  const asked = { sub: 'auth0|1', audience: 'https://relevo.example/v1' };
+  const first = await fakes.auth0.token(asked);
+  const claims = await checked(first);
+  assert.equal(claims.iss, `${fakes.url}/auth0/`);
+  assert.equal(claims.sub, 'auth0|1');
+  assert.ok(claims.aud.includes(asked.audience));
+  await fakes.auth0.rotate();
+  const second = await fakes.auth0.token(asked);
+  assert.notEqual(decoded(first.split('.')[0]).kid, decoded(second.split('.')[0]).kid);
+  assert.ok((await checked(first)) && (await checked(second)));
+  await fakes.auth0.rotate({ revoke: true });
+  assert.equal(await checked(second), undefined);
+  assert.ok(await checked(await fakes.auth0.token(asked)));
+  assert.equal((await fetch(`${fakes.url}/auth0/nothing`)).status, 404);
 });

@@ -17,7 +17,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const pollMs = 50;
 
 /** Resolves with the first value of `condition` that is neither false nor empty; what it throws counts as "not yet". */
-export async function until(condition, { deadlineMs = 20_000, what = String(condition) } = {}) {
+export async function until(condition, { deadlineMs = 20_000, everyMs = pollMs, what = String(condition) } = {}) {
   const end = Date.now() + deadlineMs;
   let error;
   do {
@@ -28,7 +28,7 @@ export async function until(condition, { deadlineMs = 20_000, what = String(cond
     } catch (thrown) {
       error = thrown;
     }
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   } while (Date.now() < end);
   throw new Error(`not within ${deadlineMs} ms: ${what}`, { cause: error });
 }

@@ -3,24 +3,27 @@
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
+import { FakeAuth0 } from './auth0.mjs';
 import { FakeGraph } from './graph.mjs';
 import { FakeOpenAi } from './openai.mjs';
 import { FakeTelegram } from './telegram.mjs';
 import { FakeWhatsApp } from './whatsapp.mjs';
 
-/** `options` {port, host, whatsapp, telegram, openai, graph}: port 0 chooses one, the rest goes to the fakes. */
+/** `options` {port, host, whatsapp, telegram, openai, graph, auth0}: port 0 chooses one, the rest goes to the fakes. */
 export async function startFakes(options = {}) {
   const fakes = {
     whatsapp: new FakeWhatsApp(options.whatsapp),
     telegram: new FakeTelegram(options.telegram),
     openai: new FakeOpenAi(options.openai),
     graph: new FakeGraph(options.graph),
+    auth0: new FakeAuth0(options.auth0),
   };
   const prefixes = [
     ['/whatsapp', fakes.whatsapp],
     ['/telegram', fakes.telegram],
     ['/openai/v1', fakes.openai],
     ['/meta', fakes.graph],
+    ['/auth0', fakes.auth0],
   ];
   const unexpected = [];
   const server = createServer((request, response) => {
@@ -42,10 +45,12 @@ export async function startFakes(options = {}) {
     server.listen(options.port ?? 0, options.host ?? '127.0.0.1', listening);
   });
   const { port } = server.address();
+  const url = `http://127.0.0.1:${port}`;
+  fakes.auth0.url ||= `${url}/auth0`;
   return {
     ...fakes,
     port,
-    url: `http://127.0.0.1:${port}`,
+    url,
     unexpected,
     reset() {
       for (const [, fake] of prefixes) fake.reset();

@@ -132,6 +132,11 @@ TEST_CASE("a parameter that the document does not allow is refused and named") {
     }
     CHECK(server.ask("GET", "/v1/users?").status == 200);
     CHECK(server.ask("GET", "/v1/users?limit=%35").status == 200);
+    for (const auto* twice_or_empty : {"", "1"}) {
+        const HttpHeaders headers{{"X-Tenant-Id", "1"}, {"x-tenant-id", twice_or_empty}};
+        CHECK(server.ask("GET", "/v1/users", "admin", "", headers).status == 400);
+    }
+    CHECK(server.ask("GET", "/v1/users", "admin", "", {{"X-Tenant-Id", ""}}).status == 400);
     // what a path cannot name is not there
     CHECK(server.ask("GET", "/v1/users/1").status == 404);
     CHECK(server.ask("GET", "/v1/tenants/x", "operator").status == 404);

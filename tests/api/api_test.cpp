@@ -152,6 +152,13 @@ TEST_CASE("a body is judged before anything is done") {
     const auto flaw = post(R"({"email":"x@example.com","roles":["viewer"],"tenant_id":2})");
     CHECK(flaw.status == 422);
     CHECK(member(flaw, "pointer") == "#/tenant_id");
+    for (const auto* email : {"ana", "a@b@example.com", "a..b@example.com", "ana@-example.com",
+                              "ana@example.", R"(ana\n@example.com)", "ana@example.com*"}) {
+        const auto odd = post(R"({"email":")" + std::string(email) + R"(","roles":["viewer"]})");
+        CAPTURE(email);
+        CHECK(odd.status == 422);
+        CHECK(member(odd, "pointer") == "#/email");
+    }
     CHECK(post("{").status == 400);
     CHECK(post("{}", {{"Content-Type", "text/plain"}}).status == 415);
     CHECK(post("{}", {{"Content-Type", "application/json; charset=utf-8"}}).status == 422);

@@ -19,7 +19,7 @@ packages() {
   fi
   # redis-tools holds Redis's server too, without its service.
   if wants servers; then echo "postgresql-$postgres" "postgresql-server-dev-$postgres" redis-tools kcat; fi
-  if wants tests; then echo chromium fonts-dejavu-core shellcheck; fi
+  if wants tests; then echo chromium fonts-dejavu-core shellcheck python3-venv; fi
 }
 
 # Programs that may have come from elsewhere: PROGRAM:PACKAGE.
@@ -106,7 +106,7 @@ setup() {
   if [[ ! $(apt-get indextargets) ]]; then step "apt-get update" as_root apt-get update; fi # the recipes ask apt for its mirror
   if wants build; then libraries+=(librdkafka libpqxx hiredis socketio_client); fi
   if wants servers; then libraries+=(pgvector kafka); fi
-  if wants tests; then libraries+=(promtool); fi
+  if wants tests; then libraries+=(promtool schemathesis); fi
   for library in "${libraries[@]}"; do step "third party: $library" third_party_build "$library"; done
   third_party_paths
   if wants tests; then step "npm packages of the tests" test_packages; fi

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/url/grammar/ci_string.hpp>
 #include <boost/url/parse_query.hpp>
 #include <charconv>
 
@@ -80,6 +81,16 @@ std::optional<Problem> read_query(const ApiOperation& operation, const HttpReque
     return std::nullopt;
 }
 
+// One with nothing in it was sent too: whoever sends an empty Idempotency-Key believes to be safe.
+std::optional<Problem> read_header(const ApiParameter& parameter, const HttpRequest& request,
+                                   ApiParameters& values) {
+    for (const auto& [name, value] : request.headers) {
+        if (!boost::urls::grammar::ci_is_equal(name, parameter.name)) continue;
+        if (!values.emplace(parameter.name, value).second) return bad_parameter(parameter, "was sent twice");
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Problem> check_parameter(const ApiParameter& parameter, const std::string& text) {
@@ -98,8 +109,7 @@ Judged<ApiParameters> read_parameters(const ApiOperation& operation, const HttpR
     if (auto problem = read_query(operation, request, values)) return std::move(*problem);
     for (const auto& parameter : operation.parameters) {
         if (parameter.in == In::header) {
-            const auto header = request.header(parameter.name);
-            if (!header.empty()) values.emplace(parameter.name, header);
+            if (auto problem = read_header(parameter, request, values)) return std::move(*problem);
         }
         const auto sent = values.find(parameter.name);
         if (sent == values.end()) {

@@ -133,6 +133,11 @@ TEST_CASE("a parameter that the document does not allow is refused and named") {
     }
     CHECK(server.ask("GET", "/v1/users?").status == 200);
     CHECK(server.ask("GET", "/v1/users?limit=%35").status == 200);
+    for (const auto* twice_or_empty : {"", "1"}) {
+        const HttpHeaders headers{{"X-Tenant-Id", "1"}, {"x-tenant-id", twice_or_empty}};
+        CHECK(server.ask("GET", "/v1/users", "admin", "", headers).status == 400);
+    }
+    CHECK(server.ask("GET", "/v1/users", "admin", "", {{"X-Tenant-Id", ""}}).status == 400);
     // what a path cannot name is not there
     CHECK(server.ask("GET", "/v1/users/1").status == 404);
     CHECK(server.ask("GET", "/v1/tenants/x", "operator").status == 404);
@@ -148,6 +153,13 @@ TEST_CASE("a body is judged before anything is done") {
     const auto flaw = post(R"({"email":"x@example.com","roles":["viewer"],"tenant_id":2})");
     CHECK(flaw.status == 422);
     CHECK(member(flaw, "pointer") == "#/tenant_id");
+    for (const auto* email : {"ana", "a@b@example.com", "a..b@example.com", "ana@-example.com",
+                              "ana@example.", R"(ana\n@example.com)", "ana@example.com*"}) {
+        const auto odd = post(R"({"email":")" + std::string(email) + R"(","roles":["viewer"]})");
+        CAPTURE(email);
+        CHECK(odd.status == 422);
+        CHECK(member(odd, "pointer") == "#/email");
+    }
     CHECK(post("{").status == 400);
     CHECK(post("{}", {{"Content-Type", "text/plain"}}).status == 415);
     CHECK(post("{}", {{"Content-Type", "application/json; charset=utf-8"}}).status == 422);

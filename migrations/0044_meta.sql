@@ -61,9 +61,10 @@ CREATE TRIGGER noted AFTER INSERT OR UPDATE OF status, code, token_expires_at OR
 CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON meta_accounts
     FOR EACH ROW EXECUTE FUNCTION note_row('meta_account', 'account_id', 'detail updated_at');
 
--- Connections with something to do, for whoever asks first, until the lease ends: at most one works at each. Ids only: the rows
--- are read as their tenant.
-GRANT SELECT (tenant_id, id, due_at, leased_until, life), UPDATE (leased_until, life) ON meta_connections TO relevo_router;
+-- Connections with something to do, for whoever asks first, until the lease ends: at most one works at each. One that is refused
+-- or replaced has nothing to do any more. Ids only: the rows are read as their tenant.
+GRANT SELECT (tenant_id, id, status, due_at, leased_until, life), UPDATE (leased_until, life)
+    ON meta_connections TO relevo_router;
 CREATE POLICY router_reads ON meta_connections FOR SELECT TO relevo_router USING (true);
 CREATE POLICY router_leases ON meta_connections FOR UPDATE TO relevo_router USING (true) WITH CHECK (true);
 CREATE FUNCTION lease_meta_connections(moment timestamptz, lease interval, most integer)
@@ -72,7 +73,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     UPDATE meta_connections AS c SET leased_until = moment + lease, life = c.life + 1
     WHERE c.id = ANY (ARRAY(
         SELECT d.id FROM meta_connections AS d
-        WHERE d.due_at <= moment AND (d.leased_until IS NULL OR d.leased_until <= moment)
+        WHERE d.due_at <= moment AND d.status IN ('exchanged', 'connected')
+          AND (d.leased_until IS NULL OR d.leased_until <= moment)
         ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED))
     RETURNING c.tenant_id, c.id, c.life
 $$;
@@ -132,13 +134,13 @@ CREATE FUNCTION op_get_meta_start(req jsonb) RETURNS jsonb LANGUAGE sql STABLE A
                               AND c.state = decode(req ->> 'state', 'hex') AND c.caller = req ->> 'caller'))
 $$;
 
--- {"id", "now", "until"}: the life of the lease; null where somebody is at it, or there is none.
+-- {"id", "now", "until"}: the life of the lease; null where somebody is at it, or there is nothing to do.
 CREATE FUNCTION op_lease_meta_connection(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     given bigint;
 BEGIN
     UPDATE meta_connections AS c SET leased_until = from_millis((req ->> 'until')::bigint), life = c.life + 1
-    WHERE c.tenant_id = app_tenant() AND c.id = (req ->> 'id')::uuid
+    WHERE c.tenant_id = app_tenant() AND c.id = (req ->> 'id')::uuid AND c.status IN ('exchanged', 'connected')
       AND (c.leased_until IS NULL OR c.leased_until <= from_millis((req ->> 'now')::bigint))
     RETURNING c.life INTO given;
     RETURN coalesce(to_jsonb(given), 'null');
@@ -241,6 +243,13 @@ CREATE FUNCTION op_get_meta_address(req jsonb) RETURNS jsonb LANGUAGE sql STABLE
                      WHERE a.tenant_id = app_tenant() AND a.id = (req ->> 'account')::uuid), 'null')
 $$;
 
+-- {"channel"}: whether the shop has accounts of the channel, and all of them were claimed here.
+CREATE FUNCTION op_get_meta_rule(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT to_jsonb(coalesce(bool_and(m.account_id IS NOT NULL), false))
+    FROM accounts AS a LEFT JOIN meta_accounts AS m ON m.tenant_id = a.tenant_id AND m.account_id = a.id
+    WHERE a.tenant_id = app_tenant() AND a.channel = req ->> 'channel' AND a.retired_at IS NULL
+$$;
+
 -- {"id", "life", "account", "step", "code", "detail", "now"}: how far it came, or why it does not go on. Whether the lease held.
 CREATE FUNCTION op_step_meta_account(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
@@ -254,8 +263,9 @@ BEGIN
     RETURN to_jsonb(FOUND);
 END $$;
 
--- Ends the lease: {"id", "life", "code", "detail", "refused": bool, "retry_at": when what Meta could not do is tried again}. What
--- was claimed meanwhile is still due.
+-- Ends the lease: {"id", "life", "code", "detail", "refused": bool, "retry_at": when what Meta could not do is tried again,
+-- "forget": {"category", "name"}, what goes with a refusal}. What was claimed meanwhile is still due. One that another connection
+-- replaced meanwhile is never due again.
 CREATE FUNCTION op_settle_meta_connection(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE meta_connections AS c
@@ -268,10 +278,18 @@ BEGIN
                                    WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.id AND m.step <> 'ready'
                                      AND m.code = '') THEN c.due_at
                       ELSE c.refresh_at END
-    WHERE c.tenant_id = app_tenant() AND c.id = (req ->> 'id')::uuid AND c.life = (req ->> 'life')::bigint;
-    RETURN to_jsonb(FOUND);
+    WHERE c.tenant_id = app_tenant() AND c.id = (req ->> 'id')::uuid AND c.life = (req ->> 'life')::bigint
+      AND c.status IN ('exchanged', 'connected');
+    IF NOT FOUND THEN
+        RETURN 'false';
+    END IF;
+    IF (req ->> 'refused')::boolean THEN
+        DELETE FROM credentials AS k
+        WHERE k.tenant_id = app_tenant() AND k.category = req #>> '{forget,category}' AND k.name = req #>> '{forget,name}';
+    END IF;
+    RETURN 'true';
 END $$;
 
 GRANT EXECUTE ON FUNCTION op_lease_meta_work, meta_connection_facts, op_begin_meta_connection, op_get_meta_connection,
     op_list_meta_connections, op_get_meta_start, op_lease_meta_connection, op_keep_meta_code, op_keep_meta_token,
-    op_claim_meta_account, op_get_meta_address, op_step_meta_account, op_settle_meta_connection TO relevo_app;
+    op_claim_meta_account, op_get_meta_address, op_get_meta_rule, op_step_meta_account, op_settle_meta_connection TO relevo_app;

@@ -143,10 +143,12 @@ Task<Result<std::vector<MetaSecret>>> MetaConnect::secrets_of(TenantId tenant, M
     const std::string category = category_of(asset.channel);
     const Secret& ours = parts_.settings.app(kind).secret;
     std::vector<MetaSecret> secrets;
-    auto opened = parts_.store.secret(tenant, category, "APP_SECRET");
+    auto opened = parts_.store.secret(tenant, category, std::string(app_secret_name));
     const Secret theirs = co_await std::move(opened);
-    if (theirs.empty()) {
-        secrets.push_back({category, "APP_SECRET", ours});
+    auto looked = parts_.store.rules(tenant, asset.channel);
+    const bool is_ours = co_await std::move(looked);
+    if (theirs.empty() || is_ours) {
+        secrets.push_back({category, std::string(app_secret_name), ours});
     } else if (!same_secret(theirs.reveal(), ours)) {
         co_return Error{Fault::permanent, "meta.other_app",
                         "the shop's accounts of this channel are under an app of its own: their webhooks "
@@ -159,6 +161,16 @@ Task<Result<std::vector<MetaSecret>>> MetaConnect::secrets_of(TenantId tenant, M
     if (asset.channel != "whatsapp") co_return secrets;
     auto held = token(tenant, kind);
     Secret its_token = co_await std::move(held);
+    auto sent_with = parts_.store.secret(tenant, category, std::string(token_name));
+    const Secret present = co_await std::move(sent_with);
+    auto listed = parts_.store.list(tenant);
+    const auto connections = co_await std::move(listed);
+    if (!present.empty() && !same_secret(present.reveal(), its_token) && !has_numbers(connections)) {
+        co_return Error{Fault::permanent, "meta.other_token",
+                        "the shop's numbers send with a token of its own, which this would replace; remove "
+                        "the credential ACCESS_TOKEN of " +
+                            category + " first"};
+    }
     secrets.push_back({category, std::string(token_name), std::move(its_token)});
     if (pin.empty()) {
         auto known = parts_.store.secret(tenant, category, pin_name(asset.external_id));

@@ -47,8 +47,10 @@ class MetaConnect final : public MetaConnections {
   private:
     Task<void> work(TenantId tenant, MetaConnectionId id);
     Task<void> work(MetaLease lease);
+    Task<Result<void>> attempt(MetaLease lease, MetaConnection connection);
     Task<Result<void>> advance(MetaLease lease, MetaConnection connection);
     Task<Result<void>> renew(MetaLease lease, MetaConnection connection);
+    Task<Result<void>> check_replaced(std::vector<MetaConnection> connections, MetaKind kind, Secret token);
     Task<Result<void>> bring(MetaLease lease, MetaConnection connection, MetaAccount account);
     Task<Result<void>> subscribe(TenantId tenant, MetaKind kind, MetaAccount account);
     Task<Result<void>> register_number(TenantId tenant, std::string number);

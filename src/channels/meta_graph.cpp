@@ -126,6 +126,17 @@ Error unreadable(const HttpResponse& response) {
             "HTTP " + std::to_string(response.status) + " with a body that is not Meta's", unavailable_pause};
 }
 
+// Whether the person may answer for the page. Who may only see its statistics is told of it too; newer pages
+// name the same tasks PROFILE_PLUS_….
+bool runs_page(JsonNode page) {
+    for (const auto& task : page["tasks"].items()) {
+        const std::string name = task.text();
+        if (name.ends_with("MANAGE") || name.ends_with("MESSAGING") || name.ends_with("FULL_CONTROL"))
+            return true;
+    }
+    return false;
+}
+
 // Some answers of Instagram's stand in an array.
 JsonNode first(const JsonDocument& document) {
     const JsonNode data = document.root()["data"];
@@ -273,7 +284,7 @@ Task<Result<void>> MetaGraph::add_pages(std::vector<MetaAsset>& assets, Secret t
     std::string after;
     for (int page = 0; page < most_pages; ++page) {
         HttpCall call = get(settings_.graph_url + "/" + std::string(api_version) +
-                            "/me/accounts?fields=id,name&limit=100" +
+                            "/me/accounts?fields=id,name,tasks&limit=100" +
                             (after.empty() ? std::string() : "&" + form({{"after", after}})));
         authorize(call, token);
         auto asked = ask(std::move(call), token);
@@ -281,7 +292,7 @@ Task<Result<void>> MetaGraph::add_pages(std::vector<MetaAsset>& assets, Secret t
         if (!answer) co_return answer.error();
         for (const auto& it : answer->root()["data"].items()) {
             const std::string id = it["id"].text();
-            assets.push_back({"messenger", id, id, it["name"].text()});
+            if (runs_page(it)) assets.push_back({"messenger", id, id, it["name"].text()});
         }
         const JsonNode paging = answer->root()["paging"];
         after = paging["next"].has_value() ? paging["cursors"]["after"].text() : std::string();
@@ -303,18 +314,30 @@ Task<Result<Secret>> MetaGraph::page_token(std::string page, Secret token) {
 Task<Result<void>> MetaGraph::subscribe(MetaAsset asset, Secret token, std::string callback,
                                         Secret verify_token) {
     const bool instagram = asset.channel == "instagram";
+    const bool number = asset.channel == "whatsapp";
     std::string url = (instagram ? settings_.instagram_graph_url : settings_.graph_url) + "/" +
                       std::string(api_version) + "/" + path_segment(asset.owner) + "/subscribed_apps";
-    std::string body = "{}";
-    if (asset.channel == "whatsapp") {
-        body = JsonObject()
-                   .text("override_callback_uri", callback)
-                   .text("verify_token", verify_token.reveal())
-                   .str();
-    } else {
-        url += "?" + form({{"subscribed_fields", instagram ? instagram_fields : page_fields}});
-    }
-    HttpCall call = post(std::move(url), std::move(body));
+    if (!number) url += "?" + form({{"subscribed_fields", instagram ? instagram_fields : page_fields}});
+    HttpCall call = post(std::move(url), "{}");
+    authorize(call, token);
+    auto asked = done(std::move(call), token);
+    auto subscribed = co_await std::move(asked);
+    if (!subscribed || !number) co_return subscribed;
+    auto directed =
+        direct_number(asset.external_id, std::move(token), std::move(callback), std::move(verify_token));
+    co_return co_await std::move(directed);
+}
+
+// developers.facebook.com/docs/whatsapp/embedded-signup/webhooks/override: the number's address goes before
+// the business account's, and that before the app's.
+Task<Result<void>> MetaGraph::direct_number(std::string number, Secret token, std::string callback,
+                                            Secret verify_token) {
+    const std::string address = JsonObject()
+                                    .text("override_callback_uri", callback)
+                                    .text("verify_token", verify_token.reveal())
+                                    .str();
+    HttpCall call = post(settings_.graph_url + "/" + std::string(api_version) + "/" + path_segment(number),
+                         JsonObject().raw("webhook_configuration", address).str());
     authorize(call, token);
     auto asked = done(std::move(call), token);
     co_return co_await std::move(asked);

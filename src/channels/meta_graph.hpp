@@ -43,8 +43,8 @@ class MetaGraph {
     Task<Result<std::vector<MetaAsset>>> assets(MetaKind kind, Secret token);
     /// The page's own token: it is what sends, and does not end as long as the user's was long-lived.
     Task<Result<Secret>> page_token(std::string page, Secret token);
-    /// The asset's webhooks come to us. Of a WhatsApp business account: to `callback`, which Meta asks for
-    /// `verify_token` first. Twice is once.
+    /// The asset's webhooks come to us. A WhatsApp number's: to `callback`, which Meta asks for
+    /// `verify_token` first; its account's other numbers may be another shop's. Twice is once.
     Task<Result<void>> subscribe(MetaAsset asset, Secret token, std::string callback, Secret verify_token);
     /// The number sends through this API from now on. Twice is once.
     Task<Result<void>> register_number(std::string number, Secret pin, Secret token);
@@ -53,6 +53,8 @@ class MetaGraph {
     Task<Result<JsonDocument>> ask(HttpCall call, Secret quoted);
     Task<Result<MetaToken>> token_of(HttpCall call, Secret quoted);
     Task<Result<void>> done(HttpCall call, Secret quoted);
+    Task<Result<void>> direct_number(std::string number, Secret token, std::string callback,
+                                     Secret verify_token);
     Task<Result<std::vector<std::string>>> business_accounts(Secret token);
     Task<Result<void>> add_numbers(std::vector<MetaAsset>& assets, std::string account, Secret token);
     Task<Result<void>> add_pages(std::vector<MetaAsset>& assets, Secret token);

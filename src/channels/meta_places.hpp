@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "domain/meta.hpp"
 
@@ -10,6 +12,21 @@ namespace relevo {
 // Where the vault has what belongs to a connection; `value` is empty.
 
 inline constexpr std::string_view token_name = "ACCESS_TOKEN";
+inline constexpr std::string_view app_secret_name = "APP_SECRET";
+
+/// What a sign-in of that kind gives accounts of.
+inline std::vector<std::string_view> channels_of(MetaKind kind) {
+    if (kind == MetaKind::instagram) return {"instagram"};
+    return {"whatsapp", "messenger"};
+}
+
+inline bool has_numbers(const std::vector<MetaConnection>& connections) {
+    return std::ranges::any_of(connections, [](const MetaConnection& connection) {
+        return std::ranges::any_of(connection.accounts, [](const MetaAccount& account) {
+            return account.asset.channel == "whatsapp";
+        });
+    });
+}
 
 /// Where the channel looks for its secrets.
 inline std::string category_of(std::string_view channel) {

@@ -24,14 +24,6 @@ SysTime refresh_time(SysTime now, Millis lives) {
     return now + lives - std::min<Millis>(before_end, lives / 2);
 }
 
-bool has_numbers(const std::vector<MetaConnection>& connections) {
-    return std::ranges::any_of(connections, [](const MetaConnection& connection) {
-        return std::ranges::any_of(connection.accounts, [](const MetaAccount& account) {
-            return account.asset.channel == "whatsapp";
-        });
-    });
-}
-
 }  // namespace
 
 Task<void> MetaConnect::keep() {
@@ -74,7 +66,7 @@ Task<void> MetaConnect::work(MetaLease lease) {
     auto looked = parts_.store.find(lease.tenant, lease.id);
     const auto connection = co_await std::move(looked);
     if (!connection) co_return;
-    auto advanced = advance(lease, *connection);
+    auto advanced = attempt(lease, *connection);
     const auto outcome = co_await std::move(advanced);
     std::optional<Error> error;
     std::optional<SysTime> retry_at;
@@ -101,8 +93,18 @@ Task<void> MetaConnect::work(MetaLease lease) {
                                        {"text", error->text}});
         }
     }
-    auto settled = parts_.store.settle(lease, std::move(error), retry_at);
+    auto settled = parts_.store.settle(lease, std::move(error), retry_at, short_token_place(lease.id));
     co_await std::move(settled);
+}
+
+// What a store throws, such as a secret that does not open, ends this connection's turn and nobody else's.
+Task<Result<void>> MetaConnect::attempt(MetaLease lease, MetaConnection connection) {
+    try {
+        auto advanced = advance(lease, std::move(connection));
+        co_return co_await std::move(advanced);
+    } catch (const Failure& failure) {
+        co_return failure.error();
+    }
 }
 
 Task<Result<void>> MetaConnect::advance(MetaLease lease, MetaConnection connection) {
@@ -147,8 +149,21 @@ Task<Result<void>> MetaConnect::renew(MetaLease lease, MetaConnection connection
     tokens.front().value = given->value;
     auto listed = parts_.store.list(lease.tenant);
     const auto connections = co_await std::move(listed);
+    if (fresh) {
+        auto compared = check_replaced(connections, connection.kind, given->value);
+        const auto covered = co_await std::move(compared);
+        if (!covered) co_return covered.error();
+    }
     if (connection.kind == MetaKind::facebook && has_numbers(connections)) {
         tokens.push_back({category_of("whatsapp"), std::string(token_name), given->value});
+    }
+    // the operator may have changed the app's secret since it was written
+    const Secret& app_secret = parts_.settings.app(connection.kind).secret;
+    const auto channels = channels_of(connection.kind);
+    for (const auto channel : channels) {
+        auto looked = parts_.store.rules(lease.tenant, std::string(channel));
+        const bool ours = co_await std::move(looked);
+        if (ours) tokens.push_back({category_of(channel), std::string(app_secret_name), app_secret});
     }
     const SysTime now = parts_.clock.now();
     const Millis lives = given->lives.value_or(usual_life);
@@ -157,6 +172,33 @@ Task<Result<void>> MetaConnect::renew(MetaLease lease, MetaConnection connection
                                         refresh_time(now, lives));
     const bool held = co_await std::move(kept);
     if (held) tell(fresh ? "connected" : "refreshed");
+    co_return Result<void>();
+}
+
+// What the shop sends and receives with must not stop because somebody connects with another login.
+Task<Result<void>> MetaConnect::check_replaced(std::vector<MetaConnection> connections, MetaKind kind,
+                                               Secret token) {
+    std::vector<MetaAsset> served;
+    for (const auto& connection : connections) {
+        if (connection.kind != kind || connection.status != "connected") continue;
+        for (const auto& account : connection.accounts) {
+            if (account.step == "ready") served.push_back(account.asset);
+        }
+    }
+    if (served.empty()) co_return Result<void>();
+    auto asked = parts_.graph.assets(kind, std::move(token));
+    const auto controlled = co_await std::move(asked);
+    if (!controlled) co_return controlled.error();
+    for (const auto& asset : served) {
+        const bool kept = std::ranges::any_of(*controlled, [&](const MetaAsset& it) {
+            return it.channel == asset.channel && it.external_id == asset.external_id;
+        });
+        if (kept) continue;
+        co_return Error{Fault::permanent, "meta.other_assets",
+                        "this sign-in does not control " + asset.channel + " " + asset.external_id +
+                            ", which the shop's connection serves; sign in as somebody who controls all "
+                            "of the shop's accounts, or take that account from the shop first"};
+    }
     co_return Result<void>();
 }
 

@@ -110,7 +110,7 @@ class MetaConnections {
     /// The asset becomes the shop's account, where its first agent answers; its webhooks are subscribed, its
     /// number is registered; what Meta cannot do now is done later. meta.not_controlled: the token does not
     /// control it; meta.taken: it is another shop's; meta.no_agent; meta.other_app: the shop's numbers are
-    /// under an app of its own.
+    /// under an app of its own; meta.other_token: they send with a token of its own.
     virtual Task<Result<MetaAccount>> claim(TenantId tenant, MetaConnectionId id, MetaChoice choice,
                                             Actor actor) = 0;
 };
@@ -146,7 +146,7 @@ class MetaStore {
     /// Empty where the tenant has none of that name.
     virtual Task<Secret> secret(TenantId tenant, std::string category, std::string name) = 0;
 
-    /// Nothing where somebody is at it.
+    /// Nothing where somebody is at it, or where it is neither exchanged nor connected.
     virtual Task<std::optional<MetaLease>> lease(TenantId tenant, MetaConnectionId id, SysTime now,
                                                  SysTime until) = 0;
     /// Of all shops, connections that something is due for.
@@ -162,14 +162,18 @@ class MetaStore {
     virtual Task<Claim> claim(TenantId tenant, MetaConnectionId id, MetaAsset asset,
                               std::vector<MetaSecret> secrets, SysTime now, Actor actor) = 0;
     virtual Task<void> keep_secrets(TenantId tenant, std::vector<MetaSecret> secrets) = 0;
+    /// Whether the shop has accounts of the channel, and each was claimed by a sign-in: then its secrets are
+    /// ours to keep up.
+    virtual Task<bool> rules(TenantId tenant, std::string channel) = 0;
     /// The key of the webhook address that the account stands under.
     virtual Task<std::string> address(TenantId tenant, AccountId account) = 0;
     /// How far the account came, or why it does not go on. Whether the lease held.
     virtual Task<bool> step(MetaLease lease, AccountId account, std::string step, std::string code,
                             std::string detail, SysTime now) = 0;
-    /// Ends the lease. `error` permanent: the connection is refused; transient: it is tried again then.
-    virtual Task<void> settle(MetaLease lease, std::optional<Error> error,
-                              std::optional<SysTime> retry_at) = 0;
+    /// Ends the lease. `error` permanent: the connection is refused, and `forget` goes; transient: it is
+    /// tried again then. Nothing for one that was replaced meanwhile.
+    virtual Task<void> settle(MetaLease lease, std::optional<Error> error, std::optional<SysTime> retry_at,
+                              MetaSecret forget) = 0;
 };
 
 }  // namespace relevo

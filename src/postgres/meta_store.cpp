@@ -48,6 +48,10 @@ std::vector<StatedCredential> stated(const std::vector<MetaSecret>& secrets) {
     return credentials;
 }
 
+std::string place_json(const MetaSecret& secret) {
+    return JsonObject().text("category", secret.category).text("name", secret.name).str();
+}
+
 JsonObject lease_json(const MetaLease& lease) {
     JsonObject request;
     request.id("id", lease.id).number("life", lease.life);
@@ -137,10 +141,7 @@ class PostgresMetaStore final : public MetaStore {
                           SysTime expires_at, SysTime refresh_at) override {
         JsonObject request = lease_json(lease);
         request.time("expires_at", expires_at).time("refresh_at", refresh_at);
-        if (forget) {
-            request.raw("forget",
-                        JsonObject().text("category", forget->category).text("name", forget->name).str());
-        }
+        if (forget) request.raw("forget", place_json(*forget));
         auto asked = with_secrets("keep_meta_token", lease.tenant, std::move(request), std::move(tokens));
         const Json kept = co_await std::move(asked);
         co_return kept.flag("kept");
@@ -170,6 +171,12 @@ class PostgresMetaStore final : public MetaStore {
         return vault_.put(tenant, stated(secrets));
     }
 
+    Task<bool> rules(TenantId tenant, std::string channel) override {
+        auto asked = ask("get_meta_rule", tenant, JsonObject().text("channel", channel).str());
+        const Json rules = co_await std::move(asked);
+        co_return rules.flag();
+    }
+
     Task<std::string> address(TenantId tenant, AccountId account) override {
         auto asked = ask("get_meta_address", tenant, JsonObject().id("account", account).str());
         const Json key = co_await std::move(asked);
@@ -186,8 +193,10 @@ class PostgresMetaStore final : public MetaStore {
         co_return held.flag();
     }
 
-    Task<void> settle(MetaLease lease, std::optional<Error> error, std::optional<SysTime> retry_at) override {
+    Task<void> settle(MetaLease lease, std::optional<Error> error, std::optional<SysTime> retry_at,
+                      MetaSecret forget) override {
         JsonObject request = lease_json(lease);
+        request.raw("forget", place_json(forget));
         request.text("code", error ? error->code : std::string());
         request.text("detail", error ? error->text : std::string());
         request.flag("refused", error && error->fault == Fault::permanent).time("retry_at", retry_at);

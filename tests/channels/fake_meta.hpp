@@ -68,6 +68,7 @@ class FakeMeta final : public HttpClient {
     bool controls = true;  // the number
     bool known_pin = false;
     std::set<std::string> subscribed, registered;
+    std::map<std::string, std::string> directed;  // by number: where its webhooks go
     int tokens = 0;
 
   private:
@@ -89,10 +90,17 @@ class FakeMeta final : public HttpClient {
                       ids + "}]}}");
         }
         if (ends("/phone_numbers")) return ok(R"({"data":[{"id":"1001","display_phone_number":"+54"}]})");
-        if (ends("/me/accounts")) return ok(R"({"data":[{"id":"555","name":"Ballet"}]})");
+        if (ends("/me/accounts")) {
+            return ok(R"({"data":[{"id":"555","name":"Ballet","tasks":["MANAGE","ANALYZE"]},)"
+                      R"({"id":"556","name":"Another's","tasks":["ANALYZE"]}]})");
+        }
         if (ends("/me")) return ok(R"({"user_id":"333","username":"ballet"})");
         if (ends("/subscribed_apps")) {
-            subscribed.insert(path);
+            subscribed.insert(path + (call.body == "{}" ? "" : " " + call.body));
+            return ok(R"({"success":true})");
+        }
+        if (call.body.starts_with(R"({"webhook_configuration")")) {
+            directed[path] = call.body;
             return ok(R"({"success":true})");
         }
         if (ends("/register")) {
@@ -130,6 +138,8 @@ class FakeMetaStore final : public MetaStore {
     std::map<Key, Row> rows;
     std::map<std::pair<TenantId, std::string>, std::string> vault;  // by category/name
     std::map<AccountId, TenantId> taken;
+    std::set<std::string> other_apps;  // channels where the shop has accounts that nobody claimed
+    std::set<TenantId> sealed;         // shops whose vault does not open
 
     Task<void> begin(TenantId tenant, MetaConnectionId id, MetaKind kind, std::string state_hash,
                      std::string caller, SysTime now, SysTime open_until, Actor) override {
@@ -164,6 +174,8 @@ class FakeMetaStore final : public MetaStore {
         co_return all;
     }
     Task<Secret> secret(TenantId tenant, std::string category, std::string name) override {
+        if (sealed.contains(tenant))
+            throw Failure({Fault::permanent, "vault.sealed_otherwise", "another key sealed it"});
         const auto found = vault.find({tenant, category + "/" + name});
         co_return found == vault.end() ? Secret() : Secret(found->second);
     }
@@ -171,13 +183,13 @@ class FakeMetaStore final : public MetaStore {
                                          SysTime until) override {
         steps_.step();
         const auto found = rows.find({tenant, id});
-        if (found == rows.end() || held(found->second, now)) co_return std::nullopt;
+        if (found == rows.end() || held(found->second, now) || !works(found->second)) co_return std::nullopt;
         co_return give(found->first, found->second, until);
     }
     Task<std::vector<MetaLease>> lease_due(SysTime now, SysTime until, int most) override {
         std::vector<MetaLease> leases;
         for (auto& [key, row] : rows) {
-            const bool due = row.due_at && *row.due_at <= now && !held(row, now);
+            const bool due = row.due_at && *row.due_at <= now && !held(row, now) && works(row);
             if (due && std::ssize(leases) < most) leases.push_back(give(key, row, until));
         }
         co_return leases;
@@ -198,7 +210,8 @@ class FakeMetaStore final : public MetaStore {
                           SysTime expires_at, SysTime refresh_at) override {
         steps_.step();
         Row& row = rows.at({lease.tenant, lease.id});
-        if (row.life != lease.life) co_return false;
+        if (row.life != lease.life || !works(row)) co_return false;
+        if (row.connection.status == "exchanged") replace_others(lease.tenant, row.connection);
         row.connection.status = "connected";
         row.connection.token_expires_at = expires_at;
         row.connection.refresh_at = refresh_at;
@@ -226,6 +239,14 @@ class FakeMetaStore final : public MetaStore {
         put(tenant, secrets);
         co_return;
     }
+    Task<bool> rules(TenantId tenant, std::string channel) override {
+        bool any = false;
+        for (const auto& [key, row] : rows) {
+            for (const auto& account : row.connection.accounts)
+                any = any || (key.first == tenant && account.asset.channel == channel);
+        }
+        co_return any && !other_apps.contains(channel);
+    }
     Task<std::string> address(TenantId, AccountId) override { co_return "0123456789abcdef"; }
     Task<bool> step(MetaLease lease, AccountId account, std::string step, std::string code,
                     std::string detail, SysTime) override {
@@ -238,10 +259,11 @@ class FakeMetaStore final : public MetaStore {
         steps_.step();
         co_return true;
     }
-    Task<void> settle(MetaLease lease, std::optional<Error> error, std::optional<SysTime> retry_at) override {
+    Task<void> settle(MetaLease lease, std::optional<Error> error, std::optional<SysTime> retry_at,
+                      MetaSecret forget) override {
         steps_.step();
         Row& row = rows.at({lease.tenant, lease.id});
-        if (row.life != lease.life) co_return;
+        if (row.life != lease.life || !works(row)) co_return;
         MetaConnection& connection = row.connection;
         const bool refused = error && error->fault == Fault::permanent;
         const bool open = std::ranges::any_of(connection.accounts, [](const MetaAccount& account) {
@@ -251,8 +273,9 @@ class FakeMetaStore final : public MetaStore {
         connection.detail = error ? error->text : "";
         connection.attempts = retry_at ? connection.attempts + 1 : 0;
         row.leased_until.reset();
-        if (refused) connection.status = "refused";
         if (refused) {
+            connection.status = "refused";
+            vault.erase({lease.tenant, forget.category + "/" + forget.name});
             row.due_at.reset();
         } else if (retry_at) {
             row.due_at = retry_at;
@@ -263,6 +286,21 @@ class FakeMetaStore final : public MetaStore {
     }
 
   private:
+    static bool works(const Row& row) {
+        return row.connection.status == "exchanged" || row.connection.status == "connected";
+    }
+    void replace_others(TenantId tenant, MetaConnection& by) {
+        for (auto& [key, row] : rows) {
+            MetaConnection& other = row.connection;
+            if (key.first != tenant || other.id == by.id || other.kind != by.kind) continue;
+            for (auto& account : other.accounts)
+                by.accounts.push_back({account.id, account.asset, "claimed", "", ""});
+            other.accounts.clear();
+            if (other.status != "connected" && other.status != "refused") continue;
+            other.status = "replaced";
+            row.due_at.reset();
+        }
+    }
     static bool held(const Row& row, SysTime now) { return row.leased_until && *row.leased_until > now; }
     static MetaLease give(const Key& key, Row& row, SysTime until) {
         row.leased_until = until;

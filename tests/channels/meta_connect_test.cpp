@@ -60,6 +60,11 @@ TEST_CASE("what the token controls is claimed, subscribed to our address and reg
     REQUIRE(account.has_value());
     CHECK(account->step == "ready");
     CHECK(it.meta.subscribed == std::set<std::string>{"https://graph.facebook.com/v23.0/77/subscribed_apps"});
+    // the number alone: its business account's others may be another shop's
+    REQUIRE(it.meta.directed.size() == 1);
+    CHECK(it.meta.directed.begin()->first == "https://graph.facebook.com/v23.0/1001");
+    CHECK(it.meta.directed.begin()->second.find(
+              "https://relevo.example/webhooks/whatsapp/0123456789abcdef") != std::string::npos);
     CHECK(it.meta.registered == std::set<std::string>{"https://graph.facebook.com/v23.0/1001/register"});
     const auto in_vault = [&](const std::string& place) { return it.store.vault[{it.shop, place}]; };
     CHECK(in_vault("whatsapp_cloud/APP_SECRET") == "app secret");
@@ -85,6 +90,119 @@ TEST_CASE("what the token does not control, and what another shop has, is not cl
     it.store.taken.clear();
     it.store.vault[{it.shop, "whatsapp_cloud/APP_SECRET"}] = "of an app of its own";
     CHECK(code_of(it.claim(*start)) == "meta.other_app");
+    // nor could its other numbers send
+    it.store.vault.erase({it.shop, "whatsapp_cloud/APP_SECRET"});
+    it.store.vault[{it.shop, "whatsapp_cloud/ACCESS_TOKEN"}] = "of a system user";
+    CHECK(code_of(it.claim(*start)) == "meta.other_token");
+}
+
+TEST_CASE("a page is controlled by whoever answers for it, not by whoever sees its statistics") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    CHECK(code_of(it.claim(*start, "messenger", "556")) == "meta.not_controlled");
+    CHECK(it.claim(*start, "messenger", "555").has_value());
+}
+
+TEST_CASE("a connection that another replaced is never worked at again, and holds up nobody") {
+    MetaWorld it;
+    const auto first = it.begin();
+    REQUIRE(it.redeem(*first).has_value());
+    it.meta.codes = {"good"};
+    const auto second = it.begin();
+    REQUIRE(it.redeem(*second).has_value());
+    CHECK(it.look(*first).status == "replaced");
+    REQUIRE(it.redeem(*first).has_value());  // the page is loaded again
+    CHECK_FALSE(it.store.rows.at({it.shop, first->id}).due_at);
+    // what held it when it was replaced
+    auto& row = it.store.rows.at({it.shop, first->id});
+    run(it.store.settle({it.shop, first->id, row.life}, std::nullopt, std::nullopt, {}));
+    CHECK_FALSE(row.due_at);
+    it.clock.time += 53 * day;
+    CHECK(run(it.connect.work_due()) == 1);
+    CHECK(it.told.back() == "refreshed ");
+    CHECK(run(it.connect.work_due()) == 0);
+}
+
+TEST_CASE("a connection that was refused keeps saying why, whoever sends its code again") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    it.clock.time += 53 * day;
+    it.meta.refusal = graph_error(401, 190, 463);
+    REQUIRE(run(it.connect.work_due()) == 1);
+    CHECK(it.redeem(*start)->code == "meta.bad_token");
+    CHECK(it.look(*start).code == "meta.bad_token");
+    CHECK(run(it.connect.work_due()) == 0);
+}
+
+TEST_CASE("a short token that Meta does not lengthen is not kept") {
+    MetaWorld it;
+    const auto start = it.begin();
+    run(it.store.keep_code(it.shop, start->id, {"meta", "TOKEN_" + start->id.to_string(), Secret("short")},
+                           it.clock.time, {}));
+    it.meta.refusal = graph_error(401, 190, 463);
+    REQUIRE(run(it.connect.work_due()) == 1);
+    CHECK(it.look(*start).status == "refused");
+    CHECK(it.store.vault.empty());
+}
+
+TEST_CASE("a sign-in that does not control what the shop serves with does not replace the one that does") {
+    MetaWorld it;
+    const auto first = it.begin();
+    REQUIRE(it.redeem(*first).has_value());
+    REQUIRE(it.claim(*first)->step == "ready");
+    const auto token = it.store.vault[{it.shop, "whatsapp_cloud/ACCESS_TOKEN"}];
+    it.meta.codes = {"good"};
+    it.meta.controls = false;
+    const auto colleague = it.begin();
+    CHECK(it.redeem(*colleague)->code == "meta.other_assets");
+    CHECK(it.look(*colleague).status == "refused");
+    CHECK(it.look(*first).status == "connected");
+    CHECK(it.store.vault[{it.shop, "whatsapp_cloud/ACCESS_TOKEN"}] == token);
+    it.meta.codes = {"good"};
+    it.meta.controls = true;
+    const auto again = it.begin();
+    CHECK(it.redeem(*again)->status == "connected");
+    CHECK(it.look(*first).status == "replaced");
+    CHECK(it.store.vault[{it.shop, "whatsapp_cloud/ACCESS_TOKEN"}] != token);
+}
+
+TEST_CASE("the app's secret is written anew where the operator changed it, and all accounts are ours") {
+    MetaWorld it;
+    const auto start = it.begin();
+    REQUIRE(it.redeem(*start).has_value());
+    REQUIRE(it.claim(*start).has_value());
+    const auto in_vault = [&] { return it.store.vault[{it.shop, "whatsapp_cloud/APP_SECRET"}]; };
+    it.settings.facebook.secret = Secret("second secret");
+    CHECK(it.claim(*start).has_value());
+    CHECK(in_vault() == "second secret");
+    it.settings.facebook.secret = Secret("third secret");
+    it.clock.time += 53 * day;
+    REQUIRE(run(it.connect.work_due()) == 1);
+    CHECK(in_vault() == "third secret");
+    it.store.other_apps = {"whatsapp"};
+    it.settings.facebook.secret = Secret("fourth secret");
+    CHECK(code_of(it.claim(*start)) == "meta.other_app");
+    CHECK(in_vault() == "third secret");
+}
+
+TEST_CASE("a vault that does not open refuses its own shop's connection, and the next one is worked at") {
+    MetaWorld it;
+    const auto first = it.begin();
+    REQUIRE(it.redeem(*first).has_value());
+    it.meta.codes = {"good"};
+    const auto other = run(it.connect.begin({2}, MetaKind::facebook, "user:bo", {}));
+    REQUIRE(run(it.connect.redeem({2}, other->id, "user:bo", Secret(MetaWorld::state_of(*other)),
+                                  Secret("good"), {}))
+                .has_value());
+    it.store.sealed = {it.shop};
+    it.clock.time += 53 * day;
+    CHECK(run(it.connect.work_due()) == 2);
+    CHECK(it.look(*first).status == "refused");
+    CHECK(it.look(*first).code == "vault.sealed_otherwise");
+    CHECK(it.store.rows.at({{2}, other->id}).connection.code == "");
+    CHECK(run(it.connect.work_due()) == 0);
 }
 
 TEST_CASE(

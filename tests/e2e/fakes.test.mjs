@@ -346,7 +346,7 @@ test('Graph gives a short token for a code, once, and one of sixty days for that
   assert.equal((await graph('/graph/v23.0/me/accounts', { token: long.access_token })).error.code, 190);
 });
 
-test('Graph subscribes a WhatsApp business account only where its challenge is answered', async () => {
+test('Graph directs a WhatsApp number of a subscribed account, only where its challenge is answered', async () => {
   fakes.graph.users = { ana: { wabas: { 77: { 1001: { display: '+54' } } } } };
   const { code } = fakes.graph.approve('ana', 'https://x/?client_id=4242&redirect_uri=r');
   const { access_token: token } = await graph(`/graph/v23.0/oauth/access_token?client_id=4242&client_secret=x&redirect_uri=r&code=${code}`);
@@ -356,9 +356,12 @@ test('Graph subscribes a WhatsApp business account only where its challenge is a
   });
   await new Promise((listening) => webhooks.listen(0, '127.0.0.1', listening));
   const override_callback_uri = `http://127.0.0.1:${webhooks.address().port}/hook`;
-  const subscribe = (verify_token) => graph('/graph/v23.0/77/subscribed_apps', { token, body: { override_callback_uri, verify_token } });
-  assert.equal((await subscribe('wrong')).error.code, 2200);
-  assert.equal((await subscribe('right')).success, true);
+  const direct = (verify_token) =>
+    graph('/graph/v23.0/1001', { token, body: { webhook_configuration: { override_callback_uri, verify_token } } });
+  assert.equal((await direct('right')).error.code, 200);
+  assert.equal((await graph('/graph/v23.0/77/subscribed_apps', { token, body: {} })).success, true);
+  assert.equal((await direct('wrong')).error.code, 2200);
+  assert.equal((await direct('right')).success, true);
   await closed(webhooks);
 });
 

@@ -37,8 +37,12 @@ struct Connecting : Fixture {
         REQUIRE(run(store->keep_token(held, {{"meta", "ACCESS_TOKEN", Secret("lasting-canary")}},
                                       MetaSecret{"meta", "TOKEN", {}}, now + Millis{10'000'000},
                                       now + Millis{5'000'000})));
-        await(store->settle(held, std::nullopt, std::nullopt));
+        settle(held);
         return held;
+    }
+    void settle(const MetaLease& held, std::optional<Error> error = {}, std::optional<SysTime> retry_at = {},
+                MetaSecret forget = {}) {
+        await(store->settle(held, std::move(error), retry_at, std::move(forget)));
     }
     MetaStore::Claim claim(TenantId tenant, int n, const std::string& number) {
         return run(store->claim(tenant, nth(n), {"whatsapp", number, "77", "+54"}, {}, at(1), ana));
@@ -88,21 +92,67 @@ TEST_CASE("one works at a connection at a time, and who held it before changes n
     };
     CHECK_FALSE(keep(first));
     CHECK(keep(held));
-    await(it.store->settle(held, std::nullopt, std::nullopt));
+    it.settle(held);
     // due when its token is to be replaced, of all shops, once
     CHECK(run(it.store->lease_due(at(14'999), at(15'060), 10)).empty());
     const auto due = run(it.store->lease_due(at(15'000), at(15'060), 10));
     REQUIRE(due.size() == 1);
     CHECK(due.front().tenant == it.ballet);
     CHECK(run(it.store->lease_due(at(15'000), at(15'060), 10)).empty());
-    await(it.store->settle(due.front(), Error{Fault::transient, "meta.unreachable", "away"}, at(15'100)));
+    it.settle(due.front(), Error{Fault::transient, "meta.unreachable", "away"}, at(15'100));
     CHECK(it.look(it.ballet, 1).attempts == 1);
     CHECK(run(it.store->lease_due(at(15'099), at(15'160), 10)).empty());
     const auto again = run(it.store->lease_due(at(15'100), at(15'160), 10));
     REQUIRE(again.size() == 1);
-    await(it.store->settle(again.front(), Error{Fault::permanent, "meta.bad_token", "gone"}, std::nullopt));
+    it.settle(again.front(), Error{Fault::permanent, "meta.bad_token", "gone"});
     CHECK(it.look(it.ballet, 1).status == "refused");
     CHECK(run(it.store->lease_due(at(99'999), at(100'060), 10)).empty());
+}
+
+TEST_CASE("a connection that was replaced or refused is leased to nobody, and its end is as it was") {
+    Connecting it;
+    it.connect(it.ballet, 1);
+    const MetaLease held = it.lease(it.ballet, 1, at(10));
+    it.connect(it.ballet, 2, at(20));
+    it.settle(held);  // it was worked at meanwhile
+    CHECK(it.look(it.ballet, 1).status == "replaced");
+    CHECK_FALSE(run(it.store->lease(it.ballet, it.nth(1), at(1'000), at(1'060))));
+    auto due = run(it.store->lease_due(at(5'020), at(5'080), 10));
+    REQUIRE(due.size() == 1);
+    CHECK(due.front().id == it.nth(2));
+    it.settle(due.front(), Error{Fault::permanent, "meta.bad_token", "gone"});
+    CHECK_FALSE(run(it.store->lease(it.ballet, it.nth(2), at(6'000), at(6'060))));
+    it.settle(due.front());
+    CHECK(it.look(it.ballet, 2).code == "meta.bad_token");
+    CHECK(it.look(it.ballet, 2).detail == "gone");
+    it.test.query("UPDATE meta_connections SET due_at = refresh_at, leased_until = NULL");
+    CHECK(run(it.store->lease_due(at(99'999), at(100'060), 10)).empty());
+}
+
+TEST_CASE("what a refused sign-in brought goes with it") {
+    Connecting it;
+    it.begin(it.ballet, 1);
+    await(it.store->keep_code(it.ballet, it.nth(1), {"meta", "TOKEN_1", Secret("short")}, at(0), it.ana));
+    const MetaLease held = it.lease(it.ballet, 1, at(1));
+    it.settle(held, Error{Fault::transient, "meta.unreachable", "away"}, at(2), {"meta", "TOKEN_1", {}});
+    CHECK(run(it.store->secret(it.ballet, "meta", "TOKEN_1")).reveal() == "short");
+    it.settle(it.lease(it.ballet, 1, at(3)), Error{Fault::permanent, "meta.bad_token", "gone"}, {},
+              {"meta", "TOKEN_1", {}});
+    CHECK(run(it.store->secret(it.ballet, "meta", "TOKEN_1")).empty());
+}
+
+TEST_CASE("a shop's accounts of a channel are ours to keep up where a sign-in claimed each of them") {
+    Connecting it;
+    const auto rules = [&](const std::string& channel) { return run(it.store->rules(it.ballet, channel)); };
+    it.connect(it.ballet, 1);
+    CHECK_FALSE(rules("messenger"));
+    REQUIRE(run(it.store->claim(it.ballet, it.nth(1), {"messenger", "555", "555", "Ballet"}, {}, at(1),
+                                it.ana)) == MetaStore::Claim::done);
+    CHECK(rules("messenger"));
+    CHECK_FALSE(run(it.store->rules(it.other, "messenger")));
+    // it has a number by its shop file
+    CHECK(it.claim(it.ballet, 1, "5001") == MetaStore::Claim::done);
+    CHECK_FALSE(rules("whatsapp"));
 }
 
 TEST_CASE("an account is one shop's in the installation, and only a connected one claims it") {
@@ -123,7 +173,7 @@ TEST_CASE("an account is one shop's in the installation, and only a connected on
     const auto due = run(it.store->lease_due(at(2), at(62), 10));
     REQUIRE(due.size() == 1);
     CHECK(run(it.store->step(due.front(), account, "ready", "", "", at(2))));
-    await(it.store->settle(due.front(), std::nullopt, std::nullopt));
+    it.settle(due.front());
     CHECK(run(it.store->lease_due(at(63), at(123), 10)).empty());
     CHECK(it.look(it.ballet, 2).accounts.front().step == "ready");
 }
@@ -134,7 +184,7 @@ TEST_CASE("a later connection takes the place of the earlier one, and subscribes
     REQUIRE(it.claim(it.ballet, 1, "5001") == MetaStore::Claim::done);
     const auto held = it.lease(it.ballet, 1, at(100));
     REQUIRE(run(it.store->step(held, account_id("whatsapp", "5001"), "ready", "", "", at(100))));
-    await(it.store->settle(held, std::nullopt, std::nullopt));
+    it.settle(held);
     it.connect(it.ballet, 2, at(200));
     CHECK(it.look(it.ballet, 1).status == "replaced");
     CHECK(it.look(it.ballet, 1).accounts.empty());

@@ -112,7 +112,7 @@ export class FakeGraph extends Ledger {
   }
 
   #pages(user, query) {
-    const all = Object.entries(user.pages ?? {}).map(([id, name]) => ({ id, name }));
+    const all = Object.entries(user.pages ?? {}).map(([id, name]) => ({ id, name, tasks: ['MANAGE', 'MESSAGING'] }));
     const start = Number(query.get('after') ?? 0);
     const limit = Math.min(Number(query.get('limit') ?? 25), this.pageSize ?? 100);
     const paging = start + limit < all.length ? { cursors: { after: String(start + limit) }, next: 'more' } : {};
@@ -120,16 +120,24 @@ export class FakeGraph extends Ledger {
   }
 
   async #subscribe(id, user, token, body) {
-    if (token.kind === 'facebook' && user.wabas?.[id]) {
-      if (body?.override_callback_uri) {
-        const challenge = randomBytes(8).toString('hex');
-        const answer = await challengeWhatsApp(body.override_callback_uri, body.verify_token, challenge).catch(() => undefined);
-        if (answer?.status !== 200 || (await answer.text()) !== challenge) return graphError(2200);
-      }
-    } else if (token.page !== id && user.instagram?.id !== id) {
-      return graphError(200);
+    const controls = token.kind === 'facebook' && user.wabas?.[id];
+    if (!controls && token.page !== id && user.instagram?.id !== id) return graphError(200);
+    return this.#keep(id, body ?? {});
+  }
+
+  // A number's own address goes before its business account's, which must be subscribed.
+  async #direct(phone, user, body) {
+    const waba = Object.keys(user.wabas ?? {}).find((id) => user.wabas[id][phone]);
+    return waba && this.subscriptions.has(waba) ? this.#keep(phone, body) : graphError(200);
+  }
+
+  async #keep(id, body) {
+    if (body.override_callback_uri) {
+      const challenge = randomBytes(8).toString('hex');
+      const answer = await challengeWhatsApp(body.override_callback_uri, body.verify_token, challenge).catch(() => undefined);
+      if (answer?.status !== 200 || (await answer.text()) !== challenge) return graphError(2200);
     }
-    this.subscriptions.set(id, body ?? {});
+    this.subscriptions.set(id, body);
     return { status: 200, body: { success: true } };
   }
 
@@ -157,6 +165,7 @@ export class FakeGraph extends Ledger {
     }
     if (method === 'GET' && !edge && user.pages?.[id]) return { status: 200, body: { ...this.#give(found.user, 'facebook', true, id), id } };
     if (method === 'POST' && edge === 'subscribed_apps') return this.#subscribe(id, user, found, body);
+    if (method === 'POST' && !edge && body?.webhook_configuration) return this.#direct(id, user, body.webhook_configuration);
     if (method === 'POST' && edge === 'register') return this.#register(id, user, body);
     return graphError(100, 33);
   }

@@ -1,6 +1,7 @@
 #include "cli/config.hpp"
 
 #include "cli/identity_fields.hpp"
+#include "domain/ip_address.hpp"
 #include "runtime/yaml_fields.hpp"
 
 namespace relevo {
@@ -16,6 +17,18 @@ std::vector<Millis> read_schedule(const YAML::Node& node) {
         if (waits.back() <= Millis{0}) refuse(wait, "expected a duration above zero");
     }
     return waits;
+}
+
+// They are compared as texts: what is none would never match, and everybody would have the balancer's.
+std::vector<std::string> read_addresses(const YAML::Node& list) {
+    if (!list.IsSequence()) refuse(list, "expected a list of IP addresses");
+    std::vector<std::string> addresses;
+    for (const auto& item : list) {
+        const auto address = ip_address(text(item));
+        if (!address) refuse(item, "expected an IP address; a network or a name is none");
+        addresses.push_back(*address);
+    }
+    return addresses;
 }
 
 Config read_config(const YAML::Node& root) {
@@ -35,7 +48,7 @@ Config read_config(const YAML::Node& root) {
                read(n,
                     {{"address", string(config.http.address)},
                      {"port", [&](const auto& p) { config.http.port = number<std::uint16_t>(p, 1, 65'535); }},
-                     {"proxies", texts(config.http.proxies, "a list of IP addresses")}});
+                     {"proxies", [&](const auto& p) { config.http.proxies = read_addresses(p); }}});
            }},
           {"public_url", string(config.public_url)},
           {"kafka",

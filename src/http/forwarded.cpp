@@ -1,9 +1,9 @@
 #include "http/forwarded.hpp"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <optional>
 
+#include "domain/ip_address.hpp"
 #include "http/ascii.hpp"
 
 namespace relevo {
@@ -16,14 +16,6 @@ std::string_view trimmed(std::string_view text) {
     while (!text.empty() && blank(text.front())) text.remove_prefix(1);
     while (!text.empty() && blank(text.back())) text.remove_suffix(1);
     return text;
-}
-
-// As we write it; nothing for what is none.
-std::optional<std::string> address_of(std::string_view text) {
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(std::string(text), error);
-    if (error) return std::nullopt;
-    return address.to_string();
 }
 
 }  // namespace
@@ -40,9 +32,9 @@ std::string client_address(const HttpRequest& request, const std::vector<std::st
             rest.remove_prefix(comma + 1);
         }
     }
-    std::string client = request.peer;
+    std::string client = ip_address(request.peer).value_or(request.peer);
     while (!hops.empty() && std::ranges::count(proxies, client) > 0) {
-        auto before = address_of(hops.back());
+        auto before = ip_address(hops.back());
         hops.pop_back();
         if (!before) break;
         client = std::move(*before);

@@ -88,4 +88,10 @@ TEST_CASE("a proxy's word counts where the operator lists it") {
           std::vector<std::string>{"127.0.0.1", "::1"});
     CHECK(read("http: {proxies: 127.0.0.1}\n").error().text.find("expected a list of IP addresses") !=
           std::string::npos);
+    CHECK(read("http: {proxies: ['0:0:0:0:0:0:0:1']}\n")->http.proxies == std::vector<std::string>{"::1"});
+    for (const auto* none : {"10.0.0.0/8", "balancer"}) {
+        const auto refused = read("http: {proxies: ['" + std::string(none) + "']}\n");
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().text.find("expected an IP address") != std::string::npos);
+    }
 }

@@ -27,6 +27,7 @@ TEST_CASE("a proxy of ours says whom it serves, and what came with them counts f
     CHECK(client("127.0.0.1", {"1.2.3.4, 203.0.113.7"}) == "203.0.113.7");
     CHECK(client("127.0.0.1", {"1.2.3.4", "203.0.113.7 , 10.0.0.2"}) == "203.0.113.7");
     CHECK(client("127.0.0.1", {"2001:DB8::1"}) == "2001:db8::1");
+    CHECK(client("::ffff:127.0.0.1", {"203.0.113.7"}) == "203.0.113.7");
 }
 
 TEST_CASE("an entry that is no address ends the way there") {

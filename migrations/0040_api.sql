@@ -23,6 +23,7 @@ GRANT SELECT, INSERT, DELETE ON api_requests TO relevo_app;
 
 -- Pages of these origins may call the API as the shop.
 ALTER TABLE tenants ADD COLUMN cors_origins text[] NOT NULL DEFAULT '{}';
+CREATE INDEX tenants_of_origin ON tenants USING gin (cors_origins);
 
 GRANT SELECT (made_at), DELETE ON api_requests TO relevo_router;
 CREATE POLICY router_forgets ON api_requests TO relevo_router USING (true) WITH CHECK (false);
@@ -39,7 +40,7 @@ END $$;
 -- A browser asks before it sends what says who is calling: so far only that some shop has the origin.
 CREATE FUNCTION find_origin(wanted text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    SELECT EXISTS (SELECT FROM tenants AS t WHERE wanted = ANY (t.cors_origins))
+    SELECT EXISTS (SELECT FROM tenants AS t WHERE t.cors_origins @> ARRAY[wanted])
 $$;
 GRANT CREATE ON SCHEMA public TO relevo_router;
 ALTER FUNCTION forget_api_requests OWNER TO relevo_router;

@@ -15,6 +15,11 @@ bool is_bearer(std::string_view header) {
     return header.size() > scheme.size() && std::ranges::equal(header.substr(0, scheme.size()), scheme, same);
 }
 
+// In braces, as Pace wants what is taken from at once.
+std::string shop_of(const Principal& who) {
+    return who.tenant() ? "{api:" + who.tenant()->to_string() + "}" : "{api}";
+}
+
 }  // namespace
 
 Credentials credentials_of(const HttpRequest& request) {
@@ -63,12 +68,28 @@ Task<std::optional<Problem>> choose_tenant(Principal& who, std::string wanted, T
     co_return std::nullopt;
 }
 
-Task<std::optional<Problem>> check_rate(Pace& pace, std::string bucket, Rate rate) {
-    std::vector<PaceBucket> buckets;
-    buckets.push_back({std::move(bucket), rate});
+std::string caller_of(const Principal& who) {
+    return std::string(name_of(who.kind())) + ":" + who.id();
+}
+
+std::vector<PaceBucket> buckets_of(const ApiDocument& document, const Principal& who) {
+    const std::string shop = shop_of(who);
+    std::vector<PaceBucket> buckets{{shop + ":" + caller_of(who), document.caller_rate()}};
+    if (who.tenant()) buckets.push_back({shop, document.tenant_rate()});
+    return buckets;
+}
+
+std::vector<PaceBucket> buckets_of(const ApiOperation& operation, const Principal& who) {
+    if (!operation.rate || !who.tenant()) return {};
+    return {{shop_of(who) + ":" + operation.rate_name, *operation.rate}};
+}
+
+Task<std::optional<Problem>> check_rate(Pace& pace, std::vector<PaceBucket> buckets) {
+    if (buckets.empty()) co_return std::nullopt;
     const Millis wait = co_await pace.take(std::move(buckets), Millis{0});
     if (wait <= Millis{0}) co_return std::nullopt;
-    Problem problem{429, "api.too_many", "more calls than this caller may make; wait as Retry-After says"};
+    Problem problem{429, "api.too_many",
+                    "more calls than this caller, or their shop, may make; wait as Retry-After says"};
     problem.retry_after = wait;
     co_return problem;
 }

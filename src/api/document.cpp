@@ -68,14 +68,15 @@ class Reader {
         return all;
     }
 
-    Rate rate(std::string_view name) {
+    Rate rate(std::string_view name) const {
         const std::string place = fmt::format("/x-rates/{}", name);
         const auto& value = need(need(root_, "x-rates", ""), name, "/x-rates");
+        const bool slow = member(value, "per_minute") != nullptr;
         const auto& burst = need(value, "burst", place);
-        const auto& per_second = need(value, "per_second", place);
-        if (!burst.IsInt() || burst.GetInt() < 1 || !per_second.IsInt() || per_second.GetInt() < 1)
+        const auto& times = need(value, slow ? "per_minute" : "per_second", place);
+        if (!burst.IsInt() || burst.GetInt() < 1 || !times.IsInt() || times.GetInt() < 1)
             refuse(place, "expected whole numbers above zero");
-        return {burst.GetInt(), std::chrono::microseconds(1'000'000 / per_second.GetInt())};
+        return {burst.GetInt(), std::chrono::microseconds((slow ? 60'000'000 : 1'000'000) / times.GetInt())};
     }
 
     Shape shape(const std::string& pointer) {
@@ -155,6 +156,10 @@ class Reader {
             const auto known = Permissions::parse(std::array{operation.permission_name});
             if (!known) refuse(place, known.error().text);
             operation.permission = *known;
+        }
+        if (const auto* its_rate = member(value, "x-rate")) {
+            operation.rate_name = view(*its_rate);
+            operation.rate = rate(operation.rate_name);
         }
         if (const auto* parameters = member(value, "parameters")) {
             for (const auto& parameter : items(*parameters, place))
@@ -245,6 +250,7 @@ ApiDocument ApiDocument::parse(std::string yaml, const std::string& name) {
     Reader reader(document.name_, document.json_);
     document.operations_ = reader.operations();
     document.caller_rate_ = reader.rate("caller");
+    document.tenant_rate_ = reader.rate("tenant");
     document.stranger_rate_ = reader.rate("stranger");
     return document;
 }

@@ -35,6 +35,8 @@ struct ApiOperation {
     std::optional<Permissions> permission;  ///< within a shop
     std::string permission_name;
     std::set<int> statuses;  ///< that it may be answered with
+    std::string rate_name;   ///< the shop's rate for what this asks of others; empty: it asks nobody
+    std::optional<Rate> rate;
 
     const ApiParameter* parameter(ApiParameter::In in, std::string_view name) const;
 };
@@ -49,8 +51,10 @@ class ApiDocument {
     static ApiDocument load(const std::filesystem::path& file);
 
     const std::vector<ApiOperation>& operations() const { return operations_; }
-    /// Of each caller that is known, and of each address that is not.
+    /// Of each caller that is known, of all callers of a shop together, and of each network that nobody
+    /// signed in from.
     Rate caller_rate() const { return caller_rate_; }
+    Rate tenant_rate() const { return tenant_rate_; }
     Rate stranger_rate() const { return stranger_rate_; }
     const std::string& yaml() const { return yaml_; }
     const std::string& json() const { return json_; }
@@ -63,6 +67,7 @@ class ApiDocument {
     std::string json_;
     std::vector<ApiOperation> operations_;
     Rate caller_rate_;
+    Rate tenant_rate_;
     Rate stranger_rate_;
 };
 

@@ -5,14 +5,11 @@
 #include "core/digest.hpp"
 #include "core/log.hpp"
 #include "core/trace.hpp"
+#include "domain/ip_address.hpp"
 #include "http/forwarded.hpp"
 
 namespace relevo {
 namespace {
-
-std::string caller_of(const Principal& who) {
-    return std::string(name_of(who.kind())) + ":" + who.id();
-}
 
 // What the request asks for, whatever else its headers say.
 std::string digest_of(const ApiOperation& operation, const HttpRequest& request) {
@@ -77,7 +74,8 @@ Task<HttpResponse> ApiExchange::serve(const ApiOperation& operation, const ApiHa
 Task<HttpResponse> ApiExchange::preflight(std::vector<std::string> methods) {
     HttpResponse response;
     try {
-        auto limited = check_rate(parts_.pace, "api:preflight:" + client_, document_.caller_rate());
+        std::vector<PaceBucket> buckets{{"api:preflight:" + ip_network(client_), document_.caller_rate()}};
+        auto limited = check_rate(parts_.pace, std::move(buckets));
         const auto problem = co_await std::move(limited);
         if (problem) co_return refuse(*problem);
         const auto stores = parts_.requests.begin(std::nullopt);
@@ -133,23 +131,24 @@ Task<ApiResult> ApiExchange::run(const ApiOperation& operation, const ApiHandler
     co_return result;
 }
 
-// A page can read why it was refused only where its origin is known, before anybody knows who calls.
+// A page can read why it was refused only where its origin is known: looked up before anybody knows for which
+// shop they call, but for no stranger whose calls are used up.
 Task<std::optional<Problem>> ApiExchange::admit(const ApiOperation& operation, RequestStores& stores,
                                                 std::optional<Principal>& who) {
-    auto known = look_up_origin(stores, nullptr);
-    co_await std::move(known);
     if (operation.callers.empty()) {
-        auto admitted = admit_stranger();
+        auto admitted = admit_stranger(stores);
         co_return co_await std::move(admitted);
     }
     auto asked = parts_.identity.authenticate(credentials_of(request_));
     Result<Principal> caller = co_await std::move(asked);
     if (!caller) {
-        auto admitted = admit_stranger();
+        auto admitted = admit_stranger(stores);
         if (auto problem = co_await std::move(admitted)) co_return problem;
         co_return problem_of(caller.error(), 401);
     }
-    auto limited = check_rate(parts_.pace, "api:" + caller_of(*caller), document_.caller_rate());
+    auto known = look_up_origin(stores, nullptr);
+    co_await std::move(known);
+    auto limited = check_rate(parts_.pace, buckets_of(document_, *caller));
     if (auto problem = co_await std::move(limited)) co_return problem;
     who = std::move(*caller);
     auto chosen = choose(operation, stores, *who);
@@ -161,11 +160,18 @@ Task<std::optional<Problem>> ApiExchange::admit(const ApiOperation& operation, R
             403, "api.foreign_origin",
             "pages of this origin may not call as this shop; an operator adds it to cors_origins"};
     }
-    co_return check_right(operation, *who);
+    if (auto problem = check_right(operation, *who)) co_return problem;
+    auto spent = check_rate(parts_.pace, buckets_of(operation, *who));
+    co_return co_await std::move(spent);
 }
 
-Task<std::optional<Problem>> ApiExchange::admit_stranger() {
-    return check_rate(parts_.pace, "api:address:" + client_, document_.stranger_rate());
+Task<std::optional<Problem>> ApiExchange::admit_stranger(RequestStores& stores) {
+    std::vector<PaceBucket> buckets{{"api:address:" + ip_network(client_), document_.stranger_rate()}};
+    auto limited = check_rate(parts_.pace, std::move(buckets));
+    if (auto problem = co_await std::move(limited)) co_return problem;
+    auto known = look_up_origin(stores, nullptr);
+    co_await std::move(known);
+    co_return std::nullopt;
 }
 
 Task<std::optional<Problem>> ApiExchange::choose(const ApiOperation& operation, RequestStores& stores,

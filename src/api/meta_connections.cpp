@@ -1,3 +1,4 @@
+#include "api/admission.hpp"
 #include "api/list.hpp"
 #include "domain/meta.hpp"
 
@@ -45,8 +46,8 @@ Problem problem_of_meta(const Error& error, const std::string& id) {
 
 // Who began a connection ends it, in the session that they began it in: else a page that lures somebody to
 // the redirect address would connect its own account to their shop.
-std::string caller_of(const ApiCall& call) {
-    std::string caller = std::string(name_of(call.who->kind())) + ":" + call.who->id();
+std::string session_of(const ApiCall& call) {
+    std::string caller = caller_of(*call.who);
     if (const auto session = call.who->session()) caller += ":" + session->to_string();
     return caller;
 }
@@ -64,7 +65,7 @@ ApiHandler list(MetaConnections& meta) {
 ApiHandler begin(MetaConnections& meta) {
     return [&meta](ApiCall& call) -> Task<ApiResult> {
         const auto kind = meta_kind(call.body.text("kind")).value_or(MetaKind::facebook);
-        auto asked = meta.begin(call.tenant(), kind, caller_of(call), call.actor());
+        auto asked = meta.begin(call.tenant(), kind, session_of(call), call.actor());
         const auto begun = co_await std::move(asked);
         if (!begun) co_return problem_of_meta(begun.error(), {});
         JsonObject body;
@@ -89,7 +90,7 @@ ApiHandler read(MetaConnections& meta) {
 ApiHandler redeem(MetaConnections& meta) {
     return [&meta](ApiCall& call) -> Task<ApiResult> {
         const auto id = call.id<MetaConnectionId>("connection");
-        auto asked = meta.redeem(call.tenant(), id, caller_of(call), Secret(call.body.text("state")),
+        auto asked = meta.redeem(call.tenant(), id, session_of(call), Secret(call.body.text("state")),
                                  Secret(call.body.text("code")), call.actor());
         const auto connection = co_await std::move(asked);
         if (!connection) co_return problem_of_meta(connection.error(), id.to_string());

@@ -194,6 +194,43 @@ TEST_CASE("a caller who asks too often waits, and nobody else does") {
     CHECK(server.ask("GET", "/v1/me").status == 200);
 }
 
+TEST_CASE("a shop's callers wait together, and another shop's do not") {
+    Server server;
+    for (int n = 0; n < 20; ++n) {
+        server.identity.callers.emplace(
+            "key" + std::to_string(n),
+            Principal::api_key({1}, nth<ApiKeyId>(100 + n), "crm", Permissions::all(), Permissions::all()));
+    }
+    int served = 0;
+    for (int n = 0; n < 20; ++n) {
+        for (int i = 0; i < 50; ++i) {
+            if (server.ask("GET", "/v1/me", "key" + std::to_string(n)).status == 200) ++served;
+        }
+    }
+    CHECK(served == project_document().tenant_rate().burst);
+    CHECK(server.ask("GET", "/v1/me", "other").status == 200);
+    CHECK(server.ask("GET", "/v1/me", "operator").status == 200);
+}
+
+TEST_CASE("a network of IPv6 guesses as one, and what it asks for too often is not looked up") {
+    Server server;
+    int n = 0;
+    const auto guess = [&] {
+        HttpRequest request;
+        request.method = "GET";
+        request.path = request.target = "/v1/openapi.json";
+        request.headers = {{"Origin", "https://shop.example"}};
+        request.peer = "2001:db8:1:2::" + std::to_string(++n);
+        return server.send(std::move(request));
+    };
+    HttpResponse last;
+    while (n < 1'000 && (last = guess()).status == 200)
+        CHECK(header(last, "Access-Control-Allow-Origin") == "https://shop.example");
+    CHECK(n == project_document().stranger_rate().burst + 1);
+    CHECK(last.status == 429);
+    CHECK(header(last, "Access-Control-Allow-Origin") == "");
+}
+
 TEST_CASE("who guesses is held back by their address") {
     Server server;
     int guesses = 0;

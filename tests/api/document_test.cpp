@@ -15,7 +15,11 @@ using In = ApiParameter::In;
 
 const std::string small = R"(openapi: 3.1.0
 info: {title: t, version: "1"}
-x-rates: {caller: {burst: 3, per_second: 2}, stranger: {burst: 1, per_second: 1}}
+x-rates:
+  caller: {burst: 3, per_second: 2}
+  tenant: {burst: 4, per_second: 3}
+  stranger: {burst: 1, per_second: 1}
+  others: {burst: 5, per_minute: 6}
 paths:
   /v1/things/{thing}:
     put:
@@ -23,6 +27,7 @@ paths:
       security: [{session: []}, {api_key: []}]
       x-permission: agents.write
       x-max-bytes: 100
+      x-rate: others
       parameters:
         - {$ref: '#/components/parameters/Thing'}
         - {name: deep, in: query, schema: {type: boolean}}
@@ -70,6 +75,10 @@ TEST_CASE("an operation is what the document says of it") {
     CHECK(put.body->judge(SentJson::parse(R"({"name":1})").value())->pointer == "#/name");
     CHECK(document.caller_rate().burst == 3);
     CHECK(document.caller_rate().every == std::chrono::microseconds(500'000));
+    CHECK(put.rate_name == "others");
+    CHECK(put.rate->burst == 5);
+    CHECK(put.rate->every == std::chrono::microseconds(10'000'000));
+    CHECK(refusal("x-rate: others", "x-rate: nobody").find("'nobody' is missing") != std::string::npos);
 }
 
 TEST_CASE("a document that asks for what would not be done is refused, with the place") {

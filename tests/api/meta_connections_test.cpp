@@ -7,6 +7,28 @@
 using namespace relevo;
 using namespace relevo::testing;
 
+TEST_CASE("what a shop asks of Meta has a rate of its own, and is for whoever may connect") {
+    Server server;
+    MetaConnection row;
+    row.id = *MetaConnectionId::parse("00000000-0000-4000-8000-000000000009");
+    row.status = "connected";
+    server.meta.rows[{{1}, row.id}] = row;
+    const std::string assets = "/v1/meta-connections/" + row.id.to_string() + "/assets";
+    std::vector<std::string> reading{"channels.read"};
+    server.identity.callers.emplace("viewer",
+                                    Principal::user({1}, nth<UserId>(5), "Vi", Permissions::known(reading)));
+    CHECK(server.ask("GET", assets, "viewer").status == 403);
+    int asked = 0;
+    HttpResponse last;
+    while (asked < 100 && (last = server.ask("GET", assets, asked % 2 == 0 ? "admin" : "key")).status == 200)
+        ++asked;
+    CHECK(asked == 10);
+    CHECK(last.status == 429);
+    CHECK(header(last, "Retry-After") == "10");
+    CHECK(server.ask("GET", "/v1/meta-connections", "admin").status == 200);
+    CHECK(server.ask("GET", assets, "other").status == 404);
+}
+
 namespace {
 
 const std::string started = "/v1/meta-connections/00000000-0000-4000-8000-000000000009";

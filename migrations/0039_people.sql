@@ -79,7 +79,8 @@ CREATE TABLE api_keys (
     scopes text[] NOT NULL,
     hash bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
     last4 text NOT NULL,
-    owner_id uuid,  -- whose rights bound it; null: an operator made it
+    owner_id uuid,     -- whose rights bound it; null: an operator made it
+    operator_id uuid,  -- it opens as long as they are one; null too: made at the command line, or by the token's bearer
     created_at timestamptz NOT NULL,
     used_at timestamptz,  -- to the minute
     expires_at timestamptz,
@@ -239,11 +240,12 @@ CREATE FUNCTION role_names_of(person uuid) RETURNS jsonb LANGUAGE sql STABLE AS 
     WHERE u.tenant_id = app_tenant() AND u.user_id = person
 $$;
 
--- Null for whoever is not an active user of the tenant.
+-- Null for whoever is not an active user of the tenant, and for everybody of a shop that left.
 CREATE FUNCTION person_of(person uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('tenant', u.tenant_id, 'user', u.id, 'email', u.email, 'name', u.name,
                               'permissions', permissions_of(u.id))
-    FROM users AS u WHERE u.tenant_id = app_tenant() AND u.id = person AND u.status = 'active'
+    FROM users AS u JOIN tenants AS t ON t.id = u.tenant_id AND t.retired_at IS NULL
+    WHERE u.tenant_id = app_tenant() AND u.id = person AND u.status = 'active'
 $$;
 
 CREATE FUNCTION note_change(actor jsonb, action text, subject text, before jsonb, after jsonb) RETURNS void
@@ -375,8 +377,8 @@ RETURN NOT coalesce(actor -> 'may' @> permissions, false);
 -- ---- who presents it
 
 -- {"id", "limits": [{"kind", "of", "most", "within_ms"}], "now"}: counts a try against each of them; null. Where one is full:
--- when it has room again, and nothing is counted against those after it. Rows instead of counters, so that nobody waits for
--- anybody's lock while many guess; those who try at the same moment may pass a limit by their number.
+-- when it has room again, and nothing is counted: a try that was refused told nobody anything. Rows instead of counters, so that
+-- nobody waits for anybody's lock while many guess; those who try at the same moment may pass a limit by their number.
 CREATE FUNCTION op_begin_attempt(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := from_millis((req ->> 'now')::bigint);
@@ -384,6 +386,7 @@ DECLARE
     its_key bytea;
     tries integer;
     room_at timestamptz;
+    ends jsonb := '{}';
 BEGIN
     DELETE FROM sign_in_attempts AS a
     WHERE (a.id, a.key) IN (SELECT x.id, x.key FROM sign_in_attempts AS x WHERE x.counts_until <= moment
@@ -397,10 +400,11 @@ BEGIN
         IF tries >= (bound ->> 'most')::integer THEN
             RETURN to_jsonb(to_millis(room_at));
         END IF;
-        INSERT INTO sign_in_attempts (id, key, counts_until)
-        VALUES ((req ->> 'id')::uuid, its_key, moment + (bound ->> 'within_ms')::bigint * interval '1 millisecond')
-        ON CONFLICT DO NOTHING;
+        ends := ends || jsonb_build_object(encode(its_key, 'hex'), (req ->> 'now')::bigint + (bound ->> 'within_ms')::bigint);
     END LOOP;
+    INSERT INTO sign_in_attempts (id, key, counts_until)
+    SELECT (req ->> 'id')::uuid, decode(e.key, 'hex'), from_millis(e.value::bigint) FROM jsonb_each_text(ends) AS e
+    ON CONFLICT DO NOTHING;
     RETURN 'null';
 END $$;
 
@@ -481,7 +485,9 @@ BEGIN
     PERFORM set_config('app.tenant_id', named.tenant_id::text, true);
     SELECT * INTO k FROM api_keys AS x
     WHERE x.tenant_id = named.tenant_id AND x.id = named.id AND x.revoked_at IS NULL
-      AND (x.expires_at IS NULL OR x.expires_at > moment);
+      AND (x.expires_at IS NULL OR x.expires_at > moment)
+      AND (x.operator_id IS NULL OR EXISTS (SELECT FROM platform_operators AS o WHERE o.id = x.operator_id AND o.active))
+      AND EXISTS (SELECT FROM tenants AS t WHERE t.id = x.tenant_id AND t.retired_at IS NULL);
     IF NOT FOUND THEN
         RETURN 'null';
     END IF;
@@ -501,14 +507,18 @@ BEGIN
                               'owned', k.owner_id IS NOT NULL, 'owner', coalesce(person -> 'permissions', '[]'));
 END $$;
 
+-- Of who has that password's hash still: a reset ends the sessions that there are, and waits for one that is just beginning.
 -- The newest 20 of a user stay open.
 CREATE FUNCTION op_begin_session(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := from_millis((req ->> 'now')::bigint);
     person uuid := (req ->> 'user')::uuid;
-    found jsonb := person_of(person);
+    found jsonb;
 BEGIN
-    IF found IS NULL THEN
+    PERFORM FROM users AS u WHERE u.tenant_id = app_tenant() AND u.id = person FOR SHARE;
+    found := person_of(person);
+    IF found IS NULL OR NOT EXISTS (SELECT FROM user_passwords AS p WHERE p.tenant_id = app_tenant() AND p.user_id = person
+                                      AND p.hash = req ->> 'password_hash') THEN
         RETURN 'null';
     END IF;
     INSERT INTO sessions (tenant_id, id, user_id, hash, last4, created_at, used_at, expires_at)
@@ -552,13 +562,15 @@ BEGIN
                               AND t.expires_at > from_millis((req ->> 'now')::bigint)));
 END $$;
 
--- Whoever had another proof has it no more: a reset is for when it fell into other hands.
+-- Whoever had another proof has it no more, nor a key that was made with it: a reset is for when it fell into other hands.
 CREATE FUNCTION op_redeem_ticket(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := from_millis((req ->> 'now')::bigint);
     wanted bytea := decode(req ->> 'hash', 'hex');
     named record;
     u users;
+    k api_keys;
+    themselves jsonb;
 BEGIN
     SELECT * INTO named FROM find_ticket(wanted);
     IF NOT FOUND THEN
@@ -587,8 +599,12 @@ BEGIN
     UPDATE users AS x SET status = 'active', updated_at = moment WHERE x.tenant_id = u.tenant_id AND x.id = u.id;
     UPDATE sessions AS s SET ended_at = moment
     WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.ended_at IS NULL;
-    PERFORM note_change(jsonb_build_object('kind', 'user', 'id', u.id, 'name', u.name), 'user.prove', 'user:' || u.id,
-                        jsonb_build_object('status', u.status),
+    themselves := jsonb_build_object('kind', 'user', 'id', u.id, 'name', u.name);
+    FOR k IN UPDATE api_keys AS x SET revoked_at = moment
+             WHERE x.tenant_id = u.tenant_id AND x.owner_id = u.id AND x.revoked_at IS NULL RETURNING * LOOP
+        PERFORM note_change(themselves, 'key.revoke', 'key:' || k.id, NULL, api_key_facts(k));
+    END LOOP;
+    PERFORM note_change(themselves, 'user.prove', 'user:' || u.id, jsonb_build_object('status', u.status),
                         jsonb_build_object('status', 'active', 'signs_in_with', coalesce(req ->> 'issuer', 'password')));
     RETURN person_of(u.id);
 EXCEPTION WHEN unique_violation THEN
@@ -846,9 +862,11 @@ CREATE FUNCTION api_key_facts(k api_keys) RETURNS jsonb LANGUAGE sql STABLE AS $
         'revoked_at', to_millis(k.revoked_at)))
 $$;
 
+-- "taken": there is one of that id with another secret. "too_many": as many open as op_list_api_keys shows.
 CREATE FUNCTION op_add_api_key(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     k api_keys;
+    its_hash bytea := decode(req ->> 'hash', 'hex');
 BEGIN
     IF req ? 'owner' AND person_of((req ->> 'owner')::uuid) IS NULL THEN
         RETURN '"not_found"';
@@ -856,21 +874,33 @@ BEGIN
     IF exceeds(req -> 'scopes', req -> 'actor') THEN
         RETURN '"beyond_actor"';
     END IF;
-    INSERT INTO api_keys (tenant_id, id, name, scopes, hash, last4, owner_id, created_at, expires_at)
+    PERFORM lock_people();
+    IF (SELECT count(*) FROM api_keys AS x
+        WHERE x.tenant_id = app_tenant() AND x.revoked_at IS NULL
+          AND (x.expires_at IS NULL OR x.expires_at > from_millis((req ->> 'now')::bigint))) >= 1000 THEN
+        RETURN '"too_many"';
+    END IF;
+    INSERT INTO api_keys (tenant_id, id, name, scopes, hash, last4, owner_id, operator_id, created_at, expires_at)
     VALUES (app_tenant(), (req ->> 'id')::uuid, req ->> 'name', ARRAY(SELECT jsonb_array_elements_text(req -> 'scopes')),
-            decode(req ->> 'hash', 'hex'), req ->> 'last4', (req ->> 'owner')::uuid,
+            its_hash, req ->> 'last4', (req ->> 'owner')::uuid,
+            (SELECT o.id FROM platform_operators AS o
+             WHERE req #>> '{actor,kind}' = 'operator' AND o.id::text = req #>> '{actor,id}'),
             from_millis((req ->> 'now')::bigint), from_millis((req ->> 'expires_at')::bigint))
     ON CONFLICT (id, tenant_id) DO NOTHING RETURNING * INTO k;
     IF FOUND THEN
         PERFORM note_change(req -> 'actor', 'key.add', 'key:' || k.id, NULL, api_key_facts(k));
+    ELSIF NOT EXISTS (SELECT FROM api_keys AS x
+                      WHERE x.tenant_id = app_tenant() AND x.id = (req ->> 'id')::uuid AND x.hash = its_hash) THEN
+        RETURN '"taken"';
     END IF;
     RETURN '"done"';
 END $$;
 
+-- All that open, and of the others as many as there is room for.
 CREATE FUNCTION op_list_api_keys(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_agg(x.facts ORDER BY x.created_at DESC, x.id), '[]')
     FROM (SELECT k.id, k.created_at, api_key_facts(k) AS facts FROM api_keys AS k WHERE k.tenant_id = app_tenant()
-          ORDER BY k.created_at DESC, k.id LIMIT 1000) AS x
+          ORDER BY k.revoked_at IS NOT NULL OR coalesce(k.expires_at <= now(), false), k.created_at DESC, k.id LIMIT 1000) AS x
 $$;
 
 CREATE FUNCTION op_revoke_api_key(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -881,6 +911,9 @@ BEGIN
     SELECT * INTO k FROM api_keys AS x WHERE x.tenant_id = app_tenant() AND x.id = (req ->> 'key')::uuid FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN '"not_found"';
+    END IF;
+    IF k.owner_id::text IS DISTINCT FROM req #>> '{actor,id}' AND exceeds(to_jsonb(k.scopes), req -> 'actor') THEN
+        RETURN '"beyond_actor"';
     END IF;
     IF k.revoked_at IS NULL THEN
         before := api_key_facts(k);

@@ -57,28 +57,29 @@ Task<ApiResult> add(ApiCall& call) {
     const bool people = call.who->kind() == Principal::Kind::user || call.who->runs_installation();
     const auto scopes = Permissions::parse(call.body.texts("scopes"));
     if (!scopes) co_return bad_member("#/scopes", scopes.error().text);
-    if (!people || !call.who->may_give(*scopes)) {
+    if (!people || !call.who->permissions().covers(*scopes)) {
         co_return Problem{
             403, "api.beyond_caller",
             "a key can do no more than who makes it, and only people make keys; choose among the "
             "permissions that you have yourself"};
     }
-    NewKey wanted;
+    std::optional<SysTime> expires_at;
     if (const auto expires = call.body.text_if_any("expires_at")) {
-        wanted.expires_at = from_iso8601(*expires);
-        if (!wanted.expires_at || *wanted.expires_at <= call.now)
+        expires_at = from_iso8601(*expires);
+        if (!expires_at || *expires_at <= call.now)
             co_return bad_member("#/expires_at", "must be a moment that is still to come");
     }
-    auto drawn = draw_secret(SecretKind::api_key, call.random);
-    const auto id = wanted.id = call.new_id<ApiKeyId>();
-    wanted.name = call.body.text("name");
-    wanted.scopes = *scopes;
-    wanted.hash = drawn.hash;
-    wanted.last4 = drawn.last4;
-    if (call.who->kind() == Principal::Kind::user) wanted.owner = UserId::parse(call.who->id());
-    auto asked = call.stores.people().add_key(call.tenant(), std::move(wanted), call.now, call.actor());
+    const auto id = call.new_id<ApiKeyId>();
+    auto drawn = draw_key(id, call.body.text("name"), *scopes, expires_at, call.random);
+    if (call.who->kind() == Principal::Kind::user) drawn.key.owner = UserId::parse(call.who->id());
+    auto asked = call.stores.people().add_key(call.tenant(), std::move(drawn.key), call.now, call.actor());
     const auto outcome = co_await std::move(asked);
     const bool repeated = call.stores.repeated();
+    if (outcome == PeopleStore::Outcome::taken) {
+        co_return Problem{409, "api.taken",
+                          "the Idempotency-Key made a key more than a day ago, whose secret was shown then; "
+                          "send another one"};
+    }
     if (outcome != PeopleStore::Outcome::done) co_return refusal(outcome, "User", call.who->id());
     auto read_back = find(call, id);
     const auto key = co_await std::move(read_back);

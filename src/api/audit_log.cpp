@@ -5,8 +5,10 @@
 namespace relevo {
 namespace {
 
-constexpr int export_page = 1'000;
-constexpr int export_rows = 10'000;  // some 5 MB: a caller goes on with the cursor
+// A caller goes on with the cursor. Most rows have some 500 bytes, an agent's has its prompts.
+constexpr int export_page = 200;
+constexpr int export_rows = 10'000;
+constexpr std::size_t export_bytes = 8 << 20;
 
 std::string json_of(const AuditRow& row) {
     const std::string actor =
@@ -60,6 +62,7 @@ Task<ApiResult> export_lines(ApiCall& call) {
         for (const auto& row : page) answer.body += json_of(row) + '\n';
         if (page.size() < export_page) co_return answer;
         next.before = page.back().id;
+        if (answer.body.size() >= export_bytes) break;
     }
     answer.headers.emplace_back("Next-Cursor", cursor_of(call.query, std::to_string(next.before)));
     co_return answer;

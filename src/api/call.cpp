@@ -94,6 +94,9 @@ Problem refusal(PeopleStore::Outcome outcome, std::string_view what, std::string
             return {
                 403, "api.beyond_caller",
                 "nobody gives, takes away or resets what they do not have; ask somebody who may do as much"};
+        case PeopleStore::Outcome::too_many:
+            return {409, "api.too_many_things",
+                    "the shop has as many of them as it may; remove those that nobody uses"};
         default:
             return not_found(what, name);
     }

@@ -24,12 +24,6 @@ struct SignedIn {
     SysTime expires_at;
 };
 
-struct IssuedKey {
-    ApiKeyId id;
-    Secret secret;  ///< shown this once
-    std::string last4;
-};
-
 /// Who is calling. Every error is "identity.…"; a permanent one means 401 (403 for identity.not_yours, 422
 /// for identity.weak_password), a transient one 503 (429 for identity.too_many_attempts) with its
 /// retry_after. Texts say what to do and hold nothing of what was sent. Calls also throw what the stores
@@ -56,11 +50,6 @@ class Identity {
     /// For a user of `by`'s shop. identity.no_user. It goes to the user's address and to nobody else, whoever
     /// asked for it: who opens it with a password owns that address in the whole installation.
     virtual Task<Result<Secret>> issue_ticket(Principal by, UserId user, std::string trace) = 0;
-
-    /// Only a user, or an operator at work for the shop, makes keys, and with no more than they may do
-    /// themselves: identity.not_yours.
-    virtual Task<Result<IssuedKey>> issue_key(Principal by, std::string name, Permissions scopes,
-                                              std::optional<SysTime> expires_at, std::string trace) = 0;
 };
 
 }  // namespace relevo

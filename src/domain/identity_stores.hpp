@@ -63,6 +63,7 @@ struct NewSession {
     std::string last4;
     SysTime now;
     SysTime expires_at;
+    std::string password_hash;  ///< as it is stored, of the password that was proven
 };
 
 /// How often something may be tried within some time. Whom it is about is stored as a digest.
@@ -86,7 +87,8 @@ class SignInStore {
   public:
     virtual ~SignInStore() = default;
     virtual Task<std::optional<OperatorRow>> find_operator(std::string issuer, std::string subject) = 0;
-    /// Counts a try against each limit, for as long as it says. Where one is full: when there is room again.
+    /// Counts a try against each limit, for as long as it says. Where one is full: when there is room again,
+    /// and it is counted against none.
     virtual Task<std::optional<SysTime>> begin_attempt(AttemptId attempt, std::vector<AttemptLimit> limits,
                                                        SysTime now) = 0;
     /// It was no guess, and counts against none of them.
@@ -97,16 +99,16 @@ class SignInStore {
     /// Notes, once a minute at most, that it was used. Nothing once it has ended, or lay idle for so long.
     virtual Task<std::optional<StoredSession>> find_session(SecretHash hash, SysTime now, Millis idle) = 0;
     virtual Task<std::optional<StoredKey>> find_key(SecretHash hash, SysTime now) = 0;
-    /// A session of an active user; nothing for anybody else.
+    /// A session of an active user who has that password still; nothing for anybody else.
     virtual Task<std::optional<Person>> begin_session(TenantId tenant, UserId user, NewSession session) = 0;
     virtual Task<void> end_session(TenantId tenant, SessionId session, SysTime now) = 0;
     /// The same password, hashed with today's limits; nothing happens where it was changed meanwhile.
     virtual Task<void> rehash(TenantId tenant, UserId user, std::string before, std::string after) = 0;
     /// Whether there is such a ticket, before its end.
     virtual Task<bool> find_ticket(SecretHash hash, SysTime now) = 0;
-    /// Whose ticket it is, once, before its end: their proof becomes this one, the sessions that they had
-    /// end, and an invited user is active. Nothing for a ticket that is none (any more), where its user may
-    /// do more by now than who made it might, or where the proof is somebody else's already.
+    /// Whose ticket it is, once, before its end: their proof becomes this one, the sessions and the keys that
+    /// they had end, and an invited user is active. Nothing for a ticket that is none (any more), where its
+    /// user may do more by now than who made it might, or where the proof is somebody else's already.
     virtual Task<std::optional<Person>> redeem_ticket(SecretHash hash, NewProof proof, SysTime now) = 0;
 };
 
@@ -200,7 +202,7 @@ class PeopleStore {
   public:
     /// beyond_actor: somebody, or something, that may do more than the actor: nobody gives, takes away or
     /// resets what they do not have.
-    enum class Outcome { done, not_found, taken, unknown_role, last_admin, beyond_actor };
+    enum class Outcome { done, not_found, taken, unknown_role, last_admin, beyond_actor, too_many };
 
     virtual ~PeopleStore() = default;
     /// taken: the shop has somebody with that e-mail address.
@@ -221,7 +223,10 @@ class PeopleStore {
     /// taken: somebody has it.
     virtual Task<Outcome> remove_role(TenantId tenant, std::string name, Actor actor) = 0;
 
+    /// taken: there is one of that id, with another secret. too_many: a shop has a thousand that open at
+    /// most.
     virtual Task<Outcome> add_key(TenantId tenant, NewKey key, SysTime now, Actor actor) = 0;
+    /// A thousand, newest first: all that open, and of the others as many as there is room for.
     virtual Task<std::vector<KeyRow>> keys(TenantId tenant) = 0;
     virtual Task<Outcome> revoke_key(TenantId tenant, ApiKeyId key, SysTime now, Actor actor) = 0;
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "domain/identity.hpp"
 #include "domain/identity_stores.hpp"
+#include "domain/secret.hpp"
 
 namespace relevo {
 
@@ -17,6 +17,12 @@ struct OperatorLine {
     std::string subject;
     bool active = true;
     SysTime created_at{};
+};
+
+struct IssuedKey {
+    ApiKeyId id;
+    Secret secret;  ///< shown this once
+    std::string last4;
 };
 
 /// A shop's people, roles and keys, for the command line: blocks. Who types may do everything, and is noted.

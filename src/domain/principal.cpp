@@ -37,12 +37,6 @@ bool Principal::allows(Module module, Action action) const {
     return tenant_ && permissions_.allows(module, action);
 }
 
-bool Principal::may_give(const Permissions& permissions) const {
-    if (kind_ == Kind::service) return false;
-    // an operator makes a shop's first administrator, who may answer customers
-    return kind_ == Kind::installation || permissions_.covers(permissions);
-}
-
 std::optional<Principal> Principal::within(TenantId tenant) const {
     const bool belongs_to_one = kind_ == Kind::user || kind_ == Kind::api_key;
     if (belongs_to_one && tenant_ != tenant) return std::nullopt;

@@ -41,8 +41,6 @@ class Principal {
 
     /// Within the tenant only: without one nothing is allowed.
     bool allows(Module module, Action action) const;
-    /// Whether they may hand these on, in a role or a key: nobody gives what they do not have.
-    bool may_give(const Permissions& permissions) const;
     /// The same caller at work for that shop; nothing for whoever belongs to another one. An operator may do
     /// there everything but read and answer what customers write; a service may only that.
     std::optional<Principal> within(TenantId tenant) const;

@@ -35,6 +35,14 @@ NewSecret draw_secret(SecretKind kind, Random& random) {
     return drawn;
 }
 
+DrawnKey draw_key(ApiKeyId id, std::string name, Permissions scopes, std::optional<SysTime> expires_at,
+                  Random& random) {
+    auto drawn = draw_secret(SecretKind::api_key, random);
+    return {{id, std::move(name), scopes, std::move(drawn.hash), std::move(drawn.last4), std::nullopt,
+             expires_at},
+            std::move(drawn.shown)};
+}
+
 bool looks_like_secret(std::string_view text) {
     return text.starts_with("rlv_");
 }

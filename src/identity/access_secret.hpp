@@ -23,6 +23,14 @@ struct NewSecret {
 };
 NewSecret draw_secret(SecretKind kind, Random& random);
 
+/// A key that is stored and the secret that opens it, which is shown once.
+struct DrawnKey {
+    NewKey key;  ///< of nobody's yet
+    Secret shown;
+};
+DrawnKey draw_key(ApiKeyId id, std::string name, Permissions scopes, std::optional<SysTime> expires_at,
+                  Random& random);
+
 /// Whether it means to be one of ours: such a token is no issuer's.
 bool looks_like_secret(std::string_view text);
 /// Its kind where it is complete and its digits fit each other. Says nothing of whether anybody has it.

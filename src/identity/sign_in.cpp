@@ -100,9 +100,9 @@ class SignInIdentity final : public Identity {
         if (!verdict || verdict->right) co_await parts_.store.forgive_attempt(attempt);
         if (!verdict) co_return verdict.error();
         if (!stored || !verdict->right) co_return wrong_password();
+        auto begun = co_await begin(stored->tenant, stored->user, stored->hash);
+        if (!begun) co_return wrong_password();  // their account was disabled, or reset meanwhile
         if (verdict->outdated) co_await renew(*stored, std::move(password));
-        auto begun = co_await begin(stored->tenant, stored->user);
-        if (!begun) co_return wrong_password();  // their account was disabled
         co_return std::move(*begun);
     }
 
@@ -120,10 +120,10 @@ class SignInIdentity final : public Identity {
         auto hash = co_await parts_.passwords.hash(std::move(password));
         if (!hash) co_return hash.error();
         NewProof proof;
-        proof.password_hash = std::move(*hash);
+        proof.password_hash = *hash;
         const auto person = co_await parts_.store.redeem_ticket(opens, std::move(proof), parts_.clock.now());
         if (!person) co_return bad_ticket();
-        auto begun = co_await begin(person->tenant, person->user);
+        auto begun = co_await begin(person->tenant, person->user, std::move(*hash));
         if (!begun) co_return bad_ticket();
         co_return std::move(*begun);
     }
@@ -156,34 +156,6 @@ class SignInIdentity final : public Identity {
             co_return denied("no_user", "the user was not found, or is disabled; look at the shop's users");
         }
         co_return std::move(drawn.shown);
-    }
-
-    Task<Result<IssuedKey>> issue_key(Principal by, std::string name, Permissions scopes,
-                                      std::optional<SysTime> expires_at, std::string trace) override {
-        const bool a_person =
-            by.kind() == Principal::Kind::user || by.kind() == Principal::Kind::installation;
-        if (!a_person || !by.tenant() || !by.may_give(scopes)) {
-            co_return denied(
-                "not_yours",
-                "a key can do no more than who makes it, and only people make keys; choose among "
-                "the permissions that you have yourself");
-        }
-        auto drawn = draw_secret(SecretKind::api_key, parts_.random);
-        NewKey key;
-        key.id = ApiKeyId{draw_uuid(parts_.random)};
-        key.name = std::move(name);
-        key.scopes = scopes;
-        key.hash = drawn.hash;
-        key.last4 = drawn.last4;
-        if (by.kind() == Principal::Kind::user) key.owner = UserId::parse(by.id());
-        key.expires_at = expires_at;
-        IssuedKey issued{key.id, std::move(drawn.shown), std::move(drawn.last4)};
-        const auto outcome = co_await parts_.people.add_key(*by.tenant(), std::move(key), parts_.clock.now(),
-                                                            actor_of(by, std::move(trace)));
-        if (outcome != PeopleStore::Outcome::done) {
-            co_return denied("no_user", "who makes the key is no active user of the shop any more");
-        }
-        co_return issued;
     }
 
   private:
@@ -219,7 +191,8 @@ class SignInIdentity final : public Identity {
             "you with it, or ask an administrator for one");
     }
 
-    Task<std::optional<SignedIn>> begin(TenantId tenant, UserId user) {
+    /// `password_hash`: of the password that they have just proven.
+    Task<std::optional<SignedIn>> begin(TenantId tenant, UserId user, std::string password_hash) {
         auto drawn = draw_secret(SecretKind::session, parts_.random);
         NewSession session;
         session.id = SessionId{draw_uuid(parts_.random)};
@@ -227,6 +200,7 @@ class SignInIdentity final : public Identity {
         session.last4 = drawn.last4;
         session.now = parts_.clock.now();
         session.expires_at = session.now + settings_.session_life;
+        session.password_hash = std::move(password_hash);
         const auto person = co_await parts_.store.begin_session(tenant, user, session);
         if (!person) co_return std::nullopt;
         co_return SignedIn{std::move(drawn.shown), principal_of(*person, session.id), session.expires_at};

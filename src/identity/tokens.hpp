@@ -15,9 +15,6 @@ namespace relevo {
 struct ProvenIdentity {
     std::string issuer;
     std::string subject;
-    std::string email;  ///< only where the issuer has verified it
-    std::string name;
-    SysTime expires_at{};
 };
 
 /// Verifies tokens of the configured issuers, each with its own algorithms, keys and audience. Used from one

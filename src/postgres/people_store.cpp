@@ -15,6 +15,7 @@ Outcome parse_outcome(const Json& json) {
     if (name == "unknown_role") return Outcome::unknown_role;
     if (name == "last_admin") return Outcome::last_admin;
     if (name == "beyond_actor") return Outcome::beyond_actor;
+    if (name == "too_many") return Outcome::too_many;
     return Outcome::not_found;
 }
 

@@ -94,6 +94,7 @@ class PostgresSignInStore final : public SignInStore {
                                   .text("last4", session.last4)
                                   .time("now", session.now)
                                   .time("expires_at", session.expires_at)
+                                  .text("password_hash", session.password_hash)
                                   .str();
         co_return parse_person(co_await ask("begin_session", std::move(request), tenant));
     }

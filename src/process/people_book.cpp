@@ -114,18 +114,18 @@ class PostgresPeopleBook final : public PeopleBook {
 
     IssuedKey add_key(const std::string& shop, const std::string& name, const Permissions& scopes,
                       std::optional<SysTime> expires_at) override {
-        auto drawn = draw_secret(SecretKind::api_key, random_);
-        NewKey key;
-        key.id = ApiKeyId{draw_uuid(random_)};
-        key.name = name;
-        key.scopes = scopes;
-        key.hash = drawn.hash;
-        key.last4 = drawn.last4;
-        key.expires_at = expires_at;
-        if (await(people_->add_key(tenant_of(shop), key, clock_.now(), actor_)) != Outcome::done) {
-            throw refused("the key was not added");
+        auto [key, shown] = draw_key(ApiKeyId{draw_uuid(random_)}, name, scopes, expires_at, random_);
+        switch (await(people_->add_key(tenant_of(shop), key, clock_.now(), actor_))) {
+            case Outcome::done:
+                return {key.id, std::move(shown), key.last4};
+            case Outcome::too_many:
+                throw refused(
+                    fmt::format("{0} has a thousand keys that open: relevo keys revoke {0} ends one "
+                                "that nobody uses",
+                                shop));
+            default:
+                throw refused("the key was not added");
         }
-        return {key.id, std::move(drawn.shown), std::move(drawn.last4)};
     }
 
     void revoke_key(const std::string& shop, const std::string& id) override {

@@ -162,6 +162,18 @@ TEST_CASE("the audit log is exported line by line, with a cursor where more is l
     CHECK(header(rest, "Next-Cursor") == "");
 }
 
+TEST_CASE("fewer lines are exported at once where they are long, as an agent's with its prompts are") {
+    SeededRandom random{15};
+    Server server;
+    fill(server.requests.rows, 900, random);
+    for (auto& [tenant, row] : server.requests.rows.audit) row.after = '"' + std::string(50'000, 'p') + '"';
+    const auto first = server.ask("GET", "/v1/audit-log/export");
+    CHECK(first.body.size() < 16 << 20);
+    const std::string cursor = header(first, "Next-Cursor");
+    REQUIRE_FALSE(cursor.empty());
+    CHECK(server.ask("GET", "/v1/audit-log/export?cursor=" + cursor).status == 200);
+}
+
 TEST_CASE("the installation's shops come in pages too") {
     Server server;
     for (int n = 3; n <= 9; ++n) {

@@ -162,6 +162,16 @@ TEST_CASE("a key can do no more than who makes it, and only people make keys") {
     const auto by_operator = server.ask("POST", "/v1/api-keys", "operator", body, {{"X-Tenant-Id", "2"}});
     CHECK(by_operator.status == 201);
     CHECK(member(by_operator, "owner") == "");
+    // an operator reads no customers' words, by no key either
+    const std::string reads = R"({"name":"crm","scopes":["conversations.read"]})";
+    CHECK(server.ask("POST", "/v1/api-keys", "operator", reads, {{"X-Tenant-Id", "2"}}).status == 403);
+    server.requests.rows.refuse = PeopleStore::Outcome::taken;
+    const auto stale = server.ask("POST", "/v1/api-keys", "admin", body);
+    CHECK(stale.status == 409);
+    CHECK(member(stale, "secret") == "");
+    server.requests.rows.refuse = PeopleStore::Outcome::too_many;
+    CHECK(server.ask("POST", "/v1/api-keys", "admin", body).status == 409);
+    server.requests.rows.refuse = PeopleStore::Outcome::done;
     server.clock.time = *from_iso8601("2026-06-01T00:00:00.000Z");
     const auto late = server.ask("POST", "/v1/api-keys", "admin", body);
     CHECK(late.status == 422);

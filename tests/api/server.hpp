@@ -67,10 +67,6 @@ class FakeIdentity final : public Identity {
         if (user == UserId{}) co_return denied("no_user");
         co_return Secret(std::string("rlv_ticket_1"));
     }
-    Task<Result<IssuedKey>> issue_key(Principal, std::string, Permissions, std::optional<SysTime>,
-                                      std::string) override {
-        co_return denied("not_yours");
-    }
 
   private:
     static Error denied(const std::string& why) {

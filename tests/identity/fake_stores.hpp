@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ class FakeSignInStore final : public SignInStore {
     std::map<AttemptId, std::vector<AttemptLimit>> attempts;
     std::optional<SysTime> full_until;
     int asked = 0;
+    std::function<void()> while_checking;  // after a password was found right, before its session begins
 
     Task<std::optional<OperatorRow>> find_operator(std::string issuer, std::string subject) override {
         co_return find(operators, std::pair(issuer, subject));
@@ -34,6 +36,7 @@ class FakeSignInStore final : public SignInStore {
     }
     Task<void> forgive_attempt(AttemptId attempt) override {
         attempts.erase(attempt);
+        if (while_checking) while_checking();
         co_return;
     }
     Task<std::optional<Person>> find_person(std::string issuer, std::string subject) override {
@@ -50,6 +53,8 @@ class FakeSignInStore final : public SignInStore {
     }
     Task<std::optional<Person>> begin_session(TenantId, UserId user, NewSession session) override {
         const auto person = find(active, user);
+        const auto known = person ? passwords.find(person->email) : passwords.end();
+        if (known == passwords.end() || known->second.hash != session.password_hash) co_return std::nullopt;
         if (person) sessions[session.hash.hex] = {session.id, *person};
         co_return person;
     }

@@ -37,10 +37,6 @@ class KnownCallers final : public Identity {
     Task<Result<Secret>> issue_ticket(Principal, UserId, std::string) override {
         co_return Secret(std::string("ticket"));
     }
-    Task<Result<IssuedKey>> issue_key(Principal, std::string, Permissions, std::optional<SysTime>,
-                                      std::string) override {
-        co_return denied();
-    }
 
   private:
     static Error denied() { return {Fault::permanent, "identity.unknown_secret", "nobody"}; }

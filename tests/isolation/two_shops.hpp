@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
@@ -93,13 +95,13 @@ struct TwoShops : PeopleFixture {
         key.hash = hash_of(word + " key");
         key.last4 = "last";
         run(people->add_key(tenant, key, at(0), olga));
-        NewSession session;
-        session.id = nth<SessionId>(first);
-        session.hash = hash_of(word + " session");
-        session.last4 = "last";
-        session.now = at(0);
-        session.expires_at = at(1'000'000);
-        run(sign_in->begin_session(tenant, nth<UserId>(first), session));
+        // who has a password would be found by their address, whoever asks
+        test.query(
+            fmt::format("INSERT INTO sessions (tenant_id, id, user_id, hash, last4, created_at, used_at, "
+                        "expires_at) SELECT {}, '{}', '{}', '\\x{}', 'last', m, m, m + interval '11 days' "
+                        "FROM from_millis({}) AS m",
+                        tenant.value, nth<SessionId>(first).to_string(), nth<UserId>(first).to_string(),
+                        hash_of(word + " session").hex, to_millis(at(0))));
         fill_crm(tenant, first, word);
         run(meta->begin(tenant, nth<MetaConnectionId>(first), MetaKind::facebook, sha256_hex(word),
                         word + "-caller", at(0), at(1'000'000), olga));

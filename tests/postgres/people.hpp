@@ -51,9 +51,18 @@ struct PeopleFixture : Fixture {
     /// An active user who signs in with the issuer's subject `email`.
     void add_active(TenantId tenant, int n, const std::string& email,
                     std::vector<std::string> roles = {"viewer"}) {
+        add_proven(tenant, n, email, {"", "https://issuer.example", email}, std::move(roles));
+    }
+    /// An active user whose password has that hash.
+    void add_with_password(TenantId tenant, int n, const std::string& email, const std::string& hash,
+                           std::vector<std::string> roles = {"viewer"}) {
+        add_proven(tenant, n, email, {hash, "", ""}, std::move(roles));
+    }
+    void add_proven(TenantId tenant, int n, const std::string& email, NewProof proof,
+                    std::vector<std::string> roles) {
         if (add(tenant, n, email, std::move(roles)) != Outcome::done ||
             invite(tenant, n, "ticket " + email) != Outcome::done ||
-            !redeem("ticket " + email, {"", "https://issuer.example", email})) {
+            !redeem("ticket " + email, std::move(proof))) {
             throw std::runtime_error("no such user can be made: " + email);
         }
     }

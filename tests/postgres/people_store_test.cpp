@@ -280,12 +280,12 @@ TEST_CASE("a reset that somebody with fewer rights made is no good for a user wh
 
 TEST_CASE("no row of another shop's people is seen, changed or made, whoever's ids are named") {
     PeopleFixture fixture;
-    fixture.add_active(fixture.ballet, 1, "ana@example.com", {"admin"});
+    fixture.add_with_password(fixture.ballet, 1, "ana@example.com", "h1", {"admin"});
     REQUIRE(run(fixture.people->put_role(fixture.ballet, "seller", some({"vault.read"}), fixture.olga)) ==
             Told::done);
     REQUIRE(fixture.invite(fixture.ballet, 1, "open") == Told::done);
-    REQUIRE(run(fixture.sign_in->begin_session(fixture.ballet, nth<UserId>(1),
-                                               {nth<SessionId>(1), hash_of("s"), "last", at(0), at(9)})));
+    REQUIRE(run(fixture.sign_in->begin_session(
+        fixture.ballet, nth<UserId>(1), {nth<SessionId>(1), hash_of("s"), "last", at(0), at(9), "h1"})));
     REQUIRE(run(fixture.people->add_key(
                 fixture.ballet, {nth<ApiKeyId>(1), "k", some({"agents.read"}), hash_of("k"), "last", {}, {}},
                 at(0), fixture.olga)) == Told::done);

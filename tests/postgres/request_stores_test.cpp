@@ -258,12 +258,12 @@ TEST_CASE("a shop that is made by a request that comes again is one shop") {
 
 TEST_CASE("sessions are listed newest first, and ended one by one") {
     RequestFixture fixture;
-    fixture.add_active(fixture.ballet, 1, "eva@example.com");
+    fixture.add_with_password(fixture.ballet, 1, "eva@example.com", "h1");
     fixture.add_active(fixture.other, 2, "bo@example.com");
     for (int n = 1; n <= 5; ++n) {
         // two at one moment
-        const NewSession session{nth<SessionId>(n), hash_of("s" + std::to_string(n)), "abcd", at(n / 2),
-                                 at(900)};
+        const NewSession session{
+            nth<SessionId>(n), hash_of("s" + std::to_string(n)), "abcd", at(n / 2), at(900), "h1"};
         REQUIRE(run(fixture.sign_in->begin_session(fixture.ballet, nth<UserId>(1), session)));
     }
     const auto stores = fixture.book->begin(std::nullopt);

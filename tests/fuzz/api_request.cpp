@@ -10,7 +10,7 @@ using namespace relevo::fuzz;
 namespace {
 
 constexpr const char* document_text = R"(openapi: 3.1.0
-x-rates: {caller: {burst: 1, per_second: 1}, stranger: {burst: 1, per_second: 1}}
+x-rates: {caller: {burst: 1, per_second: 1}, tenant: {burst: 1, per_second: 1}, stranger: {burst: 1, per_second: 1}}
 paths:
   /v1/things/{thing}:
     put:

@@ -97,13 +97,20 @@ Task<void> MetaConnect::work(MetaLease lease) {
     co_await std::move(settled);
 }
 
-// What a store throws, such as a secret that does not open, ends this connection's turn and nobody else's.
+// What a store throws, such as a secret that does not open, ends this connection's turn and nobody else's. It
+// is ours to mend and not the shop's: it is tried again until the token ends.
 Task<Result<void>> MetaConnect::attempt(MetaLease lease, MetaConnection connection) {
     try {
         auto advanced = advance(lease, std::move(connection));
         co_return co_await std::move(advanced);
     } catch (const Failure& failure) {
-        co_return failure.error();
+        const Error& error = failure.error();
+        log_error("meta.unkept", {{"tenant", lease.tenant.value},
+                                  {"connection", lease.id.to_string()},
+                                  {"code", error.code},
+                                  {"text", error.text}});
+        co_return Error{Fault::transient, error.code, "the server failed; it is tried again",
+                        error.retry_after};
     }
 }
 

@@ -113,8 +113,8 @@ TEST_CASE("an operator invites a user, who signs in and makes a key, and each op
     CHECK_FALSE(it.present(key.shown));
     CHECK_FALSE(it.enter("ana@example.com", "correcto caballo"));
     // none of it is stored as it was shown
-    for (const auto& secret : {ticket->reveal(), session->secret.reveal(), key.shown.reveal(),
-                               std::string("correcto caballo")}) {
+    for (const auto& secret :
+         {ticket->reveal(), session->secret.reveal(), key.shown.reveal(), std::string("correcto caballo")}) {
         CHECK(it.test.query("SELECT count(*) FROM (SELECT to_jsonb(s)::text AS x FROM sessions s UNION ALL "
                             "SELECT to_jsonb(k)::text FROM api_keys k UNION ALL SELECT to_jsonb(t)::text "
                             "FROM user_tickets t "

@@ -126,12 +126,12 @@ Error unreadable(const HttpResponse& response) {
             "HTTP " + std::to_string(response.status) + " with a body that is not Meta's", unavailable_pause};
 }
 
-// Whether the person may answer for the page. Who may only see its statistics is told of it too; newer pages
-// name the same tasks PROFILE_PLUS_….
+// Whether the person may have the page subscribed (developers.facebook.com/docs/graph-api/reference/page/
+// subscribed_apps): who only sees its statistics is told of it too. Newer pages say PROFILE_PLUS_….
 bool runs_page(JsonNode page) {
     for (const auto& task : page["tasks"].items()) {
         const std::string name = task.text();
-        if (name.ends_with("MANAGE") || name.ends_with("MESSAGING") || name.ends_with("FULL_CONTROL"))
+        if (name.ends_with("MANAGE") || name.ends_with("MODERATE") || name.ends_with("FULL_CONTROL"))
             return true;
     }
     return false;

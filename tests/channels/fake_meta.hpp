@@ -92,7 +92,7 @@ class FakeMeta final : public HttpClient {
         if (ends("/phone_numbers")) return ok(R"({"data":[{"id":"1001","display_phone_number":"+54"}]})");
         if (ends("/me/accounts")) {
             return ok(R"({"data":[{"id":"555","name":"Ballet","tasks":["MANAGE","ANALYZE"]},)"
-                      R"({"id":"556","name":"Another's","tasks":["ANALYZE"]}]})");
+                      R"({"id":"556","name":"Another's","tasks":["ANALYZE","MESSAGING"]}]})");
         }
         if (ends("/me")) return ok(R"({"user_id":"333","username":"ballet"})");
         if (ends("/subscribed_apps")) {

@@ -96,7 +96,7 @@ TEST_CASE("what the token does not control, and what another shop has, is not cl
     CHECK(code_of(it.claim(*start)) == "meta.other_token");
 }
 
-TEST_CASE("a page is controlled by whoever answers for it, not by whoever sees its statistics") {
+TEST_CASE("a page is controlled by whoever may have it subscribed, not by whoever sees its statistics") {
     MetaWorld it;
     const auto start = it.begin();
     REQUIRE(it.redeem(*start).has_value());

@@ -157,21 +157,23 @@ CallReservation SimDatabase::reserve_call(TenantId tenant_id, TurnId turn, int s
         count_call(tenant, before->second, -before->second.reserved, 0);
         made.cut_off = before->second.cut_off + 1;
         before->second = made;
+        out.attempt = std::get<2>(before->first);
     } else {
-        int attempt = 1;
-        while (tenant.calls.contains({turn, step, attempt})) ++attempt;
-        tenant.calls[{turn, step, attempt}] = made;
+        out.attempt = 1;
+        while (tenant.calls.contains({turn, step, out.attempt})) ++out.attempt;
+        tenant.calls[{turn, step, out.attempt}] = made;
     }
     count_call(tenant, made, made.reserved, 0);
     return out;
 }
 
 bool SimDatabase::settle_call(TenantId tenant_id, TurnId turn, int step, const std::string& code,
-                              const Usage& usage, SysTime now) {
+                              const Usage& usage, SysTime now, int attempt) {
     SimTenant& tenant = tenants[tenant_id];
     hold_budgets(tenant, now);
-    const auto found = newest(tenant.calls, turn, step, SimCall::Status::settled);
-    if (found == tenant.calls.end()) return false;
+    const auto found = attempt > 0 ? tenant.calls.find({turn, step, attempt})
+                                   : newest(tenant.calls, turn, step, SimCall::Status::settled);
+    if (found == tenant.calls.end() || found->second.status == SimCall::Status::settled) return false;
     SimCall& call = found->second;
     call.late = call.status == SimCall::Status::released;
     call.status = SimCall::Status::settled;
@@ -192,7 +194,8 @@ bool SimDatabase::settle_call(TenantId tenant_id, TurnId turn, int step, const s
 
 void SimDatabase::settle_answer(TenantId tenant_id, TurnId turn, int step, const Completion& completion,
                                 SysTime now) {
-    if (settle_call(tenant_id, turn, step, "", completion.usage, now)) return;
+    if (settle_call(tenant_id, turn, step, "", completion.usage, now, completion.attempt)) return;
+    if (completion.attempt > 0) return;
     SimTenant& tenant = tenants[tenant_id];
     const auto found = tenant.turns.find(turn);
     if (found == tenant.turns.end()) return;
@@ -208,7 +211,7 @@ void SimDatabase::settle_answer(TenantId tenant_id, TurnId turn, int step, const
     int attempt = 1;
     while (tenant.calls.contains({turn, step, attempt})) ++attempt;
     tenant.calls[{turn, step, attempt}] = made;
-    settle_call(tenant_id, turn, step, "", completion.usage, now);
+    settle_call(tenant_id, turn, step, "", completion.usage, now, attempt);
 }
 
 }  // namespace relevo

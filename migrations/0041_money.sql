@@ -183,7 +183,10 @@ BEGIN
           FROM model_calls AS c
           WHERE c.tenant_id = app_tenant() AND c.reserved_at >= b.starts_at AND c.reserved_at < b.ends_at
             AND counts_in(b, c)) AS s
-    WHERE x.tenant_id = app_tenant() AND x.id = budget;
+    WHERE x.tenant_id = app_tenant() AND x.id = budget RETURNING x.* INTO b;
+    IF b.spent > 0 AND b.spent >= b.soft THEN  -- the limit, or the period, is another one than before
+        PERFORM note_budget(b, 'soft', moment);
+    END IF;
 END $$;
 
 -- Who makes or changes a budget is alone: whoever counted a call before did not see it.

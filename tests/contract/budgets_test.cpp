@@ -216,6 +216,18 @@ TEST_CASE_TEMPLATE("a call counts in the period in which it was reserved", S, Si
     CHECK(budget(stores) == "spent 300, reserved 0");
 }
 
+TEST_CASE_TEMPLATE("a soft limit that is set below what is spent is told at once", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    stores.set_budget("day", 100'000, 90'000, noon);
+    const auto all = turns(stores, 1);
+    stores.reserve(all[0], 600, 0, noon);
+    stores.settle_answer(all[0], {600, 0, true}, noon);
+    CHECK(event(stores, "soft") == "no such row");
+    stores.set_budget("day", 100'000, 600, noon);
+    CHECK(event(stores, "soft") == "1");
+}
+
 TEST_CASE_TEMPLATE("a soft limit is told once in its period, and refuses nothing", S, SimulatedStores,
                    PostgresStores) {
     S stores;

@@ -60,6 +60,8 @@ void SimDatabase::begin_period(SimTenant& tenant, SimBudget& budget, SysTime now
         if (call.status == SimCall::Status::settled) budget.spent += call.cost.value_or(0);
         if (call.status == SimCall::Status::open) budget.reserved += call.reserved;
     }
+    if (budget.soft && budget.spent > 0 && budget.spent >= *budget.soft)
+        budget.events[{budget.starts, "soft"}] = 1;
 }
 
 void SimDatabase::set_budget(TenantId tenant_id, const std::string& period, std::optional<std::int64_t> hard,

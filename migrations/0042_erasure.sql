@@ -585,8 +585,8 @@ BEGIN
 END $$;
 
 GRANT EXECUTE ON FUNCTION op_find_contacts, op_read_person, person_keys, names_of, op_count_person, op_begin_erasure,
-    op_wait_for_archive, bytes_text, is_named, archived_keys, op_find_archived, op_drop_archived, count_ends, unstored_messages, count_unstored, unmarked_of,
-    op_erase_person TO relevo_app;
+    op_wait_for_archive, bytes_text, is_named, archived_keys, op_find_archived, op_drop_archived, count_ends,
+    unstored_messages, count_unstored, unmarked_of, op_erase_person TO relevo_app;
 GRANT EXECUTE ON FUNCTION archived_keys, person_keys, names_of TO relevo_operator_text;
 
 -- ---- after a restore
@@ -742,8 +742,8 @@ BEGIN
     RETURN jsonb_build_object('messages', gone, 'after', after, 'more', looked = (req ->> 'look')::integer);
 END $$;
 
--- {"now", "most"}: {"events", "archived", "letters"} that went. A letter that is still dead ends first, as a drop; those of accounts that
--- nobody has are nobody's, and stay.
+-- {"now", "most"}: {"events", "archived", "letters"} that went. A letter that is still dead ends first, as a drop; those of
+-- accounts that nobody has are nobody's, and stay.
 CREATE FUNCTION op_forget_rest(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -779,7 +779,8 @@ BEGIN
     DELETE FROM dead_letters AS k WHERE k.tenant_id IS NULL AND k.id = ANY (nobodys);
     PERFORM set_config('app.tenant_id', tenant::text, true);
     PERFORM count_unstored(unstored, 'forgotten');
-    RETURN jsonb_build_object('events', events, 'archived', archived, 'letters', cardinality(own) + cardinality(nobodys));
+    RETURN jsonb_build_object('events', events, 'archived', archived,
+                              'letters', cardinality(own) + cardinality(nobodys));
 END $$;
 GRANT EXECUTE ON FUNCTION op_take_sweep, forget_in, op_forget, op_forget_rest TO relevo_app;
 

@@ -59,6 +59,7 @@ CREATE TABLE model_calls (
 CREATE UNIQUE INDEX model_calls_open ON model_calls (turn_id, step, tenant_id) WHERE status = 'open';
 CREATE INDEX model_calls_expiring ON model_calls (expires_at, tenant_id) WHERE status = 'open';
 CREATE INDEX model_calls_of_time ON model_calls (reserved_at, tenant_id);
+CREATE INDEX model_calls_of_unknown_cost ON model_calls (reserved_at, tenant_id) WHERE status = 'settled' AND cost IS NULL;
 CREATE INDEX model_calls_of_conversation ON model_calls (conversation_id, tenant_id);
 SELECT protect_tenant_rows('model_calls');
 GRANT SELECT, INSERT, UPDATE ON model_calls TO relevo_app;
@@ -180,8 +181,12 @@ BEGIN
     FROM (SELECT coalesce(sum(c.cost) FILTER (WHERE c.status = 'settled'), 0)::bigint AS spent,
                  coalesce(sum(c.reserved) FILTER (WHERE c.status = 'open'), 0)::bigint AS reserved
           FROM model_calls AS c
-          WHERE c.reserved_at >= b.starts_at AND c.reserved_at < b.ends_at AND counts_in(b, c)) AS s
-    WHERE x.tenant_id = app_tenant() AND x.id = budget;
+          WHERE c.tenant_id = app_tenant() AND c.reserved_at >= b.starts_at AND c.reserved_at < b.ends_at
+            AND counts_in(b, c)) AS s
+    WHERE x.tenant_id = app_tenant() AND x.id = budget RETURNING x.* INTO b;
+    IF b.spent > 0 AND b.spent >= b.soft THEN  -- the limit, or the period, is another one than before
+        PERFORM note_budget(b, 'soft', moment);
+    END IF;
 END $$;
 
 -- Who makes or changes a budget is alone: whoever counted a call before did not see it.
@@ -212,6 +217,12 @@ CREATE FUNCTION note_budget(b budgets, what text, moment timestamptz) RETURNS vo
     DO UPDATE SET times = e.times + 1, last_at = excluded.last_at WHERE e.kind <> 'soft'
 $$;
 
+-- A call that was open when its person was erased keeps its turn's id until it ends: ids are computed from names.
+CREATE FUNCTION kept_turn(turn uuid) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM turns AS t WHERE t.tenant_id = app_tenant() AND t.id = turn)
+                THEN turn ELSE gen_random_uuid() END
+$$;
+
 -- What nobody settled in the time in which every call ends: its process died. The caller holds the budgets.
 CREATE FUNCTION release_calls(moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -221,9 +232,19 @@ BEGIN
              WHERE x.tenant_id = app_tenant() AND x.status = 'open' AND x.expires_at <= moment
              ORDER BY x.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED LOOP
         PERFORM count_call(c, -c.reserved, 0);
-        UPDATE model_calls AS x SET status = 'released', ended_at = moment
+        UPDATE model_calls AS x SET status = 'released', turn_id = kept_turn(x.turn_id), ended_at = moment
         WHERE x.tenant_id = c.tenant_id AND x.turn_id = c.turn_id AND x.step = c.step AND x.attempt = c.attempt;
     END LOOP;
+END $$;
+
+-- {"now"}: also where nobody asks any more.
+CREATE FUNCTION op_release_calls(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    moment timestamptz := from_millis((req ->> 'now')::bigint);
+BEGIN
+    PERFORM hold_budgets(moment);
+    PERFORM release_calls(moment);
+    RETURN 'null';
 END $$;
 
 -- {"turn", "step", "provider", "base_url", "model", "free", "input", "output": tokens at most, "lease_ms", "now"}: may the call
@@ -318,10 +339,10 @@ BEGIN
     RETURN jsonb_build_object('state', 'granted', 'attempt', c.attempt);
 END $$;
 
--- How the step's call ended: the newest one that nobody settled, a released one too, as what it took is spent. Whether there
--- was one. The caller holds the budgets.
-CREATE FUNCTION settle_call(turn uuid, number integer, usage jsonb, why text, moment timestamptz) RETURNS boolean
-LANGUAGE plpgsql AS $$
+-- How a call ended: of the step's that nobody settled the one of that attempt, a released one too, as what it took is spent;
+-- the newest where the attempt is null. Whether there was one. The caller holds the budgets.
+CREATE FUNCTION settle_call(turn uuid, number integer, its_attempt integer, usage jsonb, why text, moment timestamptz)
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     c model_calls;
     b budgets;
@@ -329,13 +350,15 @@ DECLARE
 BEGIN
     SELECT * INTO c FROM model_calls AS x
     WHERE x.tenant_id = app_tenant() AND x.turn_id = turn AND x.step = number AND x.status <> 'settled'
+      AND (its_attempt IS NULL OR x.attempt = its_attempt)
     ORDER BY x.attempt DESC LIMIT 1 FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
     was := c.status;
     UPDATE model_calls AS x
-    SET status = 'settled', code = why, ended_at = moment, input_tokens = coalesce((usage ->> 'input_tokens')::bigint, 0),
+    SET status = 'settled', turn_id = kept_turn(x.turn_id), code = why, ended_at = moment,
+        input_tokens = coalesce((usage ->> 'input_tokens')::bigint, 0),
         cached_tokens = coalesce((usage ->> 'cached_tokens')::bigint, 0),
         output_tokens = coalesce((usage ->> 'output_tokens')::bigint, 0),
         reported = coalesce((usage ->> 'reported')::boolean, false),
@@ -352,13 +375,14 @@ BEGIN
     RETURN true;
 END $$;
 
--- {"turn", "step", "code", "usage", "now"}: of a call that gave no answer.
+-- {"turn", "step", "attempt", "code", "usage", "now"}: of a call that gave no answer.
 CREATE FUNCTION op_settle_call(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := from_millis((req ->> 'now')::bigint);
 BEGIN
     PERFORM hold_budgets(moment);
-    PERFORM settle_call((req ->> 'turn')::uuid, (req ->> 'step')::integer, req -> 'usage', req ->> 'code', moment);
+    PERFORM settle_call((req ->> 'turn')::uuid, (req ->> 'step')::integer, (req ->> 'attempt')::integer, req -> 'usage',
+                        req ->> 'code', moment);
     RETURN 'null';
 END $$;
 
@@ -371,9 +395,11 @@ DECLARE
     turn uuid := (req ->> 'turn')::uuid;
     number integer := (req ->> 'step')::integer;
     usage jsonb := req #> '{completion,usage}';
+    settled boolean;
 BEGIN
     PERFORM hold_budgets(moment);
-    IF NOT settle_call(turn, number, usage, '', moment)
+    settled := settle_call(turn, number, (req ->> 'attempt')::integer, usage, '', moment);
+    IF NOT settled AND NOT req ? 'attempt'
        AND NOT EXISTS (SELECT FROM steps AS s WHERE s.tenant_id = tenant AND s.turn_id = turn AND s.step = number
                                                 AND s.response IS NOT NULL) THEN
         -- a process of the version before reserves nothing
@@ -392,7 +418,7 @@ BEGIN
         WHERE t.tenant_id = tenant AND t.id = turn
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
-            PERFORM settle_call(turn, number, usage, '', moment);
+            PERFORM settle_call(turn, number, NULL, usage, '', moment);
         END IF;
     END IF;
     RETURN commit_answer(req);
@@ -445,8 +471,8 @@ BEGIN
 END $$;
 
 GRANT EXECUTE ON FUNCTION price_of, cost_of_tokens, op_apply_prices, op_list_prices, op_price_tokens, period_of, counts_in,
-    begin_period, budgets_lock, hold_budgets, count_call, note_budget, release_calls, op_reserve_call, settle_call,
-    op_settle_call, op_commit_answer, op_set_budget, op_remove_budget, op_set_time_zone TO relevo_app;
+    begin_period, budgets_lock, hold_budgets, count_call, note_budget, kept_turn, release_calls, op_release_calls,
+    op_reserve_call, settle_call, op_settle_call, op_commit_answer, op_set_budget, op_remove_budget, op_set_time_zone TO relevo_app;
 
 -- ---- what was spent
 
@@ -581,29 +607,3 @@ CREATE FUNCTION op_count_money(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $
     SELECT count_money(from_millis((req ->> 'now')::bigint))
 $$;
 GRANT EXECUTE ON FUNCTION op_count_money TO relevo_app;
-
--- ---- what was asked before: no price was known
-
-DO $$
-DECLARE
-    tenant bigint;
-BEGIN
-    FOR tenant IN SELECT t.id FROM list_tenants() AS t LOOP
-        PERFORM set_config('app.tenant_id', tenant::text, true);
-        INSERT INTO model_calls (tenant_id, turn_id, step, attempt, conversation_id, agent_id, provider, model, free, status,
-                                 reserved_at, expires_at, input_tokens, cached_tokens, output_tokens, reported, cost, ended_at)
-        SELECT tenant, s.turn_id, s.step, 1, t.conversation_id, coalesce(s.agent_id, a.agent_id), u.provider,
-               coalesce(s.response ->> 'model', ''), u.provider = 'offline', 'settled', s.answered_at, s.answered_at,
-               coalesce((s.response #>> '{usage,input_tokens}')::bigint, 0), 0,
-               coalesce((s.response #>> '{usage,output_tokens}')::bigint, 0),
-               coalesce((s.response #>> '{usage,reported}')::boolean, false),
-               CASE u.provider WHEN 'offline' THEN 0 END, s.answered_at
-        FROM steps AS s
-        JOIN turns AS t ON t.tenant_id = tenant AND t.id = s.turn_id
-        JOIN conversations AS v ON v.tenant_id = tenant AND v.id = t.conversation_id
-        JOIN accounts AS a ON a.tenant_id = tenant AND a.id = v.account_id,
-        LATERAL (SELECT coalesce(s.response ->> 'provider', '') AS provider) AS u
-        WHERE s.tenant_id = tenant AND s.response IS NOT NULL AND s.answered_at IS NOT NULL;
-    END LOOP;
-    PERFORM set_config('app.tenant_id', '', true);
-END $$;

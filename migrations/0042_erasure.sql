@@ -39,8 +39,9 @@ INSERT INTO personal_tables (name, why) VALUES
     ('erasures', 'numbers and times'), ('erased_aliases', 'marks'), ('erased_events', 'marks'), ('erased_messages', 'numbers');
 -- Ids of conversations and turns are computed from names: who knows a name can tell whose a row is that has one.
 INSERT INTO personal_tables (name, place, whose, instead)
-SELECT 'model_calls', 13, 'x.conversation_id = ANY ($3)', 'conversation_id = gen_random_uuid(), turn_id = gen_random_uuid()'
-WHERE to_regclass('model_calls') IS NOT NULL;
+VALUES ('model_calls', 13, 'x.conversation_id = ANY ($3)',
+        -- an open one is found by it when it ends, and gets another then
+        'conversation_id = gen_random_uuid(), turn_id = CASE x.status WHEN ''open'' THEN x.turn_id ELSE gen_random_uuid() END');
 INSERT INTO personal_tables (name, why)
 SELECT t.name, t.why
 FROM (VALUES ('users', 'the shop''s people'), ('user_identities', 'the shop''s people'), ('user_passwords', 'the shop''s people'),
@@ -94,8 +95,9 @@ CREATE TABLE erased_messages (
 );
 SELECT protect_tenant_rows('erased_messages');
 
-ALTER TABLE tenants ADD COLUMN keep_days integer CHECK (keep_days BETWEEN 30 AND 3650);  -- null: for ever
-CREATE INDEX archive_appended ON archive (appended_at);
+-- Of parts that nobody understood, which name people only in what they hold.
+CREATE INDEX dead_letters_archived ON dead_letters (id) WHERE about ->> 'kind' = 'archived';
+CREATE INDEX timers_archived ON timers (id) WHERE about ->> 'kind' = 'archived';
 
 -- One row: when the next sweep of what is too old may begin, of one process.
 CREATE TABLE sweeps (
@@ -123,12 +125,14 @@ BEGIN
 END $$;
 
 -- {"at", "marks": {"event", "aliases"}}, of a tenant that has erased somebody: {"erased"}, {"marks": "wanted"} where they are
--- missing, or null: it may be stored.
+-- null, or null: it may be stored. A process of the version before knows of no marks, and waits until it is replaced.
 CREATE FUNCTION refuse_erased(req jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE
     tenant bigint := app_tenant();
 BEGIN
     IF NOT req ? 'marks' THEN
+        RAISE lock_not_available USING MESSAGE = 'somebody was erased: a newer version is needed';
+    ELSIF req -> 'marks' = 'null' THEN
         RETURN '{"marks": "wanted"}';
     ELSIF EXISTS (SELECT FROM erased_events AS e WHERE e.tenant_id = tenant AND e.mark = req #>> '{marks,event}')
           OR EXISTS (SELECT FROM erased_aliases AS e
@@ -203,7 +207,7 @@ CREATE FUNCTION ensure_contact(req jsonb) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
     life timestamptz;
 BEGIN
-    IF NOT req ? 'marks' THEN
+    IF coalesce(req -> 'marks', 'null') = 'null' THEN
         RETURN ensure_first_contact(req);
     END IF;
     SELECT max(e.erased_at) INTO life FROM erased_aliases AS e
@@ -291,11 +295,49 @@ CREATE FUNCTION op_read_person(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $
         FROM contacts AS c WHERE c.tenant_id = app_tenant() AND c.id = (req ->> 'contact')::uuid), 'null')
 $$;
 
+CREATE FUNCTION bytes_text(bytes bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN convert_from(bytes, 'UTF8');
+EXCEPTION WHEN data_exception THEN
+    RETURN encode(bytes, 'escape');
+END $$;
+
+-- A number is not part of a longer one.
+CREATE FUNCTION is_named(raw text, names text[]) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (SELECT FROM unnest(names) AS n(name)
+                   WHERE length(n.name) > 3 AND position(n.name IN raw) > 0
+                     AND (n.name !~ '^[0-9]+$' OR raw ~ ('(^|[^0-9])' || n.name || '([^0-9]|$)')))
+$$;
+
+-- Those of records whose parts nobody understood and that name one of them: dead letters, and what waits. They are nobody's, of
+-- the tenant's accounts or from its addresses.
+CREATE FUNCTION archived_keys(tenant bigint, names text[]) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    accounts_of text[] := ARRAY(SELECT a.channel || '/' || a.external_id FROM accounts AS a WHERE a.tenant_id = tenant);
+    endpoints_of text[] := ARRAY(SELECT e.channel || '/' || e.id FROM endpoints AS e WHERE e.tenant_id = tenant);
+    before text := coalesce(current_setting('app.tenant_id', true), '');
+    keys text[];
+BEGIN
+    PERFORM set_config('app.tenant_id', '', true);
+    SELECT coalesce(array_agg(r.key), '{}') INTO keys
+    FROM (SELECT bytes_text(k.record_key) AS key, bytes_text(k.value) AS value, k.about
+          FROM dead_letters AS k WHERE k.tenant_id IS NULL AND k.about ->> 'kind' = 'archived'
+          UNION ALL
+          SELECT t.key, t.value, t.about FROM timers AS t WHERE t.tenant_id IS NULL AND t.about ->> 'kind' = 'archived') AS r
+    WHERE ((r.about ->> 'channel') || '/' || (r.about ->> 'account') = ANY (accounts_of)
+           OR (r.about ->> 'channel') || '/' || (r.about ->> 'scope') = ANY (endpoints_of))
+      AND is_named(r.value, names);
+    PERFORM set_config('app.tenant_id', before, true);
+    RETURN keys;
+END $$;
+
 -- The keys that records about the person have: until its conversation is known a record names the account and the alias, a
 -- receipt the provider's id.
-CREATE FUNCTION person_keys(tenant bigint, names text[], conversation_ids uuid[]) RETURNS text[] LANGUAGE sql STABLE AS $$
+CREATE FUNCTION person_keys(tenant bigint, names text[], conversation_ids uuid[]) RETURNS text[] LANGUAGE sql AS $$
     SELECT coalesce(array_agg(DISTINCT k.key), '{}') FROM (
-        SELECT format('%s:%s', tenant, c) AS key FROM unnest(conversation_ids) AS c
+        SELECT unnest(archived_keys(tenant, names)) AS key
+        UNION ALL
+        SELECT format('%s:%s', tenant, c) FROM unnest(conversation_ids) AS c
         UNION ALL
         SELECT format('%s/%s:%s', a.channel, a.external_id, n)
         FROM accounts AS a, unnest(names) AS n WHERE a.tenant_id = tenant
@@ -369,13 +411,6 @@ BEGIN
     LOCK TABLE archive IN SHARE ROW EXCLUSIVE MODE;
     RETURN to_jsonb(pg_relation_size('archive') / current_setting('block_size')::bigint);
 END $$;
-
--- A number is not part of a longer one.
-CREATE FUNCTION is_named(raw text, names text[]) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT EXISTS (SELECT FROM unnest(names) AS n(name)
-                   WHERE length(n.name) > 3 AND position(n.name IN raw) > 0
-                     AND (n.name !~ '^[0-9]+$' OR raw ~ ('(^|[^0-9])' || n.name || '([^0-9]|$)')))
-$$;
 
 -- {"from", "to": pages, "names"}: [{"account", "event_id"}, …] of what names one of them.
 CREATE FUNCTION op_find_archived(req jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
@@ -467,7 +502,7 @@ END $$;
 
 -- Everything of the person at once: {"erasure", "contact" or null, "aliases": [{"kind", "value"}], "events": [{"message",
 -- "mark"}]}. {"unmarked"} where marks are missing, {"contact"} where the alias has become a contact meanwhile: nothing was done
--- then. Else {"counts"}. It holds the locks of this person's rows only, and finds each by an index.
+-- then. Else {"counts", "erased_at"}. It holds the locks of this person's rows only, and finds each by an index.
 CREATE FUNCTION op_erase_person(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -477,6 +512,7 @@ DECLARE
     keys text[];
     missing jsonb;
     unstored jsonb;
+    newest timestamptz;
     t personal_tables;
     gone bigint;
     gone_foreign bigint;
@@ -495,6 +531,9 @@ BEGIN
             RETURN jsonb_build_object('contact', met);
         END IF;
     END IF;
+    -- before the conversations, as who settles them does
+    PERFORM FROM model_calls AS k JOIN conversations AS c ON c.tenant_id = tenant AND c.id = k.conversation_id
+    WHERE k.tenant_id = tenant AND c.contact_id = contact FOR UPDATE OF k;
     PERFORM FROM contacts AS c WHERE c.tenant_id = tenant AND c.id = contact FOR UPDATE;
     conversation_ids := ARRAY(SELECT c.id FROM conversations AS c
                               WHERE c.tenant_id = tenant AND c.contact_id = contact ORDER BY c.id FOR UPDATE);
@@ -514,6 +553,13 @@ BEGIN
               AND md5(w.key) = ANY (ARRAY(SELECT md5(x) FROM unnest(keys) AS x))));
     PERFORM set_config('app.tenant_id', tenant::text, true);
     PERFORM count_unstored(unstored, 'erased');
+    -- what was written while the archive was looked through goes with the rest, and counts as older
+    SELECT max(least(m.at, clock_timestamp())) INTO newest FROM messages AS m
+    WHERE m.tenant_id = tenant AND m.conversation_id = ANY (conversation_ids) AND m.direction = 'in';
+    UPDATE erased_aliases AS a SET erased_at = newest
+    WHERE a.tenant_id = tenant AND a.erasure_id = (req ->> 'erasure')::uuid AND a.erased_at < newest;
+    UPDATE erasures AS e SET erased_at = newest
+    WHERE e.tenant_id = tenant AND e.id = (req ->> 'erasure')::uuid AND e.erased_at < newest;
     PERFORM count_ends(ARRAY(SELECT m.id FROM messages AS m
                              WHERE m.tenant_id = tenant AND m.conversation_id = ANY (conversation_ids)), 'erased');
 
@@ -534,13 +580,14 @@ BEGIN
     END LOOP;
     UPDATE erasures AS e SET done_at = clock_timestamp(), counts = rows
     WHERE e.tenant_id = tenant AND e.id = (req ->> 'erasure')::uuid AND e.done_at IS NULL;
-    RETURN jsonb_build_object('counts', rows);
+    RETURN jsonb_build_object('counts', rows, 'erased_at', (
+        SELECT to_millis(e.erased_at) FROM erasures AS e WHERE e.tenant_id = tenant AND e.id = (req ->> 'erasure')::uuid));
 END $$;
 
 GRANT EXECUTE ON FUNCTION op_find_contacts, op_read_person, person_keys, names_of, op_count_person, op_begin_erasure,
-    op_wait_for_archive, is_named, op_find_archived, op_drop_archived, count_ends, unstored_messages, count_unstored, unmarked_of,
-    op_erase_person TO relevo_app;
-GRANT EXECUTE ON FUNCTION person_keys, names_of TO relevo_operator_text;
+    op_wait_for_archive, bytes_text, is_named, archived_keys, op_find_archived, op_drop_archived, count_ends,
+    unstored_messages, count_unstored, unmarked_of, op_erase_person TO relevo_app;
+GRANT EXECUTE ON FUNCTION archived_keys, person_keys, names_of TO relevo_operator_text;
 
 -- ---- after a restore
 
@@ -595,10 +642,6 @@ GRANT EXECUTE ON FUNCTION op_audit_letters TO relevo_operator;
 
 -- ---- how long a shop keeps what people wrote
 
-CREATE FUNCTION op_set_keep_days(req jsonb) RETURNS jsonb LANGUAGE sql AS $$
-    UPDATE tenants AS t SET keep_days = (req ->> 'days')::integer WHERE t.id = app_tenant() RETURNING 'null'::jsonb
-$$;
-
 -- Whether the caller is to sweep: one process does, every so often.
 CREATE FUNCTION op_take_sweep(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
@@ -606,11 +649,6 @@ BEGIN
     WHERE next_at <= from_millis((req ->> 'now')::bigint);
     RETURN to_jsonb(FOUND);
 END $$;
-
--- What the tenant no longer keeps is older; null where it keeps all.
-CREATE FUNCTION forget_before(moment timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT moment - t.keep_days * interval '1 day' FROM tenants AS t WHERE t.id = app_tenant()
-$$;
 
 -- What is older in one conversation, and the conversation with its contact where nothing is left; how many messages. What is
 -- still open then has expired long ago. At most some hundred rows: others wait for the conversation meanwhile. What is busy
@@ -659,6 +697,9 @@ BEGIN
         IF NOT FOUND THEN
             RETURN cardinality(old_messages);
         END IF;
+        -- as an erasure does: whose names are gone could not be found by one later
+        UPDATE model_calls AS x SET conversation_id = gen_random_uuid(), turn_id = gen_random_uuid()
+        WHERE x.tenant_id = tenant AND x.conversation_id = c.id;
         DELETE FROM conversations AS x WHERE x.tenant_id = tenant AND x.id = c.id;
         IF NOT EXISTS (SELECT FROM conversations AS x WHERE x.tenant_id = tenant AND x.contact_id = c.contact_id) THEN
             DELETE FROM aliases AS a WHERE a.tenant_id = tenant AND a.contact_id = c.contact_id;
@@ -701,8 +742,8 @@ BEGIN
     RETURN jsonb_build_object('messages', gone, 'after', after, 'more', looked = (req ->> 'look')::integer);
 END $$;
 
--- {"now", "most"}: {"archived", "letters"} that went. A letter that is still dead ends first, as a drop; those of accounts that
--- nobody has are nobody's, and stay.
+-- {"now", "most"}: {"events", "archived", "letters"} that went. A letter that is still dead ends first, as a drop; those of
+-- accounts that nobody has are nobody's, and stay.
 CREATE FUNCTION op_forget_rest(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -710,6 +751,7 @@ DECLARE
     cutoff timestamptz := forget_before(from_millis((req ->> 'now')::bigint));
     accounts_of jsonb := (SELECT coalesce(jsonb_agg(a.channel || '/' || a.external_id), '[]') FROM accounts AS a
                           WHERE a.tenant_id = tenant);
+    events bigint;
     archived bigint;
     own bigint[];
     nobodys bigint[];
@@ -719,6 +761,7 @@ BEGIN
     DELETE FROM erased_events AS e WHERE e.tenant_id = tenant AND e.mark = ANY (ARRAY(
         SELECT x.mark FROM erased_events AS x
         WHERE x.tenant_id = tenant AND x.noted_at < from_millis((req ->> 'now')::bigint) - interval '30 days' LIMIT most));
+    GET DIAGNOSTICS events = ROW_COUNT;
     DELETE FROM archive AS a WHERE a.tenant_id = tenant AND a.ctid = ANY (ARRAY(
         SELECT x.ctid FROM archive AS x WHERE x.tenant_id = tenant AND x.appended_at < cutoff ORDER BY x.appended_at LIMIT most));
     GET DIAGNOSTICS archived = ROW_COUNT;
@@ -736,9 +779,10 @@ BEGIN
     DELETE FROM dead_letters AS k WHERE k.tenant_id IS NULL AND k.id = ANY (nobodys);
     PERFORM set_config('app.tenant_id', tenant::text, true);
     PERFORM count_unstored(unstored, 'forgotten');
-    RETURN jsonb_build_object('archived', archived, 'letters', cardinality(own) + cardinality(nobodys));
+    RETURN jsonb_build_object('events', events, 'archived', archived,
+                              'letters', cardinality(own) + cardinality(nobodys));
 END $$;
-GRANT EXECUTE ON FUNCTION op_set_keep_days, op_take_sweep, forget_before, forget_in, op_forget, op_forget_rest TO relevo_app;
+GRANT EXECUTE ON FUNCTION op_take_sweep, forget_in, op_forget, op_forget_rest TO relevo_app;
 
 -- ---- export, as relevo_operator_text
 
@@ -746,16 +790,9 @@ GRANT SELECT ON contacts, archive, timers, dead_letters TO relevo_operator_text;
 GRANT SELECT (tenant_id, id, channel) ON endpoints TO relevo_operator_text;
 CREATE POLICY operator_reads ON endpoints FOR SELECT TO relevo_operator_text USING (true);
 
-CREATE FUNCTION bytes_text(bytes bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    RETURN convert_from(bytes, 'UTF8');
-EXCEPTION WHEN data_exception THEN
-    RETURN encode(bytes, 'escape');
-END $$;
-
 -- {"tenant", "contact", "aliases", "table", "after", "limit"}: the table's rows of the person, {"rows", "after"}; the latter is
 -- null at the end.
-CREATE FUNCTION op_export_rows(req jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION op_export_rows(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := (req ->> 'tenant')::bigint;
     contact uuid := (req ->> 'contact')::uuid;
@@ -799,3 +836,18 @@ CREATE FUNCTION op_export_person(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS
                     WHERE a.tenant_id = (req ->> 'tenant')::bigint AND a.contact_id = (req ->> 'contact')::uuid))
 $$;
 GRANT EXECUTE ON FUNCTION bytes_text, op_export_rows, op_export_archived, op_export_person, is_named TO relevo_operator_text;
+
+-- ---- last: every stage reads the row of its shop, and waits from here on
+
+CREATE INDEX archive_appended ON archive (appended_at);
+ALTER TABLE tenants ADD COLUMN keep_days integer CHECK (keep_days BETWEEN 30 AND 3650);  -- null: for ever
+
+CREATE FUNCTION op_set_keep_days(req jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    UPDATE tenants AS t SET keep_days = (req ->> 'days')::integer WHERE t.id = app_tenant() RETURNING 'null'::jsonb
+$$;
+
+-- What the tenant no longer keeps is older; null where it keeps all.
+CREATE FUNCTION forget_before(moment timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT moment - t.keep_days * interval '1 day' FROM tenants AS t WHERE t.id = app_tenant()
+$$;
+GRANT EXECUTE ON FUNCTION op_set_keep_days, forget_before TO relevo_app;

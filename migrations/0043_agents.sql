@@ -57,8 +57,10 @@ BEGIN
         PERFORM set_config('app.tenant_id', tenant::text, true);
         UPDATE agents AS a SET is_own = true
         WHERE a.tenant_id = tenant
-          AND a.id = (SELECT x.agent_id FROM accounts AS x WHERE x.tenant_id = tenant
-                      GROUP BY x.agent_id ORDER BY max(x.created_at) DESC, x.agent_id DESC LIMIT 1);
+          AND a.id = coalesce((SELECT x.agent_id FROM accounts AS x WHERE x.tenant_id = tenant
+                               GROUP BY x.agent_id ORDER BY max(x.created_at) DESC, x.agent_id DESC LIMIT 1),
+                              (SELECT x.id FROM agents AS x WHERE x.tenant_id = tenant
+                               ORDER BY x.updated_at DESC, x.id DESC LIMIT 1));
     END LOOP;
     PERFORM set_config('app.tenant_id', '', true);
 END $$;
@@ -331,22 +333,18 @@ DROP FUNCTION on_failure_of;
 
 -- ---- replies
 
--- The request with the spacing of the bubble's agent, where that states one, in the place of its channel's.
+-- The request with the spacing of the bubble's agent, as its turn has it, where that states one, in the place of its channel's.
 CREATE FUNCTION with_spacing(req jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE
     tenant bigint := app_tenant();
     own record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM agents AS g WHERE g.tenant_id = tenant AND g.spacing_ms IS NOT NULL) THEN
-        RETURN req;
-    END IF;
-    SELECT c.channel, g.spacing_ms INTO own
+    SELECT c.channel, (agent_of(t, c) ->> 'spacing_ms')::integer AS spacing_ms INTO own
     FROM replies AS r
     JOIN conversations AS c ON c.tenant_id = tenant AND c.id = r.conversation_id
-    JOIN accounts AS a ON a.tenant_id = tenant AND a.id = c.account_id
-    JOIN agents AS g ON g.tenant_id = tenant AND g.id = a.agent_id
-    WHERE r.tenant_id = tenant AND r.id = (req ->> 'reply')::uuid AND g.spacing_ms IS NOT NULL;
-    IF NOT FOUND THEN
+    LEFT JOIN turns AS t ON t.tenant_id = tenant AND t.id = r.turn_id
+    WHERE r.tenant_id = tenant AND r.id = (req ->> 'reply')::uuid;
+    IF own.spacing_ms IS NULL THEN
         RETURN req;
     END IF;
     RETURN req || jsonb_build_object('traits', coalesce(req -> 'traits', '{}') || jsonb_build_object(
@@ -367,6 +365,3 @@ GRANT EXECUTE ON FUNCTION agent_snapshot, publish_settings, agent_on, apply_acco
     agent_facts, op_list_agents, op_get_agent, op_agent_version, op_agent_templates, agent_of, is_open, turn_context,
     op_freeze_step, frozen_context, op_load_inference, with_spacing, op_claim_reply, op_finish_reply TO relevo_app;
 GRANT EXECUTE ON FUNCTION agent_snapshot, frozen_context, op_stored_turn TO relevo_operator_text;
-
--- Last: every stage reads the row of its shop.
-ALTER TABLE tenants ADD COLUMN IF NOT EXISTS time_zone text NOT NULL DEFAULT 'UTC';

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "api/list.hpp"
+#include "domain/reserved_category.hpp"
 
 namespace relevo {
 namespace {
@@ -48,6 +49,7 @@ Task<ApiResult> read(ApiCall& call) {
 }
 
 Task<ApiResult> put(ApiCall& call) {
+    if (call.parameter("category") == reserved_category) co_return problem_of(reserved_error(), 422);
     auto asked = call.stores.credentials().put(call.tenant(), std::string(call.parameter("category")),
                                                std::string(call.parameter("name")),
                                                Secret(call.body.text("value")), call.actor());

@@ -77,7 +77,24 @@ Findings answer(const Models& models, const Setting&) {
                        fmt::format("{} models are there and take their keys", models.size()));
 }
 
-constexpr Check<Models> checks_of_models[] = {{"models", answer}};
+Findings price(const Models& models, const Setting&) {
+    constexpr auto add_price = "add it to the file of prices, then relevo prices apply FILE";
+    Findings findings;
+    for (const auto& model : models) {
+        if (model.price == ModelFacts::Price::missing) {
+            findings.push_back(
+                wrong(name_of(model) + " is not asked: a hard limit counts it, and nobody knows its price",
+                      add_price));
+        } else if (model.price == ModelFacts::Price::ends) {
+            findings.push_back(warning(
+                name_of(model) + " has no price within a week, and is not asked then: a hard limit counts it",
+                add_price));
+        }
+    }
+    return or_all_well(std::move(findings), "every model that a hard limit counts has a price");
+}
+
+constexpr Check<Models> checks_of_models[] = {{"models", answer}, {"prices", price}};
 
 }  // namespace
 

@@ -80,7 +80,8 @@ int erase(const Commands& commands, const PersonOptions& options) {
         fmt::print("{}\n", person_json(person, false, erased));
         return 0;
     }
-    fmt::print("erased as {} at {}:\n", erased.erasure, to_iso8601(erased.erased_at));
+    fmt::print("erased as {}, with all that was written up to {}:\n", erased.erasure,
+               to_iso8601(erased.erased_at));
     print_rows(erased.rows);
     fmt::print("the log still has what they wrote until its retention is over; nothing makes rows of it\n");
     return 0;

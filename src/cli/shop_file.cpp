@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cli/agent_fields.hpp"
+#include "domain/reserved_category.hpp"
 #include "runtime/yaml_fields.hpp"
 
 namespace relevo {
@@ -75,6 +76,7 @@ void read_credentials(const YAML::Node& node, ShopSpec& shop) {
     if (!node.IsMap()) refuse(node, "expected a map: category -> name -> secret");
     for (const auto& category : node) {
         if (!category.second.IsMap()) refuse(category.second, "expected a map: name -> secret");
+        if (text(category.first) == reserved_category) refuse(category.first, reserved_error().text);
         for (const auto& entry : category.second) {
             CredentialSpec credential{text(category.first), text(entry.first), {}};
             secret(credential.value)(entry.second);

@@ -104,6 +104,13 @@ std::string for_model(const Story& story, const std::string& code) {
         return mend_agent;
     if (code == "model.refused" || code == "model.empty")
         return "where that happens often, change the prompt in the shop's file, and relevo shops apply it";
+    if (code == "budget.exhausted") {
+        return fmt::format(
+            "what the shop may spend is spent: relevo budgets list shows it, relevo budgets set {} raises it",
+            story.slug);
+    }
+    if (code == "budget.unpriced")
+        return "nobody knows what the model costs: add it to the file of prices, and relevo prices apply it";
     if (code.starts_with("model."))
         return "see whether the provider is up; fallbacks in the shop's file name others to ask";
     return "see relevo doctor";
@@ -175,8 +182,9 @@ bool needs_somebody(const Story& story, const std::vector<StageLag>& lags) {
     const Standing& s = story.standing;
     if (s.ended == "dead" || s.ended == "unexplained") return true;
     if (s.ended == "open") return s.pause || !for_workers(s, lags).empty() || s.code.ends_with(".bad_token");
-    constexpr std::string_view of_the_shop[] = {"model.bad_key", "model.quota", "model.unknown_provider",
-                                                "model.bad_address", "model.bad_request"};
+    constexpr std::string_view of_the_shop[] = {
+        "model.bad_key",     "model.quota",      "model.unknown_provider", "model.bad_address",
+        "model.bad_request", "budget.exhausted", "budget.unpriced"};
     return s.ended == "answered" && s.reason == "with the fallback" &&
            (s.code.starts_with("vault.") || std::ranges::find(of_the_shop, s.code) != std::end(of_the_shop));
 }

@@ -41,6 +41,7 @@ struct CallReservation {
     enum class State { granted, wait, refused } state = State::granted;
     std::string reason;
     SpentBudget spent;
+    int attempt = 0;  ///< which of the step's calls it is, where it was granted
 };
 
 }  // namespace relevo

@@ -107,6 +107,8 @@ struct AccountFacts {
 /// One that answers for a shop's agent over the network, or should.
 struct ModelFacts {
     enum class Key { there, missing, sealed };  ///< sealed: it does not open with the master key
+    /// Whether a price is known, where a hard limit counts what it takes. ends: within a week.
+    enum class Price { unlimited, known, ends, missing };
     std::string shop;
     std::string provider;
     std::string model;
@@ -116,6 +118,7 @@ struct ModelFacts {
     std::string credentials;         ///< the category with its key; empty: it is asked without one
     bool names_credentials = false;  ///< the agent states that category
     Key key = Key::there;
+    Price price = Price::unlimited;
     ModelCheck check;
 };
 

@@ -62,6 +62,7 @@ struct Completion {
     Usage usage;
     std::string provider{};               ///< our name of the provider that answered
     std::vector<ModelFailure> in_vain{};  ///< who was asked before, in that order
+    int attempt = 0;                      ///< the call that was reserved for it (see CallReservation)
 };
 
 /// Gets the answer's text in parts, as it is written.

@@ -193,12 +193,13 @@ class InferStore {
     virtual Task<Inference> load(TenantId tenant, TurnId turn, int step) = 0;
     /// Before each call of a model: takes what it may cost from the shop's budgets. A step has one open call;
     /// one of which nobody told the end, as its process died, is begun anew and keeps its place.
-    /// commit_answer settles the call that gave the answer.
+    /// commit_answer settles the call that gave the answer, `completion.attempt`.
     virtual Task<CallReservation> reserve_call(TenantId tenant, TurnId turn, int step, PlannedCall call,
                                                SysTime now) = 0;
-    /// The call gave no answer: `code` says why, `usage` what it is billed for all the same.
+    /// The call gave no answer: `code` says why, `usage` what it is billed for all the same. Nothing where it
+    /// is settled already. Attempt 0: the step's newest that is not.
     virtual Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage,
-                                   SysTime now) = 0;
+                                   SysTime now, int attempt = 0) = 0;
     /// Stores the step's response, as the model gave it, and the answer's bubbles; the first answer stays.
     /// Gives the ids of the winning answer's replies, in order; none where the turn was superseded or taken
     /// over meanwhile.

@@ -36,7 +36,8 @@ std::int64_t likely_input_tokens(const Prompt& prompt) {
 }
 
 Usage usage_of_failure(const Error& error, std::int64_t input_tokens, std::string_view heard) {
-    if (std::ranges::find(worked, error.code) == worked.end()) return {};
+    // a fault in the midst of a stream may have any code
+    if (heard.empty() && std::ranges::find(worked, error.code) == worked.end()) return {};
     return {input_tokens, likely_tokens(heard), false};
 }
 

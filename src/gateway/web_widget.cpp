@@ -18,6 +18,7 @@ constexpr std::string_view channel_name = "web";
 constexpr std::string_view alias_kind = "web_visitor";
 constexpr Millis read_again{1'000};
 
+// As long as the visitor was not erased. Of one who was and is new again, resolve tells here as well.
 ConversationId conversation_of(const Endpoint& endpoint, const std::string& visitor) {
     return conversation_id(endpoint.tenant, contact_id(endpoint.tenant, alias_kind, visitor),
                            account_id(channel_name, endpoint.account));
@@ -32,17 +33,23 @@ std::string event_id(const std::string& visitor, const std::string& client_id) {
 
 // What one socket has seen so far.
 struct WebWidget::Visit {
+    Visit(WebStore& its_store, Live& its_live) : store(its_store), live(its_live) {}
+
+    WebStore& store;
+    Live& live;
     std::weak_ptr<Socket> socket;
     boost::asio::any_io_executor executor;
     Endpoint endpoint;
     std::string visitor;
+    ConversationId conversation;
     std::int64_t seq = 0;
     std::int64_t epoch = 0;
     bool human = false;
     bool greeted = false;    // the history was sent
     bool following = false;  // rows are being read
     bool more = false;       // a nudge came meanwhile
-    std::unique_ptr<Subscription> subscription;
+    std::unique_ptr<Subscription> by_name;
+    std::unique_ptr<Subscription> of_new_life;
 };
 
 Namespace WebWidget::name_space() {
@@ -73,25 +80,29 @@ Task<Result<void>> WebWidget::connect(Sockets socket, std::string auth) {
         co_return Error{Fault::permanent, "web.unknown_key",
                         "ninguna tienda tiene esta clave (la muestra relevo shops list)"};
     }
-    auto visit = std::make_shared<Visit>();
+    auto visit = std::make_shared<Visit>(store_, live_);
     visit->socket = socket;
     visit->executor = co_await boost::asio::this_coro::executor;
     visit->endpoint = known->endpoint;
     visit->visitor = asked->visitor.empty() ? random_.hex(16) : asked->visitor;
-    const std::weak_ptr<Visit> weak = visit;
-    visit->subscription = live_.subscribe(
-        conversation_channel(visit->endpoint.tenant, conversation_of(visit->endpoint, visit->visitor)),
-        [weak, &store = store_](std::string_view payload) {
-            if (const auto strong = weak.lock()) nudge(strong, store, payload);
-        });
+    visit->conversation = conversation_of(visit->endpoint, visit->visitor);
+    visit->by_name = watch(visit);
     visits_[socket.get()] = visit;
     socket->emit("session", web_session(visit->visitor));
-    nudge(visit, store_, {});
+    nudge(visit, {});
     co_return boost::system::in_place_value;
 }
 
+std::unique_ptr<Subscription> WebWidget::watch(const std::shared_ptr<Visit>& visit) {
+    const std::weak_ptr<Visit> weak = visit;
+    return visit->live.subscribe(conversation_channel(visit->endpoint.tenant, visit->conversation),
+                                 [weak](std::string_view payload) {
+                                     if (const auto strong = weak.lock()) nudge(strong, payload);
+                                 });
+}
+
 // The empty payload says that something may have been missed.
-void WebWidget::nudge(const std::shared_ptr<Visit>& visit, WebStore& store, std::string_view payload) {
+void WebWidget::nudge(const std::shared_ptr<Visit>& visit, std::string_view payload) {
     const auto socket = visit->socket.lock();
     if (!socket) return;
     const auto draft = payload.empty() ? std::nullopt : parse_live(payload);
@@ -104,17 +115,17 @@ void WebWidget::nudge(const std::shared_ptr<Visit>& visit, WebStore& store, std:
     visit->more = true;
     if (visit->following) return;
     visit->following = true;
-    boost::asio::co_spawn(visit->executor, follow(visit, store), boost::asio::detached);
+    boost::asio::co_spawn(visit->executor, follow(visit), boost::asio::detached);
 }
 
 // Reads the rows after the last one shown, until no nudge came meanwhile. While PostgreSQL is away it tries
 // again.
-Task<void> WebWidget::follow(std::weak_ptr<Visit> weak, WebStore& store) {
+Task<void> WebWidget::follow(std::weak_ptr<Visit> weak) {
     for (auto visit = weak.lock(); visit && visit->more; visit = weak.lock()) {
         visit->more = false;
         std::optional<WebConversation> read;
         try {
-            read = co_await store.read(visit->endpoint, visit->visitor, visit->seq);
+            read = co_await visit->store.read(visit->endpoint, visit->visitor, visit->seq);
         } catch (const Failure& failure) {
             visit->more = true;
             log_warn("web.unread", {{"code", failure.error().code}});
@@ -125,6 +136,13 @@ Task<void> WebWidget::follow(std::weak_ptr<Visit> weak, WebStore& store) {
             boost::asio::steady_timer timer(visit->executor, read_again);
             visit.reset();
             co_await timer.async_wait(boost::asio::use_awaitable);
+            continue;
+        }
+        if (read->conversation != ConversationId{} && read->conversation != visit->conversation) {
+            visit->conversation = read->conversation;
+            visit->of_new_life = watch(visit);
+            visit->seq = 0;
+            visit->more = true;
             continue;
         }
         visit->human = read->human;

@@ -30,8 +30,9 @@ class WebWidget {
     Task<Result<void>> connect(Sockets socket, std::string auth);
     Task<void> event(Sockets socket, std::string name, std::string args,
                      std::function<void(std::string)> ack);
-    static Task<void> follow(std::weak_ptr<Visit> visit, WebStore& store);
-    static void nudge(const std::shared_ptr<Visit>& visit, WebStore& store, std::string_view payload);
+    static std::unique_ptr<Subscription> watch(const std::shared_ptr<Visit>& visit);
+    static Task<void> follow(std::weak_ptr<Visit> visit);
+    static void nudge(const std::shared_ptr<Visit>& visit, std::string_view payload);
 
     EndpointCache& endpoints_;
     WebStore& store_;

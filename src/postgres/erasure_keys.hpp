@@ -6,13 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "domain/reserved_category.hpp"
 #include "domain/stores.hpp"
 
 namespace relevo {
 
 /// Where the vault has a tenant's key of marks (see vault/mark.hpp): drawn with its first erasure, the same
 /// ever after.
-inline constexpr std::string_view erasure_key_category = "relevo";
+inline constexpr std::string_view erasure_key_category = reserved_category;
 inline constexpr std::string_view erasure_key_name = "ERASURE_KEY";
 
 /// The marks of a person's name, and of what a provider calls an event.

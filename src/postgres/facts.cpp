@@ -12,6 +12,7 @@
 #include <span>
 #include <thread>
 
+#include "domain/asked_models.hpp"
 #include "postgres/address.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/inference.hpp"
@@ -215,6 +216,25 @@ WaitingFacts read_waiting_facts(const Secret& operator_url) {
     });
 }
 
+namespace {
+
+ModelFacts::Price price_of(pqxx::transaction_base& work, std::int64_t tenant, std::int64_t agent,
+                           const FallbackModel& model) {
+    const auto [limits, missing, ending] = work.query1<std::int64_t, std::int64_t, std::int64_t>(
+        "SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM price_of($3, $4, $5, now()) AS p"
+        " WHERE p.currency = b.currency)),"
+        " count(*) FILTER (WHERE NOT EXISTS (SELECT FROM price_of($3, $4, $5, now() + interval '7 days') AS p"
+        " WHERE p.currency = b.currency))"
+        " FROM budgets AS b"
+        " WHERE b.tenant_id = $1 AND b.hard IS NOT NULL AND (b.agent_id IS NULL OR b.agent_id = $2)",
+        pqxx::params{tenant, agent, model.provider, model.base_url, model.model});
+    if (limits == 0) return ModelFacts::Price::unlimited;
+    if (missing > 0) return ModelFacts::Price::missing;
+    return ending > 0 ? ModelFacts::Price::ends : ModelFacts::Price::known;
+}
+
+}  // namespace
+
 ShopFacts read_shop_facts(const Secret& url) {
     return read(url, [](pqxx::transaction_base& work) {
         ShopFacts facts;
@@ -235,12 +255,17 @@ ShopFacts read_shop_facts(const Secret& url) {
                 facts.accounts.push_back({{tenant}, shop, channel, account, {}});
                 endpoints.push_back(endpoint);
             }
-            for (const auto& [agent] : work.query<std::string>(
-                     "SELECT agent_snapshot(g) FROM agents AS g WHERE g.tenant_id = $1 AND EXISTS (SELECT"
+            for (const auto& [id, snapshot] : work.query<std::int64_t, std::string>(
+                     "SELECT g.id, agent_snapshot(g) FROM agents AS g WHERE g.tenant_id = $1 AND EXISTS "
+                     "(SELECT"
                      " FROM accounts AS a WHERE a.tenant_id = $1 AND a.agent_id = g.id"
                      " AND a.retired_at IS NULL) ORDER BY g.id",
                      pqxx::params{tenant})) {
-                facts.agents.push_back({{tenant}, shop, parse_agent(Json::parse(agent))});
+                const Agent agent = parse_agent(Json::parse(snapshot));
+                std::vector<ModelFacts::Price> prices;
+                for (const auto& model : asked_models(agent))
+                    prices.push_back(price_of(work, tenant, id, model));
+                facts.agents.push_back({{tenant}, shop, agent, std::move(prices)});
             }
             const auto listed = work.query_value<std::string>("SELECT op_list_credentials('{}')");
             for (auto& credential : sealed_credentials(listed)) {

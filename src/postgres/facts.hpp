@@ -36,6 +36,7 @@ struct KnownAgent {
     TenantId tenant;
     std::string shop;
     Agent agent;
+    std::vector<ModelFacts::Price> prices;  ///< of asked_models(agent), in their order
 };
 struct ShopFacts {
     std::vector<ShopCredential> credentials;

@@ -16,6 +16,11 @@ std::string usage_json(const Usage& usage) {
         .str();
 }
 
+// None: the step's newest call that nobody settled.
+void add_attempt(JsonObject& request, int attempt) {
+    if (attempt > 0) request.number("attempt", attempt);
+}
+
 CallReservation parse_reservation(const std::string& result) {
     const Json json = Json::parse(result);
     const std::string state = json.text("state");
@@ -26,6 +31,7 @@ CallReservation parse_reservation(const std::string& result) {
     reservation.reason = json.text("reason");
     reservation.spent = {json.text("period"), json.number("hard"), json.number("spent"), json.number("asked"),
                          json.text("currency")};
+    reservation.attempt = static_cast<int>(json.number("attempt"));
     return reservation;
 }
 
@@ -74,16 +80,16 @@ class PostgresInferStore final : public InferStore {
         co_return parse_reservation(result);
     }
 
-    Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage,
-                           SysTime now) override {
-        std::string request = JsonObject()
-                                  .id("turn", turn)
-                                  .number("step", step)
-                                  .text("code", code)
-                                  .raw("usage", usage_json(usage))
-                                  .time("now", now)
-                                  .str();
-        co_await database_.call("settle_call", tenant, std::move(request));
+    Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage, SysTime now,
+                           int attempt) override {
+        JsonObject request;
+        request.id("turn", turn)
+            .number("step", step)
+            .text("code", code)
+            .raw("usage", usage_json(usage))
+            .time("now", now);
+        add_attempt(request, attempt);
+        co_await database_.call("settle_call", tenant, request.str());
     }
 
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
@@ -95,14 +101,14 @@ class PostgresInferStore final : public InferStore {
                                 .text("text", bubbles[i])
                                 .str());
         }
-        std::string request = JsonObject()
-                                  .id("turn", turn)
-                                  .number("step", step)
-                                  .raw("completion", completion_json(completion))
-                                  .raw("bubbles", json_array(items))
-                                  .time("now", now)
-                                  .str();
-        const std::string result = co_await database_.call("commit_answer", tenant, std::move(request));
+        JsonObject request;
+        request.id("turn", turn)
+            .number("step", step)
+            .raw("completion", completion_json(completion))
+            .raw("bubbles", json_array(items))
+            .time("now", now);
+        add_attempt(request, completion.attempt);
+        const std::string result = co_await database_.call("commit_answer", tenant, request.str());
         co_return parse_replies(result);
     }
 

@@ -18,7 +18,7 @@ inline constexpr std::array<std::string_view, 20> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 63> made_indexes{
+inline constexpr std::array<std::string_view, 66> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
@@ -37,6 +37,7 @@ inline constexpr std::array<std::string_view, 63> made_indexes{
     "contacts_of_division",
     "conversations_in_chatwoot",
     "conversations_newest",
+    "dead_letters_archived",
     "dead_letters_at_idx",
     "dead_letters_of_account",
     "dead_letters_of_contact",
@@ -63,6 +64,7 @@ inline constexpr std::array<std::string_view, 63> made_indexes{
     "model_calls_expiring",
     "model_calls_of_conversation",
     "model_calls_of_time",
+    "model_calls_of_unknown_cost",
     "model_calls_open",
     "opportunities_listed",
     "opportunities_of_company",
@@ -75,6 +77,7 @@ inline constexpr std::array<std::string_view, 63> made_indexes{
     "sign_in_attempts_over",
     "subscriptions_live",
     "subscriptions_of_provider",
+    "timers_archived",
     "timers_due",
     "timers_in_line",
     "timers_kept",

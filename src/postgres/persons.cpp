@@ -139,14 +139,8 @@ Task<KnownPerson> read_person(Database& database, TenantId tenant, PersonName na
 Task<bool> restore_erasure_key(Database& database, PostgresVault& vault, TenantId tenant, Secret key) {
     const std::string category(erasure_key_category);
     const std::string name(erasure_key_name);
-    for (bool stale = true; stale;) {
-        std::vector<StatedCredential> stated;
-        stated.push_back({category, name, key});
-        const std::string sealed = co_await vault.sealed_json(tenant, std::move(stated));
-        std::string request = JsonObject().raw("credentials", sealed).str();
-        const std::string result = co_await database.call("add_credentials", tenant, std::move(request));
-        stale = Json::parse(result).flag("stale");
-    }
+    StatedCredential stated{category, name, key};
+    co_await vault.add(tenant, std::move(stated));
     const Secret kept = co_await vault.find(tenant, category, name);
     co_return kept.reveal() == key.reveal();
 }
@@ -205,6 +199,10 @@ Task<Erased> erase_person(Database& database, ErasureNote note, KnownPerson pers
         if (!told["counts"].null()) {
             auto rows = counts(told["counts"]);
             rows["archive"] = archived;
+            if (const SysTime all = told.time("erased_at"); all > note.erased_at) {
+                note.erased_at = all;
+                noted(note);
+            }
             co_return Erased{note.erasure, note.erased_at, std::move(rows)};
         }
         const Json missing = told["unmarked"];

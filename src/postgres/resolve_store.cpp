@@ -105,7 +105,7 @@ class PostgresResolveStore final : public ResolveStore {
         std::optional<Secret> key = keys_.known(account.tenant);
         for (;;) {
             JsonObject marked = request;
-            if (key) marked.raw("marks", marks_json(*key, account, inbound));
+            marked.raw("marks", key ? marks_json(*key, account, inbound) : "null");
             Json result = Json::parse(co_await database_.call(op, account.tenant, marked.str()));
             if (result.text("marks") != "wanted") co_return result;
             key = co_await keys_.learn(account.tenant);

@@ -17,6 +17,11 @@ Task<bool> take_sweep(Database& database, SysTime now, Millis every) {
     co_return Json::parse(co_await database.call("take_sweep", TenantId{}, std::move(request))).flag();
 }
 
+Task<void> release_calls(Database& database, SysTime now, TenantId tenant) {
+    std::string request = JsonObject().time("now", now).str();
+    co_await database.call("release_calls", tenant, std::move(request));
+}
+
 Task<Forgotten> forget_old(Database& database, Clock& clock, TenantId tenant, Millis pause) {
     Forgotten forgotten;
     const SysTime now = clock.now();
@@ -39,7 +44,7 @@ Task<Forgotten> forget_old(Database& database, Clock& clock, TenantId tenant, Mi
         const Json step = Json::parse(co_await database.call("forget_rest", tenant, std::move(request)));
         forgotten.archived += step.number("archived");
         forgotten.letters += step.number("letters");
-        more = step.number("archived") + step.number("letters") >= rows_at_once;
+        more = step.number("events") + step.number("archived") + step.number("letters") >= rows_at_once;
         if (more) co_await clock.sleep_until(clock.now() + pause);
     }
     co_return forgotten;

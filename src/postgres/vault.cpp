@@ -1,6 +1,9 @@
 #include "postgres/vault.hpp"
 
+#include <algorithm>
+
 #include "core/json_object.hpp"
+#include "domain/reserved_category.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
 
@@ -47,6 +50,12 @@ Task<Secret> PostgresVault::find(TenantId tenant, std::string category, std::str
 }
 
 Task<std::vector<SealedCredential>> PostgresVault::list(TenantId tenant) {
+    auto credentials = co_await list_all(tenant);
+    std::erase_if(credentials, [](const auto& each) { return each.category == reserved_category; });
+    co_return credentials;
+}
+
+Task<std::vector<SealedCredential>> PostgresVault::list_all(TenantId tenant) {
     co_return sealed_credentials(co_await database_.call("list_credentials", tenant, "{}"));
 }
 
@@ -60,13 +69,31 @@ Task<void> PostgresVault::put(TenantId tenant, std::vector<StatedCredential> cre
     }
 }
 
+Task<void> PostgresVault::add(TenantId tenant, StatedCredential credential) {
+    bool stale = true;
+    while (stale) {
+        std::vector<StatedCredential> stated{credential};
+        const std::string sealed = co_await seal(tenant, std::move(stated));
+        std::string request = JsonObject().raw("credentials", sealed).str();
+        const std::string result = co_await database_.call("add_credentials", tenant, std::move(request));
+        stale = Json::parse(result).flag("stale");
+    }
+}
+
 Task<bool> PostgresVault::remove(TenantId tenant, std::string category, std::string name) {
+    if (category == reserved_category) co_return false;
     std::string request = place_json(category, name);
     const std::string result = co_await database_.call("remove_credential", tenant, std::move(request));
     co_return Json::parse(result).flag();
 }
 
 Task<std::string> PostgresVault::sealed_json(TenantId tenant, std::vector<StatedCredential> credentials) {
+    if (std::ranges::find(credentials, reserved_category, &StatedCredential::category) != credentials.end())
+        throw Failure(reserved_error());
+    co_return co_await seal(tenant, std::move(credentials));
+}
+
+Task<std::string> PostgresVault::seal(TenantId tenant, std::vector<StatedCredential> credentials) {
     if (credentials.empty()) co_return "[]";
     const WrappedKey wrapped = co_await newest_key(tenant);
     const TenantKey key = masters_->unwrap(tenant, wrapped);
@@ -117,7 +144,7 @@ Task<int> PostgresVault::rekey(TenantId tenant) {
     const TenantKey key = masters_->unwrap(tenant, wrapped);
     int resealed = 0;
     for (std::int64_t old = 1; old > 0;) {
-        for (const auto& credential : co_await list(tenant)) {
+        for (const auto& credential : co_await list_all(tenant)) {
             if (credential.key.version >= version) continue;
             const Secret value = open_credential(*masters_, tenant, credential);
             std::string request =

@@ -36,14 +36,18 @@ class PostgresVault final : public Vault {
         : database_(database), masters_(std::move(masters)) {}
 
     Task<Secret> find(TenantId tenant, std::string category, std::string name) override;
+    /// Without what is in the reserved category, of which put makes Failure "vault.reserved" and remove says
+    /// that there is none.
     Task<std::vector<SealedCredential>> list(TenantId tenant);
     Task<void> put(TenantId tenant, std::vector<StatedCredential> credentials);
     /// Whether there was one.
     Task<bool> remove(TenantId tenant, std::string category, std::string name);
     /// For a row that goes with others in one operation: [{"category", "name", "sealed", "key"}]. That
     /// operation refuses it where the tenant's key was replaced meanwhile (hold_newest_key): then it is
-    /// sealed anew.
+    /// sealed anew. Throws as put.
     Task<std::string> sealed_json(TenantId tenant, std::vector<StatedCredential> credentials);
+    /// Keeps it where there is none yet. The one way into the reserved category.
+    Task<void> add(TenantId tenant, StatedCredential credential);
 
     /// A new key for the tenant; every secret is sealed with it, then the old ones go. Readers and writers go
     /// on. One that was cut off is finished by the next. How many secrets.
@@ -58,6 +62,8 @@ class PostgresVault final : public Vault {
     Task<int> used_master();
 
   private:
+    Task<std::vector<SealedCredential>> list_all(TenantId tenant);
+    Task<std::string> seal(TenantId tenant, std::vector<StatedCredential> credentials);
     Task<std::vector<WrappedKey>> keys(TenantId tenant);
     Task<WrappedKey> add_key(TenantId tenant, int version);
     Task<WrappedKey> newest_key(TenantId tenant);

@@ -76,14 +76,17 @@ class ServerInspection final : public Inspection {
         const ModelProviders providers = make_model_providers(model_settings(config_), http, clock);
         std::vector<ModelFacts> facts;
         std::vector<std::pair<std::size_t, std::future<ModelCheck>>> asked;
-        for (const auto& [tenant, shop, agent] : shops.agents) {
-            for (const auto& model : asked_models(agent)) {
+        for (const auto& [tenant, shop, agent, prices] : shops.agents) {
+            const auto models = asked_models(agent);
+            for (std::size_t i = 0; i < models.size(); ++i) {
+                const FallbackModel& model = models[i];
                 ModelProvider* provider = providers.find(model.provider);
                 if (provider && provider->credentials().empty()) continue;  // answers by itself
                 ModelFacts& it = facts.emplace_back();
                 it.shop = shop;
                 it.provider = model.provider;
                 it.model = model.model;
+                it.price = prices[i];
                 it.known_provider = provider != nullptr;
                 it.own_address = !model.base_url.empty();
                 it.good_address = !it.own_address || parse_url(model.base_url).has_value();

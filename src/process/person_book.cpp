@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "core/await.hpp"
 #include "core/log.hpp"
@@ -44,7 +45,8 @@ class PostgresPersonBook final : public PersonBook {
     Erased erase(const std::string& shop, const PersonName& name, const std::string& by,
                  const TellLooked& tell) override {
         const TenantId tenant = tenant_of(shop);
-        reapply();  // the key that the log knows, before another one is drawn
+        read_journal();
+        apply_erasures({tenant, shop, {}});  // the key that the log knows, before another one is drawn
         const Secret key = await(ensure_erasure_key(database_, vault_, tenant, random_));
         const KnownPerson person =
             await(read_person(database_, tenant, name, the_contact(tenant, name), false));
@@ -62,24 +64,45 @@ class PostgresPersonBook final : public PersonBook {
     }
 
     std::int64_t reapply() override {
-        std::map<TenantId, std::vector<ErasureJournal::Entry>> by_tenant;
-        for (auto& entry : journal_.read()) {
-            kept_[entry.note.erasure] = {entry.note.marks.size(), entry.note.erased_at};
-            by_tenant[entry.note.tenant].push_back(std::move(entry));
-        }
+        read_journal();
         std::int64_t applied = 0;
+        std::optional<Failure> first;
         for (const auto& shop : await(list_shop_names(database_))) {
-            learn(shop, by_tenant[shop.tenant]);
-            const auto open = await(open_erasures(database_, shop.tenant));
-            if (open.empty()) continue;
-            const Secret key = await(
-                vault_.find(shop.tenant, std::string(erasure_key_category), std::string(erasure_key_name)));
-            applied += await(finish_erasures(database_, shop.tenant, open, key, keeping(key)));
+            try {
+                applied += apply_erasures(shop);
+            } catch (const Failure& failure) {
+                if (failure.error().fault == Fault::transient) throw;
+                if (!first) first = failure;  // one shop's own: the others' people are no less erased
+            }
         }
+        if (first) throw *first;
         return applied;
     }
 
   private:
+    void read_journal() {
+        journaled_.clear();
+        for (auto& entry : journal_.read()) {
+            kept_[entry.note.erasure] = {entry.note.marks.size(), entry.note.erased_at};
+            journaled_[entry.note.tenant].push_back(std::move(entry));
+        }
+    }
+
+    // How many of the shop's were brought to their end.
+    std::int64_t apply_erasures(const ShopName& shop) {
+        learn(shop, journaled_[shop.tenant]);
+        const auto open = await(open_erasures(database_, shop.tenant));
+        if (open.empty()) return 0;
+        const Secret key =
+            await(vault_.find(shop.tenant, std::string(erasure_key_category), std::string(erasure_key_name)));
+        if (key.empty()) {
+            throw Failure({Fault::permanent, "person.no_key",
+                           shop.slug + ": the key of its erasures is not in the vault: nobody can tell whom "
+                                       "they are of. Restore the table credentials from a backup"});
+        }
+        return await(finish_erasures(database_, shop.tenant, open, key, keeping(key)));
+    }
+
     TellNoted keeping(const Secret& key) {
         return [this, key](const ErasureNote& note) {
             const std::pair now{note.marks.size(), note.erased_at};
@@ -141,6 +164,7 @@ class PostgresPersonBook final : public PersonBook {
     std::shared_ptr<MasterKeys> masters_;
     PostgresVault vault_;
     ErasureJournal journal_;
+    std::map<TenantId, std::vector<ErasureJournal::Entry>> journaled_;
     std::map<std::string, std::pair<std::size_t, SysTime>> kept_;  // in the log: marks and time of each
     SystemRandom random_;
 };

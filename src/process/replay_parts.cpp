@@ -92,7 +92,7 @@ Task<CallReservation> StoredSteps::reserve_call(TenantId, TurnId, int, PlannedCa
     co_return CallReservation{};
 }
 
-Task<void> StoredSteps::settle_call(TenantId, TurnId, int, std::string, Usage, SysTime) {
+Task<void> StoredSteps::settle_call(TenantId, TurnId, int, std::string, Usage, SysTime, int) {
     co_return;
 }
 

@@ -51,8 +51,8 @@ class StoredSteps final : public InferStore {
     /// What is stored costs nothing.
     Task<CallReservation> reserve_call(TenantId tenant, TurnId turn, int step, PlannedCall call,
                                        SysTime now) override;
-    Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage,
-                           SysTime now) override;
+    Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage, SysTime now,
+                           int attempt) override;
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
                                              std::vector<std::string> bubbles, SysTime now) override;
     Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,

@@ -14,6 +14,7 @@ constexpr Millis between_steps{50};  // customers go first
 Task<void> sweep(Shared& shared) {
     if (!co_await take_sweep(shared.database, shared.clock.now(), every)) co_return;
     for (const auto& shop : co_await list_shop_names(shared.database)) {
+        co_await release_calls(shared.database, shared.clock.now(), shop.tenant);
         const Forgotten forgotten =
             co_await forget_old(shared.database, shared.clock, shop.tenant, between_steps);
         const auto count = [&](const char* what, std::int64_t many) {

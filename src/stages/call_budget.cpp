@@ -42,6 +42,7 @@ Task<std::optional<Error>> CallBudget::reserve(const ModelProvider& provider, co
                      provider.credentials().empty(), most_input_tokens(prompt), prompt.max_output_tokens};
     const CallReservation reservation =
         co_await store_.reserve_call(step_.tenant, step_.turn, step_.step, std::move(call), clock_.now());
+    attempt_ = reservation.attempt;
     switch (reservation.state) {
         case CallReservation::State::granted:
             co_return std::nullopt;
@@ -56,7 +57,7 @@ Task<std::optional<Error>> CallBudget::reserve(const ModelProvider& provider, co
 Task<void> CallBudget::settle(Error error) {
     const Usage usage = told_ ? *told_ : usage_of_failure(error, likely_input_, heard_);
     co_await store_.settle_call(step_.tenant, step_.turn, step_.step, std::move(error.code), usage,
-                                clock_.now());
+                                clock_.now(), attempt_);
 }
 
 bool is_of_budget(const Error& error) {

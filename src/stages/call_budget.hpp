@@ -25,12 +25,14 @@ class CallBudget {
     /// The provider told it, of an answer that is none.
     void took(const Usage& usage) { told_ = usage; }
     Task<void> settle(Error error);
+    int attempt() const { return attempt_; }
 
   private:
     InferStore& store_;
     const TurnStep& step_;
     Clock& clock_;
     std::int64_t likely_input_ = 0;
+    int attempt_ = 0;
     std::string heard_;
     std::optional<Usage> told_;
 };

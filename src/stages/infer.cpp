@@ -214,7 +214,9 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
         budget.took(result->usage);
         result = empty_answer();
     }
-    if (!result) {
+    if (result) {
+        result->attempt = budget.attempt();
+    } else {
         live_.publish(channel, live_withdrawn(step.turn));
         co_await budget.settle(result.error());
     }

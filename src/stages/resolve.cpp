@@ -28,6 +28,15 @@ const Account& check_scope(const std::optional<Account>& account, const MessageR
     return *account;
 }
 
+// Of somebody who was erased and is new again, the conversation has another id than their name's, on which a
+// visitor's page waits for the first of it.
+void tell_changed(Live& live, const Account& account, const Alias& name, ConversationId conversation) {
+    live.publish(conversation_channel(account.tenant, conversation), live_changed());
+    const ContactId contact = contact_id(account.tenant, name.kind, name.value);
+    const ConversationId by_name = conversation_id(account.tenant, contact, account.id);
+    if (by_name != conversation) live.publish(conversation_channel(account.tenant, by_name), live_changed());
+}
+
 }  // namespace
 
 Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
@@ -42,6 +51,9 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
     }
     const Account account = check_scope(found, message);
     const std::string trace(trace_id(record.headers.traceparent));
+    // A redrive keeps it: what was written before its person was erased stays older than that.
+    const SysTime came_in = record.headers.time.value_or(record.appended);
+    if (!inbound.sent_at) inbound.sent_at = came_in;
 
     // What a customer wrote is stored all the same: the books have it, and its end.
     const bool written = inbound.kind == InboundKind::message || inbound.kind == InboundKind::reaction;
@@ -50,10 +62,11 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
         case InboundKind::message:
         case InboundKind::reaction: {
             const bool opens_turn = inbound.kind == InboundKind::message;
+            const auto names = inbound.aliases;
             const StoredMessage stored =
                 co_await store_.store_message(account, std::move(inbound), record.appended, trace);
             if (stored.erased) co_return Drop{"erased"};
-            live_.publish(conversation_channel(account.tenant, stored.conversation), live_changed());
+            tell_changed(live_, account, names.front(), stored.conversation);
             if (!opens_turn) co_return Drop{"reaction"};
             if (stored.retired) co_return Drop{"account retired"};
             if (stored.human) co_return Drop{"human has the conversation"};
@@ -77,7 +90,7 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
             co_return Drop{"contact renamed"};
         }
         case InboundKind::archived:
-            co_await store_.archive(account, std::move(inbound), record.appended);
+            co_await store_.archive(account, std::move(inbound), came_in);
             co_return Drop{"archived"};
     }
     co_return Drop{"archived"};

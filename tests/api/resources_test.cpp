@@ -196,6 +196,16 @@ TEST_CASE("a credential goes in, and only its end and its fingerprint come out")
     CHECK(server.ask("GET", path).status == 404);
 }
 
+TEST_CASE("nobody states, reads or removes a credential of the product's own category") {
+    Server server;
+    const std::string path = "/v1/credentials/relevo/ERASURE_KEY";
+    const auto put = server.ask("PUT", path, "admin", R"({"value":"0"})");
+    CHECK(put.status == 422);
+    CHECK(member(put, "code") == "vault.reserved");
+    CHECK(server.ask("GET", path).status == 404);
+    CHECK(server.ask("DELETE", path).status == 404);
+}
+
 TEST_CASE("an operator makes shops and changes them") {
     Server server;
     const std::string body = R"({"slug":"danza","name":"Danza","cors_origins":["https://danza.example"]})";

@@ -40,8 +40,8 @@ TEST_CASE_FIXTURE(Answering, "a server of one's own may ask for no key, and wher
     model.own_address = true;
     model.key = ModelFacts::Key::missing;
     check_one(complaint(State::open, "10.0.0.1 shows its models"), "models: skipped: ", {"10.0.0.1"});
-    check_one(complaint(State::refused, "10.0.0.1 answered 401"),
-              "models: wrong: ", {"10.0.0.1 answered 401", "> relevo vault put ballet openai API_KEY < FILE\n"});
+    check_one(complaint(State::refused, "10.0.0.1 answered 401"), "models: wrong: ",
+              {"10.0.0.1 answered 401", "> relevo vault put ballet openai API_KEY < FILE\n"});
     model.credentials.clear();  // a fallback that names none
     check_one(complaint(), "models: wrong: ", {"10.0.0.1 answered 401", "credentials: CATEGORY"});
 }
@@ -65,6 +65,16 @@ TEST_CASE_FIXTURE(Answering,
     check_one(complaint(), "models: wrong: ", {"its base_url is no http or https URL"});
     model.known_provider = false;
     check_one(complaint(), "models: wrong: ", {"this installation has no such provider"});
+}
+
+TEST_CASE_FIXTURE(Answering,
+                  "a model that a hard limit counts and that has no price is wrong, soon none a warning") {
+    model.price = ModelFacts::Price::missing;
+    check_one(complaint(), "prices: wrong: ballet's model small of openai", {"relevo prices apply"});
+    model.price = ModelFacts::Price::ends;
+    check_one(complaint(), "prices: warning: ", {"within a week", "relevo prices apply"});
+    model.price = ModelFacts::Price::known;
+    CHECK(complaint() == "");
 }
 
 TEST_CASE_FIXTURE(Answering, "what could not be asked is skipped, all that nobody asked in one line") {

@@ -66,6 +66,11 @@ TEST_CASE("a shop under another's app states no secret of that app") {
           std::string::npos);
 }
 
+TEST_CASE("a shop's file states nothing in the vault's category that is the product's own") {
+    const auto text = refusal("  phone_number_id: \"1001\"\ncredentials: {relevo: {ERASURE_KEY: \"0\"}}\n");
+    CHECK(text.find("'relevo' is the product's own") != std::string::npos);
+}
+
 TEST_CASE("an agent has fallback models in their order, and says what follows when none answers") {
     const auto shop = load_text(
         "  phone_number_id: \"1001\"\nagent:\n  provider: openai\n  on_failure: handoff\n  fallbacks:\n"

@@ -59,6 +59,7 @@ TEST_CASE("somebody is needed where it does not go on by itself") {
     CHECK(needs_somebody(stuck("unexplained"), lags));
     CHECK(needs_somebody(stuck("open", "parked", "whatsapp.bad_token"), lags));
     CHECK(needs_somebody(stuck("answered", "with the fallback", "model.bad_key"), lags));
+    CHECK(needs_somebody(stuck("answered", "with the fallback", "budget.unpriced"), lags));
     CHECK_FALSE(needs_somebody(stuck("answered", "with the fallback", "model.timeout"), lags));
     CHECK_FALSE(needs_somebody(stuck("answered", "", "whatsapp.bad_token"), lags));
     CHECK_FALSE(needs_somebody(stuck("open", "parked", "whatsapp.unavailable"), lags));
@@ -112,6 +113,10 @@ TEST_CASE("a customer who got the fallback: the advice names the error and the c
     CHECK_FALSE(says(next_step(story, {}, now), "relevo dead show"));
     story.standing.code = "model.bad_address";
     CHECK(says(next_step(story, {}, now), "relevo shops apply"));
+    story.standing.code = "budget.exhausted";
+    CHECK(says(next_step(story, {}, now), "relevo budgets set pointe"));
+    story.standing.code = "budget.unpriced";
+    CHECK(says(next_step(story, {}, now), "relevo prices apply"));
     story.standing.code = "turn.over";
     CHECK(says(next_step(story, {}, now), "no model answered: turn.over"));
     CHECK(says(next_step(story, {}, now), "relevo doctor"));

@@ -94,6 +94,33 @@ TEST_CASE_TEMPLATE("a call of which nobody told the end is begun anew, and reser
     CHECK(call(stores, all[0], 2) == "no such row");
 }
 
+TEST_CASE_TEMPLATE("a call is settled by who made it, also when its turn has moved on, and once", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    stores.set_budget("day", 100'000, {}, noon);
+    const auto all = turns(stores, 1);
+    const SysTime later = noon + reservation_lease + Millis{1'000};
+    CHECK(stores.reserve(all[0], 600, 0, noon).attempt == 1);
+    CHECK(stores.reserve(all[0], 700, 0, later).attempt == 2);
+    const auto settle = [&](int attempt) {
+        stores.run(stores.infer->settle_call(stores.ballet, all[0], 0, "model.timeout", {500, 0, false},
+                                             later, attempt));
+    };
+    settle(1);
+    settle(1);
+    CHECK(budget(stores) == "spent 500, reserved 700");
+    CHECK(call(stores, all[0], 2) == "open, reserved 700, cut off 0, cost -");
+    Completion completion;
+    completion.provider = "sim";
+    completion.model = "cheap";
+    completion.usage = {100, 0, true};
+    completion.attempt = 2;
+    for (int n = 0; n < 2; ++n)
+        stores.run(stores.infer->commit_answer(stores.ballet, all[0], 0, completion, {"sí"}, later));
+    CHECK(budget(stores) == "spent 600, reserved 0");
+    CHECK(call(stores, all[0], 3) == "no such row");
+}
+
 TEST_CASE_TEMPLATE("each call of a step is reserved by itself: in vain, again, of another model", S,
                    SimulatedStores, PostgresStores) {
     S stores;
@@ -187,6 +214,18 @@ TEST_CASE_TEMPLATE("a call counts in the period in which it was reserved", S, Si
     CHECK(budget(stores) == "spent 0, reserved 600");
     stores.settle_answer(all[1], {300, 0, true}, midnight + Millis{3'000});
     CHECK(budget(stores) == "spent 300, reserved 0");
+}
+
+TEST_CASE_TEMPLATE("a soft limit that is set below what is spent is told at once", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    stores.set_budget("day", 100'000, 90'000, noon);
+    const auto all = turns(stores, 1);
+    stores.reserve(all[0], 600, 0, noon);
+    stores.settle_answer(all[0], {600, 0, true}, noon);
+    CHECK(event(stores, "soft") == "no such row");
+    stores.set_budget("day", 100'000, 600, noon);
+    CHECK(event(stores, "soft") == "1");
 }
 
 TEST_CASE_TEMPLATE("a soft limit is told once in its period, and refuses nothing", S, SimulatedStores,

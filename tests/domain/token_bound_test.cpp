@@ -29,18 +29,22 @@ TEST_CASE("about four characters are a token, whatever bytes they take") {
 }
 
 TEST_CASE("a call that failed is billed where the model had begun to work") {
-    const auto usage = [](const char* code) {
-        return usage_of_failure({Fault::transient, code, ""}, 100, "hola");
+    const auto usage = [](const char* code, const char* heard = "") {
+        return usage_of_failure({Fault::transient, code, ""}, 100, heard);
     };
     for (const auto* code : {"model.timeout", "model.broken_stream", "model.refused", "model.empty"}) {
         CAPTURE(code);
         CHECK(usage(code).input_tokens == 100);
-        CHECK(usage(code).output_tokens == 1);
+        CHECK(usage(code).output_tokens == 0);
+        CHECK(usage(code, "hola").output_tokens == 1);
         CHECK_FALSE(usage(code).reported);
     }
     for (const auto* code : {"model.unavailable", "model.rate_limited", "model.bad_key", "model.quota"}) {
         CAPTURE(code);
         CHECK(usage(code).input_tokens == 0);
         CHECK(usage(code).output_tokens == 0);
+        // whose stream ended with it
+        CHECK(usage(code, "hola").input_tokens == 100);
+        CHECK(usage(code, "hola").output_tokens == 1);
     }
 }

@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 
 import { until, up } from './harness.mjs';
+import { Visitor } from './web.mjs';
 import { Customer } from './whatsapp.mjs';
 
 const run = promisify(execFile);
@@ -108,6 +109,26 @@ describe('a person', () => {
     const fresh = await contactOf(customer);
     assert.notEqual(fresh.contact, ids.contact);
     assert.notEqual(fresh.conversation, ids.conversation);
+  });
+});
+
+describe('a visitor of the page', () => {
+  it('who was erased is answered when they write again, while the page stays open', async () => {
+    const mine = canary();
+    const visitor = await new Visitor(system).arrives();
+    try {
+      await visitor.says(`hola ${mine}`);
+      await visitor.isAnswered();
+      await system.untilIdle();
+      await system.command('person', 'erase', slug, `web:${visitor.id}`, '--json', '--yes');
+      await assertNowhere(mine);
+      const before = visitor.answers.length;
+      await visitor.says('soy nueva');
+      await visitor.isAnswered(before + 1);
+      assert.ok(visitor.messages.some(({ direction, text }) => direction === 'in' && text === 'soy nueva'));
+    } finally {
+      visitor.leaves();
+    }
   });
 });
 

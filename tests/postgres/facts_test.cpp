@@ -1,6 +1,7 @@
 #include "postgres/facts.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -172,14 +173,47 @@ TEST_CASE("the agents that answer for a shop are read, with their fallbacks, and
     run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
     CHECK(fixture.test.query("SELECT count(*) FROM agents WHERE name = '" + former + "'") != "0");
     std::vector<std::string> agents;
-    for (const auto& [tenant, shop, agent] : read_shop_facts(Secret(fixture.test.app_url())).agents) {
+    for (const auto& [tenant, shop, agent, prices] : read_shop_facts(Secret(fixture.test.app_url())).agents) {
         if (tenant != fixture.ballet) continue;
         agents.push_back(shop + " " + agent.name + " " + agent.provider + " " + agent.model);
         REQUIRE(agent.fallbacks.size() == 2);
         CHECK(agent.fallbacks[0].base_url == "https://other.example/v1");
         CHECK(agent.fallbacks[0].credentials == "other");
+        CHECK(prices == std::vector<ModelFacts::Price>(3, ModelFacts::Price::unlimited));
     }
     CHECK(agents == std::vector<std::string>{"ballet Ana openai small"});
+}
+
+TEST_CASE("of a model that a hard limit counts it is read whether its price is known, and for how long") {
+    using Price = ModelFacts::Price;
+    Fixture fixture;
+    ShopSpec spec = ballet_spec();
+    spec.agent.provider = "openai";
+    spec.agent.model = "small";
+    run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
+    const auto price = [&] {
+        for (const auto& agent : read_shop_facts(Secret(fixture.test.app_url())).agents)
+            if (agent.tenant == fixture.ballet) return agent.prices.at(0);
+        return Price::unlimited;
+    };
+    const auto limit = [&](const char* kind) {
+        fixture.test.query(fmt::format(
+            "INSERT INTO budgets (tenant_id, period, currency, {}) VALUES ({}, 'month', 'USD', 1) "
+            "ON CONFLICT (agent_id, period, tenant_id) DO UPDATE SET hard = 1",
+            kind, fixture.ballet.value));
+    };
+    limit("soft");
+    CHECK(price() == Price::unlimited);
+    limit("hard");
+    CHECK(price() == Price::missing);
+    fixture.test.query(
+        "INSERT INTO prices VALUES ('openai', '', 's*', '-infinity', now() + interval '1 day', 'USD', 1, 1, "
+        "1)");
+    CHECK(price() == Price::ends);
+    fixture.test.query("UPDATE prices SET valid_until = NULL");
+    CHECK(price() == Price::known);
+    fixture.test.query("UPDATE prices SET currency = 'EUR'");
+    CHECK(price() == Price::missing);
 }
 
 TEST_CASE("a server that is away, and a table that is not made yet, are told apart") {

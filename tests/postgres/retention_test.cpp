@@ -71,6 +71,32 @@ TEST_CASE("what is older than its shop keeps it goes, with its conversation wher
     CHECK(it.count("aliases") == "0");
 }
 
+TEST_CASE("a call of a conversation that is forgotten stays counted, and nobody can tell whose it was") {
+    Keeping it;
+    const auto message = it.store("1", "hola", at(0), "1111");
+    const TurnId turn = it.claim(message, at(0));
+    run(it.infer->reserve_call(it.ballet, turn, 0, {"openai", "", "m", false, 10, 10}, at(0)));
+    it.test.query(
+        "UPDATE contacts SET created_at = '2000-01-01';"
+        "UPDATE conversations SET created_at = '2000-01-01', updated_at = '2000-01-01'");
+    it.forget(at(31 * day));
+    CHECK(it.count("conversations") == "0");
+    CHECK(it.test.query(fmt::format("SELECT turn_id <> '{}', conversation_id <> '{}' FROM model_calls",
+                                    turn.to_string(), message.conversation.to_string())) == "t|t");
+}
+
+TEST_CASE("what a process that died had reserved is given back, though the shop asks no model any more") {
+    Keeping it;
+    const TurnId turn = it.claim(it.store("1", "hola", at(0)), at(0));
+    run(it.infer->reserve_call(it.ballet, turn, 0, {"openai", "", "m", false, 10, 10}, at(0)));
+    run(release_calls(it.database, at(1), it.ballet));
+    CHECK(it.test.query("SELECT status FROM model_calls") == "open");
+    run(release_calls(it.database, at(3'600), it.other));
+    CHECK(it.test.query("SELECT status FROM model_calls") == "open");
+    run(release_calls(it.database, at(3'600), it.ballet));
+    CHECK(it.test.query("SELECT status FROM model_calls") == "released");
+}
+
 TEST_CASE("a shop that states nothing keeps everything") {
     Keeping it;
     run(it.resolve->store_message(it.account("whatsapp", "2002"), inbound("1", "hola"), at(0), ""));

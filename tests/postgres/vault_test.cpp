@@ -9,6 +9,7 @@
 
 #include "core/await.hpp"
 #include "core/error.hpp"
+#include "domain/reserved_category.hpp"
 #include "postgres/codec.hpp"
 #include "tests/postgres/fixture.hpp"
 
@@ -105,6 +106,22 @@ TEST_CASE("a secret is replaced and removed, and each time the count of changes 
     CHECK_FALSE(run(it.vault.remove(it.other, "smtp", "PASSWORD")));
     CHECK(run(it.vault.find(it.other, "smtp", "PASSWORD")).empty());
     CHECK(run(vault_changes(it.database)) > then);
+}
+
+TEST_CASE(
+    "what the product keeps for itself is nobody's to state, see or remove, and is sealed anew with the "
+    "rest") {
+    Fixture it;
+    const std::string category(reserved_category);
+    CHECK_THROWS_WITH_AS(run(it.vault.put(it.other, {{category, "ERASURE_KEY", Secret("0")}})),
+                         doctest::Contains("vault.reserved"), Failure);
+    CHECK(run(it.vault.find(it.other, category, "ERASURE_KEY")).empty());
+    run(it.vault.add(it.other, {category, "ERASURE_KEY", Secret("drawn")}));
+    run(it.vault.add(it.other, {category, "ERASURE_KEY", Secret("another")}));
+    CHECK(run(it.vault.list(it.other)).empty());
+    CHECK_FALSE(run(it.vault.remove(it.other, category, "ERASURE_KEY")));
+    CHECK(run(it.vault.rekey(it.other)) == 1);
+    CHECK(run(it.vault.find(it.other, category, "ERASURE_KEY")).reveal() == "drawn");
 }
 
 TEST_CASE("two who keep a shop's first secret at once use one key") {

@@ -187,7 +187,7 @@ class SimDatabase {
                                          SysTime now);
     /// Whether there was one.
     bool settle_call(TenantId tenant, TurnId turn, int step, const std::string& code, const Usage& usage,
-                     SysTime now);
+                     SysTime now, int attempt);
     void settle_answer(TenantId tenant, TurnId turn, int step, const Completion& completion, SysTime now);
     void set_budget(TenantId tenant, const std::string& period, std::optional<std::int64_t> hard,
                     std::optional<std::int64_t> soft, SysTime now);

@@ -60,6 +60,8 @@ void SimDatabase::begin_period(SimTenant& tenant, SimBudget& budget, SysTime now
         if (call.status == SimCall::Status::settled) budget.spent += call.cost.value_or(0);
         if (call.status == SimCall::Status::open) budget.reserved += call.reserved;
     }
+    if (budget.soft && budget.spent > 0 && budget.spent >= *budget.soft)
+        budget.events[{budget.starts, "soft"}] = 1;
 }
 
 void SimDatabase::set_budget(TenantId tenant_id, const std::string& period, std::optional<std::int64_t> hard,
@@ -157,21 +159,23 @@ CallReservation SimDatabase::reserve_call(TenantId tenant_id, TurnId turn, int s
         count_call(tenant, before->second, -before->second.reserved, 0);
         made.cut_off = before->second.cut_off + 1;
         before->second = made;
+        out.attempt = std::get<2>(before->first);
     } else {
-        int attempt = 1;
-        while (tenant.calls.contains({turn, step, attempt})) ++attempt;
-        tenant.calls[{turn, step, attempt}] = made;
+        out.attempt = 1;
+        while (tenant.calls.contains({turn, step, out.attempt})) ++out.attempt;
+        tenant.calls[{turn, step, out.attempt}] = made;
     }
     count_call(tenant, made, made.reserved, 0);
     return out;
 }
 
 bool SimDatabase::settle_call(TenantId tenant_id, TurnId turn, int step, const std::string& code,
-                              const Usage& usage, SysTime now) {
+                              const Usage& usage, SysTime now, int attempt) {
     SimTenant& tenant = tenants[tenant_id];
     hold_budgets(tenant, now);
-    const auto found = newest(tenant.calls, turn, step, SimCall::Status::settled);
-    if (found == tenant.calls.end()) return false;
+    const auto found = attempt > 0 ? tenant.calls.find({turn, step, attempt})
+                                   : newest(tenant.calls, turn, step, SimCall::Status::settled);
+    if (found == tenant.calls.end() || found->second.status == SimCall::Status::settled) return false;
     SimCall& call = found->second;
     call.late = call.status == SimCall::Status::released;
     call.status = SimCall::Status::settled;
@@ -192,7 +196,8 @@ bool SimDatabase::settle_call(TenantId tenant_id, TurnId turn, int step, const s
 
 void SimDatabase::settle_answer(TenantId tenant_id, TurnId turn, int step, const Completion& completion,
                                 SysTime now) {
-    if (settle_call(tenant_id, turn, step, "", completion.usage, now)) return;
+    if (settle_call(tenant_id, turn, step, "", completion.usage, now, completion.attempt)) return;
+    if (completion.attempt > 0) return;
     SimTenant& tenant = tenants[tenant_id];
     const auto found = tenant.turns.find(turn);
     if (found == tenant.turns.end()) return;
@@ -208,7 +213,7 @@ void SimDatabase::settle_answer(TenantId tenant_id, TurnId turn, int step, const
     int attempt = 1;
     while (tenant.calls.contains({turn, step, attempt})) ++attempt;
     tenant.calls[{turn, step, attempt}] = made;
-    settle_call(tenant_id, turn, step, "", completion.usage, now);
+    settle_call(tenant_id, turn, step, "", completion.usage, now, attempt);
 }
 
 }  // namespace relevo

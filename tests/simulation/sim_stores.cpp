@@ -171,13 +171,13 @@ class SimInferStore final : public InferStore {
                 return answer;
             });
     }
-    Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage,
-                           SysTime now) override {
+    Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage, SysTime now,
+                           int attempt) override {
         if (!session_.database.counts_money) co_return;
-        co_await session_.transact("settle_call",
-                                   [&database = session_.database, tenant, turn, step, code, usage, now] {
-                                       return database.settle_call(tenant, turn, step, code, usage, now);
-                                   });
+        co_await session_.transact(
+            "settle_call", [&database = session_.database, tenant, turn, step, code, usage, now, attempt] {
+                return database.settle_call(tenant, turn, step, code, usage, now, attempt);
+            });
     }
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
                                              std::vector<std::string> bubbles, SysTime now) override {

@@ -20,7 +20,9 @@ struct ScriptedStore final : InferStore {
         reservations.pop_front();
         co_return next;
     }
-    Task<void> settle_call(TenantId, TurnId, int, std::string its_code, Usage usage, SysTime) override {
+    Task<void> settle_call(TenantId, TurnId, int, std::string its_code, Usage usage, SysTime,
+                           int attempt) override {
+        settled.push_back(attempt);
         in_vain.emplace_back(std::move(its_code), usage);
         co_return;
     }
@@ -48,6 +50,7 @@ struct ScriptedStore final : InferStore {
     std::string code;
     std::string dropped;
     bool wins = true;
+    std::vector<int> settled;                  // attempts that were in vain
     std::deque<CallReservation> reservations;  // then all are granted
     std::vector<PlannedCall> reserved;
     std::vector<std::pair<std::string, Usage>> in_vain;
@@ -82,6 +85,7 @@ struct OtherModel final : ModelProvider {
         std::optional<Error> error{};
         Millis begins{0};
         Millis ends{0};
+        bool silent = false;  // begins no answer
     };
     OtherModel(std::string its_name, std::deque<Turn>& its_turns, std::vector<std::string>& its_calls,
                SimClock& its_clock)
@@ -96,7 +100,7 @@ struct OtherModel final : ModelProvider {
             turns.pop_front();
         }
         co_await clock.sleep_until(clock.now() + turn.begins);
-        delta("Hola. ");
+        if (!turn.silent) delta("Hola. ");
         co_await clock.sleep_until(clock.now() + turn.ends);
         if (turn.error) co_return *turn.error;
         Completion completion;
@@ -336,7 +340,7 @@ TEST_CASE(
     "a call that broke off is settled for the prompt and what was heard, one that was refused for nothing") {
     Fallback agent;
     agent.first = {{Error{Fault::permanent, "model.broken_stream", "broke"}}};
-    agent.second = {{bad_key}};
+    agent.second = {{.error = bad_key, .silent = true}};
     agent.failure();
     const auto& in_vain = agent.it.store.in_vain;
     REQUIRE(in_vain.size() == 2);
@@ -344,15 +348,22 @@ TEST_CASE(
     CHECK(in_vain[0].second.output_tokens == 2);  // "Hola. "
     CHECK_FALSE(in_vain[0].second.reported);
     CHECK(in_vain[1].second.input_tokens == 0);
+
+    Fallback broken;  // an error event in the midst of the answer
+    broken.first = {{.error = bad_key}};
+    broken.run();
+    CHECK(broken.it.store.in_vain.at(0).second.input_tokens > 50);
 }
 
 TEST_CASE("an empty answer is settled for what its provider counted") {
     Fixture it;
     it.text = " ";
+    it.store.reservations = {{CallReservation::State::granted, "", {}, 3}};
     CHECK_THROWS_AS(it.run(), Failure);
     REQUIRE(it.store.in_vain.size() == 1);
     CHECK(it.store.in_vain[0].first == "model.empty");
     CHECK(it.store.in_vain[0].second.output_tokens == 7);
+    CHECK(it.store.settled == std::vector<int>{3});
 }
 
 TEST_CASE(
@@ -389,8 +400,9 @@ TEST_CASE(
     const CallReservation refused{
         CallReservation::State::refused, "exhausted", {"month", 1'000, 990, 20, "USD"}};
     Fallback cheaper;
-    cheaper.it.store.reservations = {refused};
+    cheaper.it.store.reservations = {refused, {CallReservation::State::granted, "", {}, 4}};
     CHECK(std::holds_alternative<Emit>(cheaper.run()));
+    CHECK(cheaper.it.store.committed.attempt == 4);
     CHECK(cheaper.it.store.committed.provider == "second");
     CHECK(cheaper.it.store.committed.in_vain.front().code == "budget.exhausted");
     CHECK(cheaper.it.store.in_vain.empty());  // nothing was reserved

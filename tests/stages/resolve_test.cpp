@@ -16,8 +16,9 @@ struct ScriptedStore final : ResolveStore {
         CHECK(scope == EndpointId{3});
         co_return owner;
     }
-    Task<StoredMessage> store_message(Account its_account, Inbound, SysTime appended,
+    Task<StoredMessage> store_message(Account its_account, Inbound inbound, SysTime appended,
                                       std::string its_trace) override {
+        sent_at = inbound.sent_at;
         calls.push_back("message");
         CHECK(its_account.tenant == account->tenant);
         retired = its_account.retired;
@@ -33,7 +34,8 @@ struct ScriptedStore final : ResolveStore {
         calls.push_back("rename " + from.value + " " + to.value);
         co_return;
     }
-    Task<void> archive(Account, Inbound, SysTime) override {
+    Task<void> archive(Account, Inbound, SysTime appended) override {
+        at = appended;
         calls.push_back("archive");
         co_return;
     }
@@ -42,6 +44,7 @@ struct ScriptedStore final : ResolveStore {
     StoredMessage stored;
     std::vector<std::string> calls;
     SysTime at;
+    std::optional<SysTime> sent_at;
     std::string trace;
     bool retired = false;
 };
@@ -51,6 +54,7 @@ struct Fixture {
         store.account = Account{
             {7}, {}, "whatsapp", "1065", {3}, {Millis{2'500}, Millis{9'000}, 4}, {EndpointId{5}}, false};
         store.stored.seq = 12;
+        store.stored.conversation = by_name;
         received.channel = "whatsapp";
         received.scope = {3};
         received.inbound.kind = InboundKind::message;
@@ -59,6 +63,7 @@ struct Fixture {
     }
     Outcome run() {
         Record record = to_record(received);
+        record.headers.time = came_in;
         record.headers.traceparent = "00-11111111111111111111111111111111-2222222222222222-01";
         return run_stage(resolve, {envelope_of(record, from_millis(42))}, clock);
     }
@@ -71,6 +76,8 @@ struct Fixture {
         }
         return "none";
     }
+    const ConversationId by_name = conversation_id({7}, contact_id({7}, "wa_id", "549"), {});
+    std::optional<SysTime> came_in;
     SimClock clock;
     ScriptedStore store;
     RecordingLive live;
@@ -92,8 +99,31 @@ TEST_CASE("a message is stored with the log's time and goes on with its place an
     CHECK(resolved.tenant == TenantId{7});
     CHECK(resolved.seq == 12);
     CHECK(resolved.window.quiet == Millis{2'500});
-    CHECK(emit.records.front().key == conversation_key({7}, {}));
+    CHECK(emit.records.front().key == conversation_key({7}, it.by_name));
     CHECK(it.live.told.size() == 1);
+}
+
+TEST_CASE("who was erased and writes again is told of where their name's page waits, too") {
+    Fixture it;
+    it.store.stored.conversation = conversation_id({7}, contact_id({7}, "wa_id", "somebody new"), {});
+    it.run();
+    REQUIRE(it.live.told.size() == 2);
+    CHECK(it.live.told[0].starts_with(conversation_channel({7}, it.store.stored.conversation)));
+    CHECK(it.live.told[1].starts_with(conversation_channel({7}, it.by_name)));
+}
+
+TEST_CASE("what is redriven is as old as when it came in first, but has its new place in the log") {
+    Fixture message;
+    message.came_in = from_millis(17);
+    message.run();
+    CHECK(message.store.sent_at == from_millis(17));
+    CHECK(message.store.at == from_millis(42));
+
+    Fixture part;
+    part.came_in = from_millis(17);
+    part.received.inbound.kind = InboundKind::archived;
+    part.run();
+    CHECK(part.store.at == from_millis(17));
 }
 
 TEST_CASE("what opens no turn ends here, with its reason") {

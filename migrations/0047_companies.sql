@@ -632,6 +632,9 @@ BEGIN
         IF NOT FOUND THEN
             RETURN cardinality(old_messages);
         END IF;
+        -- as an erasure does: whose names are gone could not be found by one later
+        UPDATE model_calls AS x SET conversation_id = gen_random_uuid(), turn_id = gen_random_uuid()
+        WHERE x.tenant_id = tenant AND x.conversation_id = c.id;
         DELETE FROM conversations AS x WHERE x.tenant_id = tenant AND x.id = c.id;
         IF NOT EXISTS (SELECT FROM conversations AS x WHERE x.tenant_id = tenant AND x.contact_id = c.contact_id)
            AND NOT EXISTS (SELECT FROM contacts AS k WHERE k.tenant_id = tenant AND k.id = c.contact_id

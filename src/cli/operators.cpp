@@ -57,9 +57,10 @@ void add_operators(Commands& commands) {
     adding->add_option("--subject", options->subject, "What its tokens' sub says")
         ->required()
         ->check(not_empty());
-    auto* ending = commands.add(*group, "remove", "They run it no more",
-                                "operators remove 00000000-0000-4000-8000-000000000001",
-                                [roll, options] { return end(*roll(), *options); });
+    auto* ending =
+        commands.add(*group, "remove", "They run it no more, and the keys that they made open nothing",
+                     "operators remove 00000000-0000-4000-8000-000000000001",
+                     [roll, options] { return end(*roll(), *options); });
     ending->add_option("id", options->id, "As operators list shows it")->required()->check(not_empty());
 }
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "api/list.hpp"
 #include "domain/reserved_category.hpp"
 
@@ -24,15 +22,6 @@ std::string place_of(const ApiCall& call) {
     return std::string(call.parameter("category")) + "/" + std::string(call.parameter("name"));
 }
 
-Task<std::optional<CredentialLine>> find(ApiCall& call) {
-    auto asked = call.stores.credentials().list(call.tenant());
-    auto rows = co_await std::move(asked);
-    const auto wanted = place_of(call);
-    const auto found = std::ranges::find_if(rows, [&](const auto& row) { return place_of(row) == wanted; });
-    if (found == rows.end()) co_return std::nullopt;
-    co_return std::move(*found);
-}
-
 Task<ApiResult> list(ApiCall& call) {
     auto asked = call.stores.credentials().list(call.tenant());
     auto rows = co_await std::move(asked);
@@ -42,7 +31,8 @@ Task<ApiResult> list(ApiCall& call) {
 }
 
 Task<ApiResult> read(ApiCall& call) {
-    auto asked = find(call);
+    auto asked = call.stores.credentials().find(call.tenant(), std::string(call.parameter("category")),
+                                                std::string(call.parameter("name")));
     const auto credential = co_await std::move(asked);
     if (!credential) co_return not_found("Credential", place_of(call));
     co_return Answer{.body = json_of(*credential)};

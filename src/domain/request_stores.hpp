@@ -93,6 +93,9 @@ class CredentialStore {
     virtual ~CredentialStore() = default;
     /// By category and name.
     virtual Task<std::vector<CredentialLine>> list(TenantId tenant) = 0;
+    /// The one of that place: no other secret is opened.
+    virtual Task<std::optional<CredentialLine>> find(TenantId tenant, std::string category,
+                                                     std::string name) = 0;
     virtual Task<void> put(TenantId tenant, std::string category, std::string name, Secret value,
                            Actor actor) = 0;
     /// Whether there was one.

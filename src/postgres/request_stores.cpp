@@ -28,6 +28,16 @@ class PostgresCredentialStore final : public CredentialStore {
         co_return lines;
     }
 
+    Task<std::optional<CredentialLine>> find(TenantId tenant, std::string category,
+                                             std::string name) override {
+        auto asked = vault_.list(tenant);
+        for (const auto& credential : co_await std::move(asked)) {
+            if (credential.category == category && credential.name == name)
+                co_return credential_line(*masters_, tenant, credential, installation_);
+        }
+        co_return std::nullopt;
+    }
+
     Task<void> put(TenantId tenant, std::string category, std::string name, Secret value,
                    Actor actor) override {
         database_.act_as(actor);

@@ -235,6 +235,13 @@ class FakeRequestStores final : public RequestStores,
         }
         co_return all;
     }
+    Task<std::optional<CredentialLine>> find(TenantId tenant, std::string category,
+                                             std::string name) override {
+        look();
+        const auto found = rows_.credentials.find({tenant, category + "/" + name});
+        if (found == rows_.credentials.end()) co_return std::nullopt;
+        co_return found->second;
+    }
     Task<void> put(TenantId tenant, std::string category, std::string name, Secret value,
                    Actor actor) override {
         start("put_credential", actor);

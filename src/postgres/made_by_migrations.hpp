@@ -18,7 +18,7 @@ inline constexpr std::array<std::string_view, 20> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 66> made_indexes{
+inline constexpr std::array<std::string_view, 67> made_indexes{
     "accounts_endpoint_id_idx",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
@@ -77,6 +77,7 @@ inline constexpr std::array<std::string_view, 66> made_indexes{
     "sign_in_attempts_over",
     "subscriptions_live",
     "subscriptions_of_provider",
+    "tenants_of_origin",
     "timers_archived",
     "timers_due",
     "timers_in_line",

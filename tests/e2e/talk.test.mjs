@@ -6,11 +6,13 @@ import { until, up } from './harness.mjs';
 import { Visitor } from './web.mjs';
 
 let system;
+let tenant;
 let visitor;
 let path; // of their conversation
 
 before(async () => {
   system = await up({ quietMs: 200 });
+  [{ id: tenant }] = await system.sql(`SELECT id FROM tenants WHERE slug = '${system.shops[0].slug}'`);
   visitor = await new Visitor(system).arrives();
 });
 after(async () => {
@@ -21,7 +23,7 @@ after(async () => {
 async function call(method, target, body) {
   const headers = {
     authorization: `Bearer ${system.admin_token}`,
-    'x-tenant-id': String(system.shops[0].tenant),
+    'x-tenant-id': String(tenant),
     ...(body && { 'content-type': 'application/json' }),
   };
   const response = await fetch(`${system.http}/v1${target}`, { method, headers, body: body && JSON.stringify(body) });

@@ -2,6 +2,7 @@
 #include <tuple>
 
 #include "api/list.hpp"
+#include "core/utf8.hpp"
 
 namespace relevo {
 namespace {
@@ -33,9 +34,10 @@ Task<ApiResult> read(ApiCall& call) {
 std::variant<Price, Problem> price_of(const SentJson& sent, const std::string& pointer) {
     Price price;
     price.provider = sent.text("provider");
-    price.base_url = sent.text("base_url");
+    // as they are stored: two that differ in nothing else are one
+    price.base_url = clean_utf8(sent.text("base_url"));
     while (price.base_url.ends_with('/')) price.base_url.pop_back();
-    price.model = sent.text("model");
+    price.model = clean_utf8(sent.text("model"));
     const auto from = from_iso8601(sent.text("from"));
     if (!from) return bad_member(pointer + "/from", "there is no such moment");
     price.from = *from;

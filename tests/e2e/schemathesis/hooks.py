@@ -17,6 +17,9 @@ NO_ETAG = '"00"'
 REFUSALS = {
     ("put_role", "api.changed"),  # made with If-None-Match, and there already
     ("add_api_key", "#/expires_at"),  # it is over already
+    ("put_budget", "api.changed"),  # as put_role
+    ("list_usage", "api.bad_parameter"),  # its span is too long
+    ("put_prices", "api.bad_body"),  # one model twice, or a price that is over before it begins
 }
 
 calls = itertools.count()

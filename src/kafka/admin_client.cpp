@@ -40,7 +40,9 @@ void check(rd_kafka_resp_err_t code, const std::string& what) {
 
 AdminClient::AdminClient(const KafkaSettings& settings, const Millis& given)
     : deadline(given),
-      client(make_client(RD_KAFKA_PRODUCER, make_conf(settings, {}))),
+      // Not a producer: where a group's coordinator moves, librdkafka 2.15 looks for its own group when it is
+      // asked for another's offsets, and crashes where it has none. Nobody joins this one.
+      client(make_client(RD_KAFKA_CONSUMER, make_conf(settings, {{"group.id", "relevo.admin"}}))),
       queue(rd_kafka_queue_new(client.get())) {}
 
 AdminOptions AdminClient::options(rd_kafka_admin_op_t operation) const {

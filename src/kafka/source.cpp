@@ -10,7 +10,6 @@
 #include <cstring>
 #include <deque>
 #include <map>
-#include <set>
 
 #include "core/log.hpp"
 #include "kafka/client.hpp"
@@ -69,12 +68,10 @@ struct KafkaSource::Impl {
         rd_kafka_poll_set_consumer(client.get());
         control.reset(rd_kafka_queue_get_consumer(client.get()));
         fetched.reset(rd_kafka_queue_new(client.get()));
-        replies.reset(rd_kafka_queue_new(client.get()));
         rd_kafka_set_log_queue(client.get(), control.get());
         wakeups = std::make_unique<rdkafka::Wakeups>(executor, [this] { signal(); });
         wakeups->watch(control.get());
         wakeups->watch(fetched.get());
-        wakeups->watch(replies.get());
 
         rdkafka::Partitions topics(rd_kafka_topic_partition_list_new(1));
         rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
@@ -172,16 +169,14 @@ struct KafkaSource::Impl {
     void take_commit(rd_kafka_event_t* event) {
         const auto error = rd_kafka_event_error(event);
         const rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(event);
-        for (int i = 0; list && i < list->cnt; ++i) {
-            const auto& it = list->elems[i];
-            const auto newest = asked.find(it.partition);
-            if (newest == asked.end() || newest->second.next.value != it.offset) continue;
-            if (error == RD_KAFKA_RESP_ERR_NO_ERROR && it.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-                asked.erase(newest);
-            } else {
-                failed.insert(it.partition);
-                commit_again = std::chrono::steady_clock::now() + limits.commit_again;
-            }
+        const auto sent = std::exchange(under_way, {});
+        for (const auto& [partition, commit] : sent) {
+            const auto* it =
+                list ? rd_kafka_topic_partition_list_find(list, topic.c_str(), partition) : nullptr;
+            if (error == RD_KAFKA_RESP_ERR_NO_ERROR && (!it || it->err == RD_KAFKA_RESP_ERR_NO_ERROR))
+                continue;
+            waiting.try_emplace(partition, commit);  // unless there is a later one
+            commit_again = std::chrono::steady_clock::now() + limits.commit_again;
         }
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR__NO_OFFSET) return;
         rdkafka::count_problem(error);
@@ -189,19 +184,18 @@ struct KafkaSource::Impl {
     }
 
     void commit(std::span<const Commit> commits) {
-        for (const auto& it : commits) {
-            asked[it.partition] = it;
-            failed.erase(it.partition);
-        }
-        const auto list = to_list(topic, commits);
-        rd_kafka_commit_queue(client.get(), list.get(), control.get(), nullptr, nullptr);
+        for (const auto& it : commits) waiting[it.partition] = it;
+        commit_waiting();
     }
 
-    void commit_failed_again() {
-        if (failed.empty() || std::chrono::steady_clock::now() < commit_again) return;
+    // One at a time: of two under way the client may repeat the earlier one, and its offsets would stand.
+    void commit_waiting() {
+        if (!under_way.empty() || waiting.empty() || std::chrono::steady_clock::now() < commit_again) return;
+        under_way = std::exchange(waiting, {});
         std::vector<Commit> commits;
-        for (const auto partition : std::exchange(failed, {})) commits.push_back(asked.at(partition));
-        commit(commits);
+        for (const auto& [partition, commit] : under_way) commits.push_back(commit);
+        const auto list = to_list(topic, commits);
+        rd_kafka_commit_queue(client.get(), list.get(), control.get(), nullptr, nullptr);
     }
 
     void take_error(rd_kafka_event_t* event) {
@@ -229,16 +223,14 @@ struct KafkaSource::Impl {
     // Commits and waits for the answer.
     Task<void> commit_now(std::vector<Commit> commits) {
         if (commits.empty()) co_return;
-        const auto list = to_list(topic, commits);
-        if (rd_kafka_commit_queue(client.get(), list.get(), replies.get(), nullptr, nullptr) !=
-            RD_KAFKA_RESP_ERR_NO_ERROR) {
-            co_return;
-        }
         const auto deadline = std::chrono::steady_clock::now() + limits.commit_timeout;
         while (std::chrono::steady_clock::now() < deadline) {
-            if (rdkafka::Event event{rd_kafka_queue_poll(replies.get(), 0)}) {
-                take(std::move(event));
-                co_return;
+            poll(control.get(), limits.batch);
+            if (under_way.empty()) {
+                if (commits.empty()) co_return;
+                for (const auto& it : std::exchange(commits, {})) waiting[it.partition] = it;
+                commit_again = {};
+                commit_waiting();
             }
             co_await pause(Millis{50});
         }
@@ -253,14 +245,13 @@ struct KafkaSource::Impl {
     rdkafka::Client client;
     rdkafka::Queue control;
     rdkafka::Queue fetched;
-    rdkafka::Queue replies;
     std::unique_ptr<rdkafka::Wakeups> wakeups;
     std::deque<SourceEvent> rebalances;
     std::deque<std::int32_t> ends;
     std::vector<Envelope> records;
     std::map<std::int32_t, std::int64_t> positions;
-    std::map<std::int32_t, Commit> asked;  // and not known to be durable
-    std::set<std::int32_t> failed;         // of these
+    std::map<std::int32_t, Commit> waiting;    // to be committed
+    std::map<std::int32_t, Commit> under_way;  // and not answered
     std::chrono::steady_clock::time_point commit_again;
 };
 
@@ -273,7 +264,7 @@ KafkaSource::~KafkaSource() = default;
 
 Task<SourceEvent> KafkaSource::next(bool want_records, Millis wait) {
     Impl& self = *impl_;
-    self.commit_failed_again();
+    self.commit_waiting();
     // Others on this io_context go first: under load this function would never suspend.
     co_await asio::post(self.timer.get_executor(), asio::use_awaitable);
     for (bool waited = false;; waited = true) {
@@ -311,8 +302,7 @@ Task<void> KafkaSource::release(Revoked revoked, std::vector<Commit> commits) {
     for (const auto partition : revoked.partitions) {
         rd_kafka_topic_partition_list_add(list.get(), impl_->topic.c_str(), partition);
         impl_->positions.erase(partition);
-        impl_->asked.erase(partition);
-        impl_->failed.erase(partition);
+        impl_->waiting.erase(partition);
         std::erase(impl_->ends, partition);
     }
     std::erase_if(impl_->records,

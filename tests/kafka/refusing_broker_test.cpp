@@ -14,6 +14,7 @@ using namespace relevo::test;
 namespace {
 
 constexpr std::int16_t offset_commit = 8;  // Kafka protocol, API keys
+constexpr std::int16_t offset_fetch = 9;
 
 template <class T>
 using Owned = std::unique_ptr<T, void (*)(T*)>;
@@ -35,6 +36,18 @@ struct RefusingBroker {
         rd_kafka_topic_partition_list_add(list.get(), "records", 0);
         REQUIRE(rd_kafka_committed(reader.get(), list.get(), 10'000) == RD_KAFKA_RESP_ERR_NO_ERROR);
         return list->elems[0].offset;
+    }
+
+    /// Since the tracking of requests began.
+    std::size_t asked_to_commit() const {
+        std::size_t count = 0;
+        rd_kafka_mock_request_t** requests = rd_kafka_mock_get_requests(mock.get(), &count);
+        std::size_t commits = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            if (rd_kafka_mock_request_api_key(requests[i]) == offset_commit) ++commits;
+        }
+        rd_kafka_mock_request_destroy_array(requests, count);
+        return commits;
     }
 
     Owned<rd_kafka_t> client{rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0),
@@ -68,4 +81,34 @@ TEST_CASE("a commit that the broker refuses is made again, though nothing new co
     run(io, read_until(source, [&](const SourceEvent&) { return broker.committed() == 7; }));
     CHECK(broker.committed() == 7);
     run(io, source.close({}));
+}
+
+TEST_CASE("an offset that is committed again does not stand over a later one") {
+    RefusingBroker broker;
+    boost::asio::io_context io;
+    KafkaSource source(io.get_executor(), broker.settings, "reader", "records", {});
+    run(io, read_until(source, [](const SourceEvent& it) { return std::holds_alternative<Assigned>(it); }));
+    rd_kafka_mock_start_request_tracking(broker.mock.get());
+    rd_kafka_mock_push_request_errors(broker.mock.get(), offset_commit, 1,
+                                      RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS);
+    source.commit(std::vector<Commit>{{0, Offset{7}, Offset{7}}});  // refused, and asked again
+    source.commit(std::vector<Commit>{{0, Offset{8}, Offset{8}}});
+    run(io, read_until(source, [&](const SourceEvent&) { return broker.asked_to_commit() >= 3; }));
+    run(io, source.close({}));
+    CHECK(broker.committed() == 8);
+}
+
+TEST_CASE("asking for a group whose coordinator has just moved ends no process") {
+    RefusingBroker broker;
+    const TestCluster cluster;
+    broker.settings.prefix = cluster.settings.prefix;
+    for (const auto& topic : cluster.pipeline.topics)
+        rd_kafka_mock_topic_create(broker.mock.get(), broker.settings.in_cluster(topic.name).c_str(),
+                                   topic.partitions, 1);
+    rd_kafka_mock_push_request_errors(broker.mock.get(), offset_fetch, 1, RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    try {
+        CHECK_FALSE(KafkaAdmin(broker.settings).lag(cluster.pipeline).empty());
+    } catch (const Failure& failure) {
+        CHECK(failure.error().code == "kafka.unavailable");
+    }
 }

@@ -100,9 +100,12 @@ int list(const Commands& commands, const std::string& tenant) {
 void add_budgets(Commands& commands) {
     auto options = std::make_shared<BudgetOptions>();
     auto* group = commands.add_group("budgets", "What shops and agents may spend on models");
-    auto* setting = commands.add(*group, "set", "A limit for each day or month of the shop's time zone",
-                                 "budgets set myshop month --hard 50 --soft 40",
-                                 [&commands, options] { return set(commands, *options); });
+    auto* setting = commands.add(
+        *group, "set",
+        "A limit for each day or month of the shop's time zone. What a call may cost at most is reserved "
+        "before it; under a hard limit a model without a price is not asked",
+        "budgets set myshop month --hard 50 --soft 40",
+        [&commands, options] { return set(commands, *options); });
     setting->add_option("--hard", options->hard, "No call that could cross it; in the prices' currency");
     setting->add_option("--soft", options->soft, "Tell once when it is reached");
     auto* removing = commands.add(*group, "remove", "Spend without that limit", "budgets remove myshop month",

@@ -75,7 +75,8 @@ int list(PeopleBook& book, const ChangeOptions& options, bool json) {
 void add_changes(Commands& commands) {
     auto options = std::make_shared<ChangeOptions>();
     auto* command = commands.add(
-        commands.root(), "changes", "Who changed what: users, roles, keys, agents, accounts, secrets, pauses",
+        commands.root(), "changes",
+        "Who changed what: users, keys, agents, accounts, secrets, budgets, contacts",
         "changes myshop --since 7d", [&commands, options] {
             const SysTime now = commands.backend().now();
             if (!options->since.empty()) options->query.since = parse_moment(options->since, now);

@@ -60,7 +60,8 @@ int check_files(const std::string& config_file, const std::vector<std::string>& 
 void add_check(Commands& commands) {
     auto files = std::make_shared<std::vector<std::string>>();
     auto* check = commands.add(
-        commands.root(), "check", "Check pipeline files, or the configuration and its pipelines",
+        commands.root(), "check",
+        "Check pipeline files, or the configuration and its pipelines, with file, line and column",
         "check pipelines/conversation.yaml", [&commands, files] {
             return check_files(commands.config_file(), *files, commands.backend().stages, commands.json());
         });

@@ -235,7 +235,7 @@ void add_dead(Commands& commands) {
         ->check(CLI::Range(1, 100'000))
         ->capture_default_str();
     list->add_flag("--unknown-accounts", options->filter.unknown_accounts,
-                   "Accounts that no shop has, with what waits for them");
+                   "Accounts that no shop has, with what waits until one does");
     auto* show = commands.add(*dead, "show", "All of one letter", "dead show 12", action(&Dead::show));
     show->add_flag("--show-text", options->show_text, "The record's value too, with what people wrote");
     auto* retry = commands.add(

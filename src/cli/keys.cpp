@@ -70,11 +70,11 @@ void add_keys(Commands& commands) {
             return list(*commands.backend().people(commands.config()), *options, commands.json());
         });
     commands.takes_json(listing);
-    auto* adding = commands.add(*group, "add", "A new key, printed this once",
-                                "keys add myshop website --scope agents.read", [&commands, options] {
-                                    return add(*commands.backend().people(commands.config()), *options,
-                                               commands.backend().now());
-                                });
+    auto* adding = commands.add(
+        *group, "add", "A new key, printed this once: rlv_key_ and 72 hexadecimal digits",
+        "keys add myshop website --scope agents.read", [&commands, options] {
+            return add(*commands.backend().people(commands.config()), *options, commands.backend().now());
+        });
     auto* revoking =
         commands.add(*group, "revoke", "From now on it opens nothing",
                      "keys revoke myshop 00000000-0000-4000-8000-000000000001", [&commands, options] {

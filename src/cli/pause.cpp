@@ -95,8 +95,8 @@ void add_pause(Commands& commands) {
     auto options = std::make_shared<PauseOptions>();
     auto* pausing = commands.add(
         commands.root(), "pause",
-        "Let a stage begin nothing, or nothing of one shop, in every process and across "
-        "restarts",
+        "Let a stage begin nothing, or nothing of one shop, within two seconds in every process and across "
+        "restarts; its records wait in the log, in their order",
         "pause relay --reason 'wrong prices'", [&commands, options] { return pause(commands, *options); });
     auto* resuming =
         commands.add(commands.root(), "resume",
@@ -106,7 +106,7 @@ void add_pause(Commands& commands) {
         auto* stage =
             command->add_option("stage", options->stage, "The stage, as the pipeline file names it");
         stage->required(command == resuming);  // else `pause list` would need one
-        command->add_option("--tenant", options->shop, "The slug of one shop");
+        command->add_option("--tenant", options->shop, "The slug of one shop; of buffer and what follows");
         commands.takes_json(command);
     }
     pausing->add_option("--reason", options->reason, "Why, for whoever finds it paused");

@@ -121,12 +121,14 @@ void add_person(Commands& commands) {
     auto options = std::make_shared<PersonOptions>();
     auto* group = commands.add_group("person", "A customer's rights: everything erased, or handed out");
     auto* erasing = commands.add(*group, "erase",
-                                 "Erase everything of a person, under every name; shows first what there is",
+                                 "Erase everything of a person, under every name; shows first what there is. "
+                                 "What they wrote does not come back, whoever sends it again; what they "
+                                 "write while it runs goes with the rest",
                                  "person erase myshop whatsapp:+5491155550001 --yes",
                                  [&commands, options] { return erase(commands, *options); });
     auto* writing = commands.add(*group, "export",
-                                 "All that is kept of a person, as one JSON document; needs "
-                                 "postgres.operator_text_url",
+                                 "All that is kept of a person, as one JSON document; their files, which the "
+                                 "provider has, are listed. Needs postgres.operator_text_url",
                                  "person export myshop whatsapp:+5491155550001 --to person.json",
                                  [&commands, options] { return write(commands, *options); });
     for (auto* command : {erasing, writing}) {

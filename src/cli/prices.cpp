@@ -80,7 +80,11 @@ void add_prices(Commands& commands) {
     auto* applying =
         commands.add(*group, "apply", "The file's prices, and no others, are what calls cost from now on",
                      "prices apply prices.yaml", [&commands, file] { return apply_prices(commands, *file); });
-    applying->add_option("file", *file, "YAML: currency and prices for a million tokens")
+    applying
+        ->add_option(
+            "file", *file,
+            "YAML: currency, and prices: a list of {provider, model, input, output}, for a million tokens; "
+            "cached_input, base_url, from and until may be stated, and model may end with a *")
         ->required()
         ->check(CLI::ExistingFile);
     commands.takes_json(commands.add(*group, "list", "The prices that there are", "prices list",

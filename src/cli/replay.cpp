@@ -127,9 +127,9 @@ void add_replay(Commands& commands) {
     auto options = std::make_shared<ReplayOptions>();
     auto* command = commands.add(
         commands.root(), "replay",
-        "Give old records to their stage again, or ask a model again for stored turns, and see what "
-        "differs. Nothing is stored, produced or sent. Exit code 1: one of them failed, or it was "
-        "interrupted; 0: all went through, with the same result or another",
+        "Give old records to their stage again, or ask a model again for stored turns, with the shop's own "
+        "key, and see what differs. Nothing is stored, produced or sent. Exit code 1: one of them failed, "
+        "or it was interrupted; 0: all went through, with the same result or another",
         "replay replies.ready --stage relay --from 15m\n         relevo replay --last 20 --tenant pointe "
         "--model "
         "NAME --html out.html",

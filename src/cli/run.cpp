@@ -5,13 +5,14 @@ namespace relevo {
 
 void add_run(Commands& commands) {
     auto options = std::make_shared<RunOptions>();
-    auto* run =
-        commands.add(commands.root(), "run",
-                     "Run stages until SIGTERM; more processes share the work. Without names: all of them",
-                     "run infer --workers 4", [&commands, options] {
-                         set_log_level(LogLevel::info);
-                         return commands.backend().run(commands.config(), commands.pipelines(), *options);
-                     });
+    auto* run = commands.add(
+        commands.root(), "run",
+        "Run stages until SIGTERM, and ten seconds at most to end their work; more processes share it. "
+        "Without names: all of them",
+        "run infer --workers 4", [&commands, options] {
+            set_log_level(LogLevel::info);
+            return commands.backend().run(commands.config(), commands.pipelines(), *options);
+        });
     run->add_option("stage", options->stages, "Which stages; 'ingress' serves webhooks and sockets");
     run->add_option("--workers", options->workers, "Threads a stage, instead of the pipeline file's")
         ->check(CLI::Range(1, 64));

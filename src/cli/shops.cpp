@@ -183,7 +183,8 @@ void add_shops(Commands& commands) {
     auto options = std::make_shared<ShopOptions>();
     auto* apply = commands.add(
         *shops, "apply",
-        "Make the shops of these files, or what changed of them. Where no model answers the "
+        "Make the shops of these files, or what changed of them: a file states a whole shop, and accounts, "
+        "products and synonyms that it has no more go. Where no model answers the "
         "customer gets fallback_text; only with `on_failure: handoff` a person has it then. "
         "--json shows the secrets that verify webhooks, as shops list does",
         "shops apply myshop.yaml",
@@ -207,7 +208,8 @@ void add_shops(Commands& commands) {
     auto* removing = commands.add(
         *shops, "remove",
         "Let a shop go: its accounts take nothing any more, and two minutes later, when all is answered, a "
-        "second call removes its secrets. shops apply brings it back. Exit code 1: run it again",
+        "second call removes its secrets. Its conversations stay, and its numbers stay its own; shops apply "
+        "brings it back. Exit code 1: run it again",
         "shops remove myshop --yes",
         [&commands, book, options] { return remove_shop(*book(), *options, commands.json()); });
     removing->add_option("shop", options->slug, "Its slug")->required();

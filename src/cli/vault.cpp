@@ -201,24 +201,30 @@ void add_vault(Commands& commands) {
     auto* listing =
         commands.add(*group, "list", "What a shop has: never a value, only how it ends and a fingerprint",
                      "vault list myshop", with(list));
-    auto* putting = commands.add(*group, "put", "Keep the value that standard input gives",
-                                 "vault put myshop whatsapp_cloud ACCESS_TOKEN < token.txt", with(put));
+    auto* putting =
+        commands.add(*group, "put", "Keep the value that standard input gives; it counts within a second",
+                     "vault put myshop whatsapp_cloud ACCESS_TOKEN < token.txt", with(put));
     auto* removing = commands.add(*group, "remove", "Forget a value",
                                   "vault remove myshop openai API_KEY --yes", with(remove));
     for (auto* command : {listing, putting, removing}) {
         command->add_option("shop", options->shop, "Its slug")->required();
     }
     for (auto* command : {putting, removing}) {
-        command->add_option("category", options->category, "What it is for, as openai")
+        command
+            ->add_option("category", options->category,
+                         "What it is for, as openai, whatsapp_cloud or telegram")
             ->required()
             ->check(not_empty());
-        command->add_option("name", options->name, "As API_KEY")->required()->check(not_empty());
+        command->add_option("name", options->name, "As API_KEY, ACCESS_TOKEN or BOT_TOKEN")
+            ->required()
+            ->check(not_empty());
     }
     auto* state = commands.add(
         *group, "state", "Which master keys there are, and what they wrap", "vault state",
         [&commands] { return show_state(*commands.backend().vault(commands.config()), commands.json()); });
     auto* rotating = commands.add(*group, "rotate",
-                                  "A new master key; every shop's key is wrapped with it while all goes on",
+                                  "A new master key; every shop's key is wrapped with it while all goes on. "
+                                  "vault retire ends the old one",
                                   "vault rotate", with(rotate));
     rotating->add_flag("--prepare", options->prepare,
                        "Only make the key, to copy the file to other machines before it is used");

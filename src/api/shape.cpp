@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 
 #include "core/utf8.hpp"
@@ -68,6 +69,18 @@ bool too_deep(std::string_view json) {
         }
     }
     return false;
+}
+
+// 2.0 is an integer, as JSON Schema has it; to RapidJSON it is none.
+void write_whole(Value& value) {
+    constexpr double exact = 9'007'199'254'740'992;
+    if (value.IsDouble() && std::abs(value.GetDouble()) <= exact &&
+        std::trunc(value.GetDouble()) == value.GetDouble())
+        value.SetInt64(static_cast<std::int64_t>(value.GetDouble()));
+    if (value.IsArray()) std::ranges::for_each(value.GetArray(), write_whole);
+    if (value.IsObject()) {
+        for (auto& it : value.GetObject()) write_whole(it.value);
+    }
 }
 
 bool has_twins(const Value& value) {
@@ -191,6 +204,7 @@ Result<SentJson> SentJson::parse(std::string_view json) {
                                     tree->document.GetErrorOffset()));
     }
     if (has_twins(tree->document)) return bad_json("has two members of one name");
+    write_whole(tree->document);
     SentJson sent;
     sent.tree_ = std::move(tree);
     return sent;

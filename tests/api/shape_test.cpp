@@ -89,6 +89,14 @@ TEST_CASE("what is no JSON, or could be read in two ways, is refused") {
     CHECK(unreadable(R"({"a":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["})") == "");
 }
 
+TEST_CASE("a whole number is one however it is written") {
+    const auto sent = SentJson::parse(R"({"a":2.0,"b":[{"c":1e3}],"d":2.5,"e":1e300})").value();
+    CHECK(sent.whole_if_any("a") == 2);
+    CHECK_FALSE(sent.whole_if_any("d"));
+    CHECK_FALSE(sent.whole_if_any("e"));
+    CHECK(sent.source() == R"({"a":2,"b":[{"c":1000}],"d":2.5,"e":1e300})");
+}
+
 TEST_CASE("what was sent is read by name, and what is not there is nothing") {
     const auto sent = SentJson::parse(R"({"a":"x","b":true,"c":["y",1,"z"],"d":null})").value();
     CHECK(sent.text("a") == "x");

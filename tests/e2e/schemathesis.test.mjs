@@ -41,7 +41,7 @@ async function startApi() {
   await cp(schemas, join(folder, 'schemas'), { recursive: true });
   const schema = join(folder, 'schemas', 'openapi.yaml');
   const document = await readFile(schema, 'utf8');
-  await writeFile(schema, document.replace(/^( {2}(?:caller|stranger): ).*$/gm, '$1{burst: 1000000, per_second: 1000000}'));
+  await writeFile(schema, document.replace(/^( {2}(?:caller|stranger|tenant|meta): ).*$/gm, '$1{burst: 1000000, per_second: 1000000}'));
   const config = join(folder, 'relevo.yaml');
   const own = settings.replaceAll(/\/relevo"$/gm, `/${database}"`).replace('/0"}', '/1"}').replace(/^schemas: .*$/m, `schemas: ${folder}/schemas`);
   await writeFile(config, own);
@@ -79,6 +79,7 @@ async function fuzz(name, token, { tenant, ids }, ...options) {
   const report = join(folder, `${name}.json`);
   const args = ['-m', 'schemathesis.cli', '--config-file', join(here, 'schemathesis.toml'), 'run', api.schema, '--url', api.http, '--no-color'];
   args.push('--seed', String(seed), '--report', 'json', '--report-json-path', report, ...options);
+  args.push('--suppress-health-check', 'filter_too_much'); // of moments: few texts are any
   const env = {
     ...process.env,
     PYTHONPATH: tool,
@@ -99,8 +100,8 @@ describe('requests that were drawn from the document', () => {
     const [operated, programmed] = await Promise.all([makeShop('operated'), makeShop('programmed')]);
     const { secret } = programmed.key;
     const runs = await Promise.all([
-      fuzz('operator', system.admin_token, operated, '--max-examples', '15', '--phases', 'examples,fuzzing,stateful'),
-      fuzz('key', secret, programmed, '--max-examples', '8', '--exclude-operation-id', 'sign_in'),
+      fuzz('operator', system.admin_token, operated, '--max-examples', '5', '--phases', 'examples,fuzzing,stateful'),
+      fuzz('key', secret, programmed, '--max-examples', '4', '--exclude-operation-id', 'sign_in'),
     ]);
     assert.ok(runs.every(({ failed }) => !failed), runs.map(({ said }) => said).join('\n'));
     for (const { counted } of runs) assert.ok(counted.test_cases.generated > 300, JSON.stringify(counted.test_cases));

@@ -6,13 +6,17 @@ import { until, up } from './harness.mjs';
 import { Visitor } from './web.mjs';
 
 let system;
-let tenant;
+let session; // an administrator's: who runs the installation reads no conversations
 let visitor;
 let path; // of their conversation
 
 before(async () => {
   system = await up({ quietMs: 200 });
-  [{ id: tenant }] = await system.sql(`SELECT id FROM tenants WHERE slug = '${system.shops[0].slug}'`);
+  const [{ id }] = await system.sql(`SELECT id FROM tenants WHERE slug = '${system.shops[0].slug}'`);
+  const operator = { token: system.admin_token, tenant: String(id) };
+  const ana = await call('POST', '/users', { email: 'ana.talks@example.com', roles: ['admin'] }, operator);
+  const { ticket } = await call('POST', `/users/${ana.id}/tickets`, undefined, operator);
+  ({ secret: session } = await call('POST', '/tickets/redeem', { ticket, password: 'una clave larga' }, {}));
   visitor = await new Visitor(system).arrives();
 });
 after(async () => {
@@ -20,10 +24,10 @@ after(async () => {
   await system?.leave();
 });
 
-async function call(method, target, body) {
+async function call(method, target, body, { token, tenant } = { token: session }) {
   const headers = {
-    authorization: `Bearer ${system.admin_token}`,
-    'x-tenant-id': String(tenant),
+    ...(token && { authorization: `Bearer ${token}` }),
+    ...(tenant && { 'x-tenant-id': tenant }),
     ...(body && { 'content-type': 'application/json' }),
   };
   const response = await fetch(`${system.http}/v1${target}`, { method, headers, body: body && JSON.stringify(body) });

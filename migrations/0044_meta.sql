@@ -264,8 +264,8 @@ BEGIN
 END $$;
 
 -- Ends the lease: {"id", "life", "code", "detail", "refused": bool, "retry_at": when what Meta could not do is tried again,
--- "forget": {"category", "name"}, what goes with a refusal}. What was claimed meanwhile is still due. One that another connection
--- replaced meanwhile is never due again.
+-- "forget": {"category", "name"}, what goes with a refusal}. What was claimed meanwhile is still due, but for accounts that were
+-- ended: nobody works at those. One that another connection replaced meanwhile is never due again.
 CREATE FUNCTION op_settle_meta_connection(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE meta_connections AS c
@@ -275,8 +275,9 @@ BEGIN
         due_at = CASE WHEN (req ->> 'refused')::boolean THEN NULL
                       WHEN req ? 'retry_at' THEN from_millis((req ->> 'retry_at')::bigint)
                       WHEN EXISTS (SELECT FROM meta_accounts AS m
+                                   JOIN accounts AS a ON a.tenant_id = m.tenant_id AND a.id = m.account_id
                                    WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.id AND m.step <> 'ready'
-                                     AND m.code = '') THEN c.due_at
+                                     AND m.code = '' AND a.retired_at IS NULL) THEN c.due_at
                       ELSE c.refresh_at END
     WHERE c.tenant_id = app_tenant() AND c.id = (req ->> 'id')::uuid AND c.life = (req ->> 'life')::bigint
       AND c.status IN ('exchanged', 'connected');

@@ -17,12 +17,18 @@ CREATE FUNCTION agent_paused() RETURNS boolean LANGUAGE sql STABLE AS $$
                      AND p.stage IN ('resolve', 'buffer', 'retrieve', 'infer', 'execute', 'relay'))
 $$;
 
+-- As those see an alias who may only read. What the web widget calls a visitor opens their chat: who reads it writes as them.
+CREATE FUNCTION shown_alias(kind text, value text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE kind WHEN 'web_visitor' THEN left(encode(sha256(convert_to(value, 'UTF8')), 'hex'), 12) ELSE value END
+$$;
+
 CREATE FUNCTION conversation_facts(c conversations, paused boolean) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'id', c.id, 'channel', c.channel, 'minute', c.active_minute,
         'standing', CASE WHEN c.mode = 'human' THEN 'human' WHEN paused THEN 'paused' ELSE 'agent' END,
         'account', a.id, 'account_external_id', a.external_id, 'account_name', a.name,
-        'contact', k.id, 'contact_name', k.name, 'address_kind', c.address_kind, 'address', c.address_value,
+        'contact', k.id, 'contact_name', k.name, 'address_kind', c.address_kind,
+        'address', shown_alias(c.address_kind, c.address_value),
         'agent', g.id, 'agent_name', g.name, 'external_chatwoot_id', c.external_chatwoot_id,
         'external_account_id', c.external_account_id, 'log_name', c.log_name, 'created_at', to_millis(c.created_at),
         'updated_at', to_millis(c.updated_at)))
@@ -261,7 +267,7 @@ BEGIN
         FROM page AS p), '[]');
 END $$;
 
-GRANT EXECUTE ON FUNCTION timers_about, explain_open, agent_paused, conversation_facts, op_list_conversations,
+GRANT EXECUTE ON FUNCTION timers_about, explain_open, agent_paused, shown_alias, conversation_facts, op_list_conversations,
     op_get_conversation, op_hand_over, delivery_facts, message_facts, reply_facts, op_list_messages TO relevo_app;
 
 -- ---- money

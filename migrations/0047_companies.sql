@@ -177,7 +177,7 @@ CREATE FUNCTION contact_facts(c contacts) RETURNS jsonb LANGUAGE sql STABLE AS $
         'id', c.id, 'name', c.name, 'email', c.email, 'phone', c.phone, 'division', c.division_id,
         'company', (SELECT d.company_id FROM divisions AS d WHERE d.tenant_id = c.tenant_id AND d.id = c.division_id),
         'crm_contact_id', c.crm_contact_id, 'log_subject', 'contact:' || c.log_name,
-        'aliases', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value)
+        'aliases', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', a.kind, 'value', shown_alias(a.kind, a.value))
                                               ORDER BY a.kind, a.value), '[]')
                     FROM aliases AS a
                     WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id AND a.kind <> 'contact'),

@@ -6,9 +6,6 @@ ALTER TABLE accounts
     ADD COLUMN chosen_agent_id bigint,  -- answers here whatever agents name the channel; null: nobody chose
     ADD FOREIGN KEY (tenant_id, chosen_agent_id) REFERENCES agents;
 
--- How many parts of webhooks an account has that nobody knew.
-CREATE INDEX archive_of_account ON archive (account_id, appended_at DESC, tenant_id);
-
 -- ---- who answers
 
 CREATE OR REPLACE FUNCTION agent_on(wanted_channel text, own bigint) RETURNS bigint LANGUAGE sql STABLE AS $$

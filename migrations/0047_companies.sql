@@ -4,6 +4,12 @@
 -- People are contacts, whether they wrote or the shop's CRM told of them: what is theirs goes with them (personal_tables). The
 -- audit log only grows, so of what is personal it has only that it changed, under a name that nobody else has (log_name).
 
+-- Before people are locked, whom every stage reads.
+-- What a repeated request is answered with for a day is about somebody, too.
+ALTER TABLE api_requests ADD COLUMN about text GENERATED ALWAYS AS (coalesce(result ->> 'contact', result ->> 'id')) STORED;
+CREATE INDEX api_requests_about ON api_requests (about, tenant_id) WHERE about IS NOT NULL;
+GRANT UPDATE (result) ON api_requests TO relevo_app;
+
 CREATE TABLE companies (
     tenant_id bigint NOT NULL REFERENCES tenants,
     id uuid NOT NULL,
@@ -47,9 +53,8 @@ ALTER TABLE contacts
     ADD COLUMN deleted_at timestamptz,
     ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now(),
     ADD FOREIGN KEY (division_id, tenant_id) REFERENCES divisions (id, tenant_id);
-CREATE UNIQUE INDEX contacts_of_crm ON contacts (crm_contact_id, tenant_id) WHERE deleted_at IS NULL;
--- none that names no deleted_at takes it for its own: see 0002
-CREATE INDEX contacts_listed ON contacts (tenant_id, id) WHERE deleted_at IS NULL;
+-- here, where nobody has such an id yet, nothing is to be looked through while all wait
+CREATE UNIQUE INDEX contacts_of_crm ON contacts (crm_contact_id, tenant_id) WHERE deleted_at IS NULL AND crm_contact_id IS NOT NULL;
 CREATE INDEX contacts_deleted ON contacts (id, tenant_id) WHERE deleted_at IS NOT NULL;
 CREATE INDEX contacts_of_division ON contacts (division_id, tenant_id) WHERE division_id IS NOT NULL;
 
@@ -556,11 +561,6 @@ BEGIN
     RETURN contact;
 END $$;
 
--- What a repeated request is answered with for a day is about somebody, too.
-ALTER TABLE api_requests ADD COLUMN about text GENERATED ALWAYS AS (coalesce(result ->> 'contact', result ->> 'id')) STORED;
-CREATE INDEX api_requests_about ON api_requests (about, tenant_id) WHERE about IS NOT NULL;
-GRANT UPDATE (result) ON api_requests TO relevo_app;
-
 -- Holds only what other tables hold: not exported.
 ALTER TABLE personal_tables ADD COLUMN copies boolean NOT NULL DEFAULT false;
 UPDATE personal_tables SET place = 50 WHERE name = 'contacts';
@@ -648,10 +648,6 @@ BEGIN
 END $$;
 
 -- ---- conversations in Chatwoot
-
--- Found by what Chatwoot calls them.
-CREATE INDEX conversations_in_chatwoot ON conversations (external_chatwoot_id, external_account_id, tenant_id)
-    WHERE external_chatwoot_id IS NOT NULL;
 
 -- As in 0007. What came through Chatwoot says in its metadata which conversation of which account there it is: {"chatwoot":
 -- {"conversation_id", "account_id"}}, and answers go there. Of other channels the metadata is somebody else's word.

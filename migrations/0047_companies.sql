@@ -647,6 +647,47 @@ BEGIN
     RETURN cardinality(old_messages);
 END $$;
 
+-- Who was taken out of the lists longer ago than the shop keeps anything, with what was to be sold to them; and who wrote once, of
+-- whom nothing but such was left. How many rows of the lists went.
+CREATE FUNCTION forget_removed(cutoff timestamptz, most integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    tenant bigint := app_tenant();
+    sold uuid[] := ARRAY(SELECT o.id FROM opportunities AS o
+                         WHERE o.tenant_id = tenant AND o.deleted_at < cutoff LIMIT most FOR UPDATE SKIP LOCKED);
+    people uuid[] := ARRAY(SELECT o.contact_id FROM opportunities AS o
+                           WHERE o.tenant_id = tenant AND o.id = ANY (sold) AND o.contact_id IS NOT NULL);
+BEGIN
+    DELETE FROM opportunity_recommendations AS r WHERE r.tenant_id = tenant AND r.opportunity_id = ANY (sold);
+    DELETE FROM opportunities AS o WHERE o.tenant_id = tenant AND o.id = ANY (sold);
+    people := people || ARRAY(
+        SELECT c.id FROM contacts AS c
+        WHERE c.tenant_id = tenant AND c.deleted_at < cutoff
+          AND NOT EXISTS (SELECT FROM conversations AS v WHERE v.tenant_id = tenant AND v.contact_id = c.id)
+          AND NOT EXISTS (SELECT FROM opportunities AS o WHERE o.tenant_id = tenant AND o.contact_id = c.id)
+        LIMIT most);
+    people := ARRAY(SELECT c.id FROM contacts AS c
+                    WHERE c.tenant_id = tenant AND c.id = ANY (people)
+                      AND (c.deleted_at < cutoff OR c.deleted_at IS NULL AND c.log_name IS NULL AND c.created_at < cutoff)
+                    FOR UPDATE SKIP LOCKED);
+    -- held: nobody writes as them, or sells them anything, meanwhile
+    people := ARRAY(SELECT p.id FROM unnest(people) AS p(id)
+                    WHERE NOT EXISTS (SELECT FROM conversations AS v WHERE v.tenant_id = tenant AND v.contact_id = p.id)
+                      AND NOT EXISTS (SELECT FROM opportunities AS o WHERE o.tenant_id = tenant AND o.contact_id = p.id));
+    DELETE FROM aliases AS a WHERE a.tenant_id = tenant AND a.contact_id = ANY (people);
+    DELETE FROM contacts AS c WHERE c.tenant_id = tenant AND c.id = ANY (people);
+    RETURN cardinality(sold) + cardinality(people);
+END $$;
+
+-- As in 0042, and {"removed"}: those.
+ALTER FUNCTION op_forget_rest RENAME TO forget_rest;
+CREATE FUNCTION op_forget_rest(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    removed integer := forget_removed(forget_before(from_millis((req ->> 'now')::bigint)), (req ->> 'most')::integer);
+BEGIN
+    RETURN forget_rest(req) || jsonb_build_object('removed', removed);
+END $$;
+GRANT EXECUTE ON FUNCTION forget_removed, op_forget_rest TO relevo_app;
+
 -- ---- conversations in Chatwoot
 
 -- As in 0007. What came through Chatwoot says in its metadata which conversation of which account there it is: {"chatwoot":

@@ -202,7 +202,7 @@ END $$;
 
 -- {"id", "channel", "account_id", "external_id", "owner", "name", "drawn", "credentials", "now"}: the account, whose
 -- control the shop's token has just proven, becomes the shop's. {"refused": "taken" (another shop's), "no_agent" or
--- "not_connected"}, {"stale": true} as op_put_credentials, or {}.
+-- "not_connected"}, {"stale": true} as op_put_credentials, or {}. Whoever answers is chosen as in 0045.
 CREATE FUNCTION op_claim_meta_account(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -211,12 +211,13 @@ BEGIN
     IF NOT hold_newest_key(req -> 'credentials') THEN
         RETURN '{"stale": true}';
     END IF;
+    PERFORM lock_agents();
     PERFORM FROM meta_connections AS c
     WHERE c.tenant_id = tenant AND c.id = (req ->> 'id')::uuid AND c.status = 'connected' FOR UPDATE;
     IF NOT FOUND THEN
         RETURN '{"refused": "not_connected"}';
     END IF;
-    agent := agent_on(req ->> 'channel', (SELECT a.id FROM agents AS a WHERE a.tenant_id = tenant AND a.is_own));
+    agent := agent_for((req ->> 'account_id')::uuid, req ->> 'channel', own_agent());
     IF agent IS NULL THEN
         RETURN '{"refused": "no_agent"}';
     END IF;

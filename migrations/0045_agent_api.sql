@@ -137,7 +137,8 @@ BEGIN
     RETURN 'true';
 END $$;
 
--- {"agent", "now"}: "done", "not_found", or "in_use" where it answers for an account. Its name is free from then on.
+-- {"agent", "now"}: "done", "not_found", "in_use" where it answers for an account, or "default" where it is the shop's own and
+-- others are published, one of which has to be. Its name is free from then on.
 CREATE FUNCTION op_remove_agent(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -149,11 +150,14 @@ BEGIN
     ELSIF EXISTS (SELECT FROM accounts AS x
                   WHERE x.tenant_id = tenant AND x.retired_at IS NULL AND agent IN (x.agent_id, x.chosen_agent_id)) THEN
         RETURN '"in_use"';
+    ELSIF agent = own_agent() AND EXISTS (SELECT FROM agents AS a WHERE a.tenant_id = tenant AND a.id <> agent AND a.version > 0
+                                                                    AND a.removed_at IS NULL) THEN
+        RETURN '"default"';
     END IF;
     UPDATE accounts AS x SET chosen_agent_id = NULL WHERE x.tenant_id = tenant AND x.chosen_agent_id = agent;
     UPDATE agents AS a
     SET removed_at = from_millis((req ->> 'now')::bigint), is_own = false, draft = NULL,
-        name = concat_ws(' #', left(a.name, 150), a.id)
+        name = concat_ws(' #', left(a.name, 150), gen_random_uuid())  -- which nobody has, or names
     WHERE a.tenant_id = tenant AND a.id = agent;
     RETURN '"done"';
 END $$;

@@ -256,7 +256,7 @@ $$;
 CREATE FUNCTION op_put_budget(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     its_name text := (SELECT a.name FROM agents AS a
-                      WHERE a.tenant_id = app_tenant() AND a.id = (req ->> 'agent')::bigint);
+                      WHERE a.tenant_id = app_tenant() AND a.removed_at IS NULL AND a.id = (req ->> 'agent')::bigint);
     stated jsonb := jsonb_strip_nulls(jsonb_build_object(
         'agent', its_name, 'period', req ->> 'period', 'currency', req ->> 'currency', 'hard', (req ->> 'hard')::bigint,
         'soft', (req ->> 'soft')::bigint, 'now', (req ->> 'now')::bigint));
@@ -268,7 +268,7 @@ BEGIN
     RETURN 'true';
 END $$;
 
--- {"agent": its id, or none; "period"}: whether there was one.
+-- {"agent": its id, or none; "period"}: whether there was one. A removed agent's goes, too.
 CREATE FUNCTION op_drop_budget(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     its_name text := (SELECT a.name FROM agents AS a

@@ -549,7 +549,7 @@ DECLARE
     life timestamptz;
     contact uuid;
 BEGIN
-    IF req ? 'marks' THEN
+    IF req #> '{marks,aliases}' <> 'null' THEN
         SELECT max(e.erased_at) INTO life FROM erased_aliases AS e
         WHERE e.tenant_id = app_tenant()
           AND e.mark = ANY (ARRAY(SELECT jsonb_array_elements_text(req #> '{marks,aliases}')));

@@ -312,26 +312,6 @@ BEGIN
     RETURN to_jsonb(known);
 END $$;
 
--- The addresses that the shop's accounts stand under: "key" where it is the shop's own, "last": when a conversation there changed,
--- "unknown", "unknown_at": parts without a known shape, of each account's newest thousand.
-CREATE FUNCTION op_list_webhooks(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_agg(w.facts ORDER BY w.channel, w.endpoint_id), '[]')
-    FROM (SELECT x.channel, x.endpoint_id, jsonb_strip_nulls(jsonb_build_object(
-                     'channel', x.channel, 'endpoint', x.endpoint_id,
-                     'key', (SELECT e.key FROM endpoints AS e WHERE e.tenant_id = app_tenant() AND e.id = x.endpoint_id),
-                     'accounts', jsonb_agg(x.external_id ORDER BY x.external_id), 'last', to_millis(max(c.at)),
-                     'unknown', sum(u.parts), 'unknown_at', to_millis(max(u.at)))) AS facts
-          FROM accounts AS x
-          LEFT JOIN (SELECT y.account_id, max(y.updated_at) AS at FROM conversations AS y
-                     WHERE y.tenant_id = app_tenant() GROUP BY y.account_id) AS c ON c.account_id = x.id
-          LEFT JOIN LATERAL (SELECT count(*) AS parts, max(k.appended_at) AS at
-                             FROM (SELECT y.appended_at FROM archive AS y
-                                   WHERE y.tenant_id = app_tenant() AND y.account_id = x.id
-                                   ORDER BY y.appended_at DESC LIMIT 1000) AS k) AS u ON true
-          WHERE x.tenant_id = app_tenant() AND x.retired_at IS NULL AND x.channel <> 'web'
-          GROUP BY x.channel, x.endpoint_id) AS w
-$$;
-
 -- ---- shops
 
 -- {"what customers say": ["what the catalogue says", …]}
@@ -364,5 +344,5 @@ END $$;
 
 GRANT EXECUTE ON FUNCTION own_agent, agent_for, channel_taken, renew_answers, publish_as, lock_agents, op_add_agent, op_change_agent_draft,
     op_set_own_agent, op_remove_agent, op_list_agent_versions, op_get_agent_version, op_list_agent_templates, account_facts, op_list_accounts,
-    op_get_account, op_claim_account, op_change_account, op_retire_account, op_list_webhooks,
+    op_get_account, op_claim_account, op_change_account, op_retire_account,
     op_get_synonyms, op_set_synonyms TO relevo_app;

@@ -104,4 +104,30 @@ BEGIN
     RETURN done;
 END $$;
 
-GRANT EXECUTE ON FUNCTION agent_paused, conversation_facts, op_list_conversations, op_get_conversation, op_hand_over TO relevo_app;
+-- The addresses that the shop's accounts stand under: "key" where it is the shop's own, "last": when a conversation there changed,
+-- of the newest minute one; "unknown", "unknown_at": parts without a known shape, of each account's newest thousand.
+CREATE FUNCTION op_list_webhooks(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_agg(w.facts ORDER BY w.channel, w.endpoint_id), '[]')
+    FROM (SELECT x.channel, x.endpoint_id, jsonb_strip_nulls(jsonb_build_object(
+                     'channel', x.channel, 'endpoint', x.endpoint_id,
+                     'key', (SELECT e.key FROM endpoints AS e WHERE e.tenant_id = app_tenant() AND e.id = x.endpoint_id),
+                     'accounts', jsonb_agg(x.external_id ORDER BY x.external_id), 'last', to_millis(max(c.at)),
+                     'unknown', sum(u.parts), 'unknown_at', to_millis(max(u.at)))) AS facts
+          FROM accounts AS x
+          -- the index has a channel's newest first, so that it soon meets one of an account in use
+          LEFT JOIN LATERAL (SELECT max(k.updated_at) AS at
+                             FROM unnest(ARRAY['agent', 'human']) AS m(mode)
+                             CROSS JOIN LATERAL (SELECT y.updated_at FROM conversations AS y
+                                                 WHERE y.tenant_id = app_tenant() AND y.channel = x.channel AND y.mode = m.mode
+                                                   AND y.account_id = x.id
+                                                 ORDER BY y.active_minute DESC, y.id DESC LIMIT 1) AS k) AS c ON true
+          LEFT JOIN LATERAL (SELECT count(*) AS parts, max(k.appended_at) AS at
+                             FROM (SELECT y.appended_at FROM archive AS y
+                                   WHERE y.tenant_id = app_tenant() AND y.account_id = x.id
+                                   ORDER BY y.appended_at DESC LIMIT 1000) AS k) AS u ON true
+          WHERE x.tenant_id = app_tenant() AND x.retired_at IS NULL AND x.channel <> 'web'
+          GROUP BY x.channel, x.endpoint_id) AS w
+$$;
+
+GRANT EXECUTE ON FUNCTION agent_paused, conversation_facts, op_list_conversations, op_get_conversation, op_hand_over, op_list_webhooks
+    TO relevo_app;

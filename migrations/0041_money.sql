@@ -58,7 +58,8 @@ CREATE TABLE model_calls (
 );
 CREATE UNIQUE INDEX model_calls_open ON model_calls (turn_id, step, tenant_id) WHERE status = 'open';
 CREATE INDEX model_calls_expiring ON model_calls (expires_at, tenant_id) WHERE status = 'open';
-CREATE INDEX model_calls_of_time ON model_calls (reserved_at, tenant_id);
+-- of one shop in a span; none that names no moment takes it for its own: see 0002
+CREATE INDEX model_calls_of_time ON model_calls (tenant_id, reserved_at) WHERE reserved_at IS NOT NULL;
 CREATE INDEX model_calls_of_unknown_cost ON model_calls (reserved_at, tenant_id) WHERE status = 'settled' AND cost IS NULL;
 CREATE INDEX model_calls_of_conversation ON model_calls (conversation_id, tenant_id);
 SELECT protect_tenant_rows('model_calls');

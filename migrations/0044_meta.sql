@@ -202,7 +202,7 @@ END $$;
 
 -- {"id", "channel", "account_id", "external_id", "owner", "name", "drawn", "credentials", "now"}: the account, whose
 -- control the shop's token has just proven, becomes the shop's. {"refused": "taken" (another shop's), "no_agent" or
--- "not_connected"}, {"stale": true} as op_put_credentials, or {}.
+-- "not_connected"}, {"stale": true} as op_put_credentials, or {}. Whoever answers is chosen as in 0045.
 CREATE FUNCTION op_claim_meta_account(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -211,12 +211,13 @@ BEGIN
     IF NOT hold_newest_key(req -> 'credentials') THEN
         RETURN '{"stale": true}';
     END IF;
+    PERFORM lock_agents();
     PERFORM FROM meta_connections AS c
     WHERE c.tenant_id = tenant AND c.id = (req ->> 'id')::uuid AND c.status = 'connected' FOR UPDATE;
     IF NOT FOUND THEN
         RETURN '{"refused": "not_connected"}';
     END IF;
-    agent := agent_on(req ->> 'channel', (SELECT a.id FROM agents AS a WHERE a.tenant_id = tenant AND a.is_own));
+    agent := agent_for((req ->> 'account_id')::uuid, req ->> 'channel', own_agent());
     IF agent IS NULL THEN
         RETURN '{"refused": "no_agent"}';
     END IF;
@@ -264,8 +265,8 @@ BEGIN
 END $$;
 
 -- Ends the lease: {"id", "life", "code", "detail", "refused": bool, "retry_at": when what Meta could not do is tried again,
--- "forget": {"category", "name"}, what goes with a refusal}. What was claimed meanwhile is still due. One that another connection
--- replaced meanwhile is never due again.
+-- "forget": {"category", "name"}, what goes with a refusal}. What was claimed meanwhile is still due, but for accounts that were
+-- ended: nobody works at those. One that another connection replaced meanwhile is never due again.
 CREATE FUNCTION op_settle_meta_connection(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE meta_connections AS c
@@ -275,8 +276,9 @@ BEGIN
         due_at = CASE WHEN (req ->> 'refused')::boolean THEN NULL
                       WHEN req ? 'retry_at' THEN from_millis((req ->> 'retry_at')::bigint)
                       WHEN EXISTS (SELECT FROM meta_accounts AS m
+                                   JOIN accounts AS a ON a.tenant_id = m.tenant_id AND a.id = m.account_id
                                    WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.id AND m.step <> 'ready'
-                                     AND m.code = '') THEN c.due_at
+                                     AND m.code = '' AND a.retired_at IS NULL) THEN c.due_at
                       ELSE c.refresh_at END
     WHERE c.tenant_id = app_tenant() AND c.id = (req ->> 'id')::uuid AND c.life = (req ->> 'life')::bigint
       AND c.status IN ('exchanged', 'connected');

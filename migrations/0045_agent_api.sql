@@ -6,9 +6,6 @@ ALTER TABLE accounts
     ADD COLUMN chosen_agent_id bigint,  -- answers here whatever agents name the channel; null: nobody chose
     ADD FOREIGN KEY (tenant_id, chosen_agent_id) REFERENCES agents;
 
--- How many parts of webhooks an account has that nobody knew.
-CREATE INDEX archive_of_account ON archive (account_id, appended_at DESC, tenant_id);
-
 -- ---- who answers
 
 CREATE OR REPLACE FUNCTION agent_on(wanted_channel text, own bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
@@ -140,7 +137,8 @@ BEGIN
     RETURN 'true';
 END $$;
 
--- {"agent", "now"}: "done", "not_found", or "in_use" where it answers for an account. Its name is free from then on.
+-- {"agent", "now"}: "done", "not_found", "in_use" where it answers for an account, or "default" where it is the shop's own and
+-- others are published, one of which has to be. Its name is free from then on.
 CREATE FUNCTION op_remove_agent(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -152,11 +150,14 @@ BEGIN
     ELSIF EXISTS (SELECT FROM accounts AS x
                   WHERE x.tenant_id = tenant AND x.retired_at IS NULL AND agent IN (x.agent_id, x.chosen_agent_id)) THEN
         RETURN '"in_use"';
+    ELSIF agent = own_agent() AND EXISTS (SELECT FROM agents AS a WHERE a.tenant_id = tenant AND a.id <> agent AND a.version > 0
+                                                                    AND a.removed_at IS NULL) THEN
+        RETURN '"default"';
     END IF;
     UPDATE accounts AS x SET chosen_agent_id = NULL WHERE x.tenant_id = tenant AND x.chosen_agent_id = agent;
     UPDATE agents AS a
     SET removed_at = from_millis((req ->> 'now')::bigint), is_own = false, draft = NULL,
-        name = concat_ws(' #', left(a.name, 150), a.id)
+        name = concat_ws(' #', left(a.name, 150), gen_random_uuid())  -- which nobody has, or names
     WHERE a.tenant_id = tenant AND a.id = agent;
     RETURN '"done"';
 END $$;
@@ -311,26 +312,6 @@ BEGIN
     RETURN to_jsonb(known);
 END $$;
 
--- The addresses that the shop's accounts stand under: "key" where it is the shop's own, "last": when a conversation there changed,
--- "unknown", "unknown_at": parts without a known shape, of each account's newest thousand.
-CREATE FUNCTION op_list_webhooks(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_agg(w.facts ORDER BY w.channel, w.endpoint_id), '[]')
-    FROM (SELECT x.channel, x.endpoint_id, jsonb_strip_nulls(jsonb_build_object(
-                     'channel', x.channel, 'endpoint', x.endpoint_id,
-                     'key', (SELECT e.key FROM endpoints AS e WHERE e.tenant_id = app_tenant() AND e.id = x.endpoint_id),
-                     'accounts', jsonb_agg(x.external_id ORDER BY x.external_id), 'last', to_millis(max(c.at)),
-                     'unknown', sum(u.parts), 'unknown_at', to_millis(max(u.at)))) AS facts
-          FROM accounts AS x
-          LEFT JOIN (SELECT y.account_id, max(y.updated_at) AS at FROM conversations AS y
-                     WHERE y.tenant_id = app_tenant() GROUP BY y.account_id) AS c ON c.account_id = x.id
-          LEFT JOIN LATERAL (SELECT count(*) AS parts, max(k.appended_at) AS at
-                             FROM (SELECT y.appended_at FROM archive AS y
-                                   WHERE y.tenant_id = app_tenant() AND y.account_id = x.id
-                                   ORDER BY y.appended_at DESC LIMIT 1000) AS k) AS u ON true
-          WHERE x.tenant_id = app_tenant() AND x.retired_at IS NULL AND x.channel <> 'web'
-          GROUP BY x.channel, x.endpoint_id) AS w
-$$;
-
 -- ---- shops
 
 -- {"what customers say": ["what the catalogue says", …]}
@@ -363,5 +344,5 @@ END $$;
 
 GRANT EXECUTE ON FUNCTION own_agent, agent_for, channel_taken, renew_answers, publish_as, lock_agents, op_add_agent, op_change_agent_draft,
     op_set_own_agent, op_remove_agent, op_list_agent_versions, op_get_agent_version, op_list_agent_templates, account_facts, op_list_accounts,
-    op_get_account, op_claim_account, op_change_account, op_retire_account, op_list_webhooks,
+    op_get_account, op_claim_account, op_change_account, op_retire_account,
     op_get_synonyms, op_set_synonyms TO relevo_app;

@@ -1,113 +1,13 @@
--- What the API needs of conversations and of money: lists of which a page costs a page, how each message stands, and what was
--- spent by whom.
+-- What the API needs of messages and of money: how each message stands, and what was spent by whom. Conversations are in 0050.
 
--- ---- conversations, newest activity first
-
--- Whole minutes: a conversation changes with each of its messages, and only a row whose indexed columns stay is changed in place.
-ALTER TABLE conversations ADD COLUMN active_minute bigint GENERATED ALWAYS AS (to_millis(updated_at) / 60000) STORED;
-CREATE INDEX conversations_newest ON conversations (channel, mode, tenant_id, active_minute, id);
-
--- What the audit log calls it: drawn, as the log keeps its rows when a person is erased, and an id is computed from their name.
-ALTER TABLE conversations ADD COLUMN log_name uuid;
-
--- An operator told the shop, or everybody, to wait.
-CREATE FUNCTION agent_paused() RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM list_pauses() AS p
-                   WHERE (p.tenant_id IS NULL OR p.tenant_id = app_tenant())
-                     AND p.stage IN ('resolve', 'buffer', 'retrieve', 'infer', 'execute', 'relay'))
+-- As those see an alias who may only read. What the web widget calls a visitor opens their chat: who reads it writes as them.
+CREATE FUNCTION shown_alias(kind text, value text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE kind WHEN 'web_visitor' THEN left(encode(sha256(convert_to(value, 'UTF8')), 'hex'), 12) ELSE value END
 $$;
-
-CREATE FUNCTION conversation_facts(c conversations, paused boolean) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT jsonb_strip_nulls(jsonb_build_object(
-        'id', c.id, 'channel', c.channel, 'minute', c.active_minute,
-        'standing', CASE WHEN c.mode = 'human' THEN 'human' WHEN paused THEN 'paused' ELSE 'agent' END,
-        'account', a.id, 'account_external_id', a.external_id, 'account_name', a.name,
-        'contact', k.id, 'contact_name', k.name, 'address_kind', c.address_kind, 'address', c.address_value,
-        'agent', g.id, 'agent_name', g.name, 'external_chatwoot_id', c.external_chatwoot_id,
-        'external_account_id', c.external_account_id, 'log_name', c.log_name, 'created_at', to_millis(c.created_at),
-        'updated_at', to_millis(c.updated_at)))
-    FROM contacts AS k, accounts AS a JOIN agents AS g ON g.tenant_id = a.tenant_id AND g.id = a.agent_id
-    WHERE k.tenant_id = c.tenant_id AND k.id = c.contact_id AND a.tenant_id = c.tenant_id AND a.id = c.account_id
-$$;
-
--- {"channel", "standing", "contact": maybe; "before_minute", "before": the place where the page before ended; "limit"}
-CREATE FUNCTION op_list_conversations(req jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    tenant bigint := app_tenant();
-    paused boolean := agent_paused();
-    wanted text := req ->> 'channel';
-    modes text[] := CASE WHEN NOT req ? 'standing' THEN ARRAY['agent', 'human']
-                         WHEN req ->> 'standing' = 'human' THEN ARRAY['human']
-                         WHEN req ->> 'standing' = CASE WHEN paused THEN 'paused' ELSE 'agent' END THEN ARRAY['agent']
-                         ELSE '{}' END;
-    last_minute bigint := coalesce((req ->> 'before_minute')::bigint, 9223372036854775807);
-    last_id uuid := coalesce((req ->> 'before')::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
-    most integer := least((req ->> 'limit')::integer, 1000);
-    page jsonb;
-BEGIN
-    IF req ? 'contact' THEN
-        -- as many as the shop has accounts, at most
-        SELECT jsonb_agg(conversation_facts(p.c, paused) ORDER BY p.minute DESC, p.id DESC) INTO page
-        FROM (SELECT x AS c, x.active_minute AS minute, x.id FROM conversations AS x
-              WHERE x.tenant_id = tenant AND x.contact_id = (req ->> 'contact')::uuid AND x.mode = ANY (modes)
-                AND (wanted IS NULL OR x.channel = wanted) AND (x.active_minute, x.id) < (last_minute, last_id)
-              ORDER BY x.active_minute DESC, x.id DESC LIMIT most) AS p;
-        RETURN coalesce(page, '[]');
-    END IF;
-    -- the newest of each kind, which are few: the index has each of them in order
-    SELECT jsonb_agg(conversation_facts(p.c, paused) ORDER BY p.minute DESC, p.id DESC) INTO page
-    FROM (SELECT f.c, f.minute, f.id
-          FROM unnest(modes) AS m(mode)
-          CROSS JOIN (SELECT DISTINCT a.channel FROM accounts AS a
-                      WHERE a.tenant_id = tenant AND (wanted IS NULL OR a.channel = wanted)) AS k
-          CROSS JOIN LATERAL (SELECT x AS c, x.active_minute AS minute, x.id FROM conversations AS x
-                              WHERE x.tenant_id = tenant AND x.channel = k.channel AND x.mode = m.mode
-                                AND (x.active_minute, x.id) < (last_minute, last_id)
-                              ORDER BY x.active_minute DESC, x.id DESC LIMIT most) AS f
-          ORDER BY f.minute DESC, f.id DESC LIMIT most) AS p;
-    RETURN coalesce(page, '[]');
-END $$;
-
--- {"conversation"}: with its "cost"; null where there is none.
-CREATE FUNCTION op_get_conversation(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT coalesce((SELECT conversation_facts(c, agent_paused()) || jsonb_build_object(
-                         'cost', (SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.currency), '[]')
-                                  FROM conversation_cost(c.id) AS s))
-                     FROM conversations AS c
-                     WHERE c.tenant_id = app_tenant() AND c.id = (req ->> 'conversation')::uuid), 'null')
-$$;
-
--- {"conversation", "standing": human or agent, "now", "actor"}: as the desk takes over and gives back. Whether there is such a
--- conversation; what changes nothing is not noted.
-CREATE FUNCTION op_hand_over(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE
-    was conversations;
-    c conversations;
-    done jsonb;
-BEGIN
-    SELECT * INTO was FROM conversations AS x
-    WHERE x.tenant_id = app_tenant() AND x.id = (req ->> 'conversation')::uuid FOR NO KEY UPDATE;
-    IF req ->> 'standing' = 'human' THEN
-        done := op_take_over(req);
-    ELSE
-        done := op_give_back(req);
-    END IF;
-    UPDATE conversations AS x SET log_name = coalesce(x.log_name, gen_random_uuid())
-    WHERE x.tenant_id = was.tenant_id AND x.id = was.id AND x.mode <> was.mode RETURNING * INTO c;
-    IF FOUND THEN
-        PERFORM note_change(req -> 'actor', 'conversation.hand_over', 'conversation:' || c.log_name,
-                            jsonb_build_object('standing', was.mode), jsonb_build_object('standing', c.mode));
-    END IF;
-    RETURN done;
-END $$;
 
 -- ---- messages, and how each stands
 
--- Under a policy an index serves what no function of the row hides: the key itself, of any length.
-CREATE INDEX timers_with_key ON timers USING hash (key);
-CREATE INDEX dead_letters_with_key ON dead_letters USING hash (record_key);
-
--- As in 0036, but for the index.
+-- As in 0036, but for an index of 0049.
 CREATE OR REPLACE FUNCTION timers_about(tenant bigint, conversation uuid, message_ids uuid[], turn_ids uuid[], reply_ids uuid[])
 RETURNS TABLE (topic text, due_at timestamptz, parks integer, letter bigint, kept text, created_at timestamptz, life bigint)
 LANGUAGE sql STABLE AS $$
@@ -130,7 +30,7 @@ LANGUAGE sql STABLE AS $$
                             AND m.kind = 'message' AND m.direction = 'in' AND m.seq > c.handled_seq AND m.seq < n.seq))))
 $$;
 
--- As in 0036, but for the index.
+-- As in 0036, but for an index of 0049.
 CREATE OR REPLACE FUNCTION explain_open(tenant bigint, message uuid, conversation uuid, turn uuid, waits_at text,
                                         since timestamptz, moment timestamptz, bound interval, lagging text[])
 RETURNS TABLE (ended text, reason text, letter bigint, until timestamptz) LANGUAGE sql STABLE AS $$
@@ -261,8 +161,8 @@ BEGIN
         FROM page AS p), '[]');
 END $$;
 
-GRANT EXECUTE ON FUNCTION timers_about, explain_open, agent_paused, conversation_facts, op_list_conversations,
-    op_get_conversation, op_hand_over, delivery_facts, message_facts, reply_facts, op_list_messages TO relevo_app;
+GRANT EXECUTE ON FUNCTION timers_about, explain_open, shown_alias, delivery_facts, message_facts, reply_facts, op_list_messages
+    TO relevo_app;
 
 -- ---- money
 
@@ -356,7 +256,7 @@ $$;
 CREATE FUNCTION op_put_budget(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     its_name text := (SELECT a.name FROM agents AS a
-                      WHERE a.tenant_id = app_tenant() AND a.id = (req ->> 'agent')::bigint);
+                      WHERE a.tenant_id = app_tenant() AND a.removed_at IS NULL AND a.id = (req ->> 'agent')::bigint);
     stated jsonb := jsonb_strip_nulls(jsonb_build_object(
         'agent', its_name, 'period', req ->> 'period', 'currency', req ->> 'currency', 'hard', (req ->> 'hard')::bigint,
         'soft', (req ->> 'soft')::bigint, 'now', (req ->> 'now')::bigint));
@@ -368,7 +268,7 @@ BEGIN
     RETURN 'true';
 END $$;
 
--- {"agent": its id, or none; "period"}: whether there was one.
+-- {"agent": its id, or none; "period"}: whether there was one. A removed agent's goes, too.
 CREATE FUNCTION op_drop_budget(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     its_name text := (SELECT a.name FROM agents AS a

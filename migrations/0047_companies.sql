@@ -4,6 +4,12 @@
 -- People are contacts, whether they wrote or the shop's CRM told of them: what is theirs goes with them (personal_tables). The
 -- audit log only grows, so of what is personal it has only that it changed, under a name that nobody else has (log_name).
 
+-- Before people are locked, whom every stage reads.
+-- What a repeated request is answered with for a day is about somebody, too.
+ALTER TABLE api_requests ADD COLUMN about text GENERATED ALWAYS AS (coalesce(result ->> 'contact', result ->> 'id')) STORED;
+CREATE INDEX api_requests_about ON api_requests (about, tenant_id) WHERE about IS NOT NULL;
+GRANT UPDATE (result) ON api_requests TO relevo_app;
+
 CREATE TABLE companies (
     tenant_id bigint NOT NULL REFERENCES tenants,
     id uuid NOT NULL,
@@ -47,9 +53,8 @@ ALTER TABLE contacts
     ADD COLUMN deleted_at timestamptz,
     ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now(),
     ADD FOREIGN KEY (division_id, tenant_id) REFERENCES divisions (id, tenant_id);
-CREATE UNIQUE INDEX contacts_of_crm ON contacts (crm_contact_id, tenant_id) WHERE deleted_at IS NULL;
--- none that names no deleted_at takes it for its own: see 0002
-CREATE INDEX contacts_listed ON contacts (tenant_id, id) WHERE deleted_at IS NULL;
+-- here, where nobody has such an id yet, nothing is to be looked through while all wait
+CREATE UNIQUE INDEX contacts_of_crm ON contacts (crm_contact_id, tenant_id) WHERE deleted_at IS NULL AND crm_contact_id IS NOT NULL;
 CREATE INDEX contacts_deleted ON contacts (id, tenant_id) WHERE deleted_at IS NOT NULL;
 CREATE INDEX contacts_of_division ON contacts (division_id, tenant_id) WHERE division_id IS NOT NULL;
 
@@ -177,7 +182,7 @@ CREATE FUNCTION contact_facts(c contacts) RETURNS jsonb LANGUAGE sql STABLE AS $
         'id', c.id, 'name', c.name, 'email', c.email, 'phone', c.phone, 'division', c.division_id,
         'company', (SELECT d.company_id FROM divisions AS d WHERE d.tenant_id = c.tenant_id AND d.id = c.division_id),
         'crm_contact_id', c.crm_contact_id, 'log_subject', 'contact:' || c.log_name,
-        'aliases', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', a.kind, 'value', a.value)
+        'aliases', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', a.kind, 'value', shown_alias(a.kind, a.value))
                                               ORDER BY a.kind, a.value), '[]')
                     FROM aliases AS a
                     WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id AND a.kind <> 'contact'),
@@ -544,7 +549,7 @@ DECLARE
     life timestamptz;
     contact uuid;
 BEGIN
-    IF req ? 'marks' THEN
+    IF req #> '{marks,aliases}' <> 'null' THEN
         SELECT max(e.erased_at) INTO life FROM erased_aliases AS e
         WHERE e.tenant_id = app_tenant()
           AND e.mark = ANY (ARRAY(SELECT jsonb_array_elements_text(req #> '{marks,aliases}')));
@@ -555,11 +560,6 @@ BEGIN
     WHERE c.tenant_id = app_tenant() AND c.id = contact AND c.deleted_at IS NOT NULL;
     RETURN contact;
 END $$;
-
--- What a repeated request is answered with for a day is about somebody, too.
-ALTER TABLE api_requests ADD COLUMN about text GENERATED ALWAYS AS (coalesce(result ->> 'contact', result ->> 'id')) STORED;
-CREATE INDEX api_requests_about ON api_requests (about, tenant_id) WHERE about IS NOT NULL;
-GRANT UPDATE (result) ON api_requests TO relevo_app;
 
 -- Holds only what other tables hold: not exported.
 ALTER TABLE personal_tables ADD COLUMN copies boolean NOT NULL DEFAULT false;
@@ -647,11 +647,48 @@ BEGIN
     RETURN cardinality(old_messages);
 END $$;
 
--- ---- conversations in Chatwoot
+-- Who was taken out of the lists longer ago than the shop keeps anything, with what was to be sold to them; and who wrote once, of
+-- whom nothing but such was left. How many rows of the lists went.
+CREATE FUNCTION forget_removed(cutoff timestamptz, most integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    tenant bigint := app_tenant();
+    sold uuid[] := ARRAY(SELECT o.id FROM opportunities AS o
+                         WHERE o.tenant_id = tenant AND o.deleted_at < cutoff LIMIT most FOR UPDATE SKIP LOCKED);
+    people uuid[] := ARRAY(SELECT o.contact_id FROM opportunities AS o
+                           WHERE o.tenant_id = tenant AND o.id = ANY (sold) AND o.contact_id IS NOT NULL);
+BEGIN
+    DELETE FROM opportunity_recommendations AS r WHERE r.tenant_id = tenant AND r.opportunity_id = ANY (sold);
+    DELETE FROM opportunities AS o WHERE o.tenant_id = tenant AND o.id = ANY (sold);
+    people := people || ARRAY(
+        SELECT c.id FROM contacts AS c
+        WHERE c.tenant_id = tenant AND c.deleted_at < cutoff
+          AND NOT EXISTS (SELECT FROM conversations AS v WHERE v.tenant_id = tenant AND v.contact_id = c.id)
+          AND NOT EXISTS (SELECT FROM opportunities AS o WHERE o.tenant_id = tenant AND o.contact_id = c.id)
+        LIMIT most);
+    people := ARRAY(SELECT c.id FROM contacts AS c
+                    WHERE c.tenant_id = tenant AND c.id = ANY (people)
+                      AND (c.deleted_at < cutoff OR c.deleted_at IS NULL AND c.log_name IS NULL AND c.created_at < cutoff)
+                    FOR UPDATE SKIP LOCKED);
+    -- held: nobody writes as them, or sells them anything, meanwhile
+    people := ARRAY(SELECT p.id FROM unnest(people) AS p(id)
+                    WHERE NOT EXISTS (SELECT FROM conversations AS v WHERE v.tenant_id = tenant AND v.contact_id = p.id)
+                      AND NOT EXISTS (SELECT FROM opportunities AS o WHERE o.tenant_id = tenant AND o.contact_id = p.id));
+    DELETE FROM aliases AS a WHERE a.tenant_id = tenant AND a.contact_id = ANY (people);
+    DELETE FROM contacts AS c WHERE c.tenant_id = tenant AND c.id = ANY (people);
+    RETURN cardinality(sold) + cardinality(people);
+END $$;
 
--- Found by what Chatwoot calls them.
-CREATE INDEX conversations_in_chatwoot ON conversations (external_chatwoot_id, external_account_id, tenant_id)
-    WHERE external_chatwoot_id IS NOT NULL;
+-- As in 0042, and {"removed"}: those.
+ALTER FUNCTION op_forget_rest RENAME TO forget_rest;
+CREATE FUNCTION op_forget_rest(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    removed integer := forget_removed(forget_before(from_millis((req ->> 'now')::bigint)), (req ->> 'most')::integer);
+BEGIN
+    RETURN forget_rest(req) || jsonb_build_object('removed', removed);
+END $$;
+GRANT EXECUTE ON FUNCTION forget_removed, op_forget_rest TO relevo_app;
+
+-- ---- conversations in Chatwoot
 
 -- As in 0007. What came through Chatwoot says in its metadata which conversation of which account there it is: {"chatwoot":
 -- {"conversation_id", "account_id"}}, and answers go there. Of other channels the metadata is somebody else's word.

@@ -1,6 +1,7 @@
 #include "api/agent_statement.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "domain/asked_models.hpp"
 
@@ -46,6 +47,22 @@ std::vector<OpenHours> hours_of(const SentJson& sent) {
     return hours;
 }
 
+using Told = std::set<std::pair<std::string, std::string>>;  // the address, and the category of the key
+
+Told told_elsewhere(const AgentSpec& agent, const std::map<std::string, std::string>& providers) {
+    Told told;
+    const auto add = [&](const std::string& provider, const std::string& base_url, const std::string* named) {
+        const auto known = providers.find(provider);
+        if (base_url.empty() || known == providers.end() || known->second.empty()) return;
+        const std::string& category = named ? *named : known->second;
+        if (!category.empty() && category != no_credentials) told.emplace(base_url, category);
+    };
+    // without a word it is told its provider's key, and a fallback none: asked_models
+    add(agent.provider, agent.base_url, nullptr);
+    for (const auto& it : agent.fallbacks) add(it.provider, it.base_url, &it.credentials);
+    return told;
+}
+
 }  // namespace
 
 AgentSpec stated_agent(const SentJson& sent, AgentSpec base) {
@@ -72,10 +89,9 @@ AgentSpec stated_agent(const SentJson& sent, AgentSpec base) {
     return base;
 }
 
-bool sends_keys_elsewhere(const SentJson& sent) {
-    return std::ranges::any_of(fallbacks_of(sent), [](const FallbackSpec& it) {
-        return !it.base_url.empty() && !it.credentials.empty() && it.credentials != no_credentials;
-    });
+bool sends_keys_elsewhere(const AgentSpec& before, const AgentSpec& agent,
+                          const std::map<std::string, std::string>& providers) {
+    return !std::ranges::includes(told_elsewhere(before, providers), told_elsewhere(agent, providers));
 }
 
 }  // namespace relevo

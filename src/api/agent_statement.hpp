@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "api/shape.hpp"
@@ -10,8 +11,9 @@ namespace relevo {
 /// `base` with what was sent of AgentSettings in schemas/openapi.yaml.
 AgentSpec stated_agent(const SentJson& sent, AgentSpec base);
 
-/// Whether a fallback at an address of its own was sent that names credentials: then the key of that category
-/// goes there.
-bool sends_keys_elsewhere(const SentJson& sent);
+/// Whether the agent's model or a fallback would tell a key of the shop's to an address of its own to which
+/// `before` does not tell it. `providers`: the category with the key of each.
+bool sends_keys_elsewhere(const AgentSpec& before, const AgentSpec& agent,
+                          const std::map<std::string, std::string>& providers);
 
 }  // namespace relevo

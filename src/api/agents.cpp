@@ -72,12 +72,14 @@ Task<AgentSurroundings> surroundings_of(ApiCall& call, const ModelKeys& provider
 }
 
 // Whoever writes agents must not read the vault by them.
-std::optional<Problem> check_keys(const ApiCall& call, const SentJson& settings) {
+std::optional<Problem> check_keys(const ApiCall& call, const AgentSpec& before, const AgentSpec& agent,
+                                  const ModelKeys& providers) {
     const bool may = call.who->permissions().allows(Module::vault, Action::write);
-    if (may || !sends_keys_elsewhere(settings)) return std::nullopt;
-    return Problem{403, "agent.keys_elsewhere",
-                   "a fallback with a base_url that names credentials sends that key there: it takes "
-                   "vault.write to say so"};
+    if (may || !sends_keys_elsewhere(before, agent, providers)) return std::nullopt;
+    return Problem{
+        403, "agent.keys_elsewhere",
+        "the server at that base_url would be told a key of the vault's, the provider's or the one "
+        "that a fallback names: it takes vault.write to say so"};
 }
 
 Task<ApiResult> answer_with(ApiCall& call, AgentId id, int status = 200) {
@@ -127,13 +129,12 @@ Task<std::optional<AgentSpec>> base_of(ApiCall& call) {
 
 ApiHandler add(const ModelKeys& providers) {
     return [providers](ApiCall& call) -> Task<ApiResult> {
-        const SentJson settings = call.body.part("settings");
-        if (auto problem = check_keys(call, settings)) co_return std::move(*problem);
         auto begun = base_of(call);
         const auto base = co_await std::move(begun);
         if (!base) co_return bad_member("#/template", "there is none; GET /v1/agent-templates lists them");
-        AgentSpec agent = stated_agent(settings, *base);
+        AgentSpec agent = stated_agent(call.body.part("settings"), *base);
         agent.name = call.body.text("name");
+        if (auto problem = check_keys(call, *base, agent, providers)) co_return std::move(*problem);
         auto looked = surroundings_of(call, providers);
         const auto surroundings = co_await std::move(looked);
         if (const auto refused = refuse_agent(agent, surroundings)) co_return problem_of_agent(*refused, {});
@@ -158,16 +159,18 @@ Task<std::variant<AgentRecord, Problem>> base_of_change(ApiCall& call) {
 
 ApiHandler change(const ModelKeys& providers) {
     return [providers](ApiCall& call) -> Task<ApiResult> {
-        if (auto problem = check_keys(call, call.body)) co_return std::move(*problem);
         auto looked = surroundings_of(call, providers);
         const auto surroundings = co_await std::move(looked);
         auto read = base_of_change(call);
         auto base = co_await std::move(read);
         if (auto* problem = std::get_if<Problem>(&base)) co_return std::move(*problem);
         const auto& agent = std::get<AgentRecord>(base);
-        AgentSpec before = agent.draft ? *agent.draft : agent.published ? *agent.published : AgentSpec();
-        AgentSpec draft = stated_agent(call.body, std::move(before));
+        const AgentSpec before = agent.draft       ? *agent.draft
+                                 : agent.published ? *agent.published
+                                                   : AgentSpec();
+        AgentSpec draft = stated_agent(call.body, before);
         draft.name = agent.line.name;
+        if (auto problem = check_keys(call, before, draft, providers)) co_return std::move(*problem);
         if (const auto refused = refuse_agent(draft, surroundings))
             co_return problem_of_agent(*refused, agent.line.id);
         auto changed =

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 #include <tuple>
 
@@ -24,9 +25,38 @@ std::string json_of(const PriceList& list) {
     return JsonObject().text_if_any("currency", list.currency).raw("items", json_array(items)).str();
 }
 
+// Prices have servers as they are stored, without a slash at the end.
+std::string server_of(std::string base_url) {
+    while (base_url.ends_with('/')) base_url.pop_back();
+    return base_url;
+}
+
+// The servers that the shop's published agents ask.
+Task<std::set<std::string>> servers_of_shop(ApiCall& call) {
+    std::set<std::string> servers;
+    auto listed = call.stores.agents().list(call.tenant());
+    for (const auto& line : co_await std::move(listed)) {
+        auto asked = call.stores.agents().find(call.tenant(), line.id);
+        const auto agent = co_await std::move(asked);
+        if (!agent || !agent->published) continue;
+        servers.insert(server_of(agent->published->base_url));
+        for (const auto& it : agent->published->fallbacks) servers.insert(server_of(it.base_url));
+    }
+    co_return servers;
+}
+
+// A server with a price of its own is one shop's: others are not told of it.
 Task<ApiResult> read(ApiCall& call) {
     auto asked = call.stores.billing().prices();
-    const auto list = co_await std::move(asked);
+    auto list = co_await std::move(asked);
+    const auto is_somebodys = [](const Price& price) { return !price.base_url.empty(); };
+    if (!call.who->runs_installation() && std::ranges::any_of(list.prices, is_somebodys)) {
+        auto looked = servers_of_shop(call);
+        const auto servers = co_await std::move(looked);
+        std::erase_if(list.prices, [&](const Price& price) {
+            return is_somebodys(price) && !servers.contains(price.base_url);
+        });
+    }
     co_return entity(json_of(list));
 }
 
@@ -35,8 +65,7 @@ std::variant<Price, Problem> price_of(const SentJson& sent, const std::string& p
     Price price;
     price.provider = sent.text("provider");
     // as they are stored: two that differ in nothing else are one
-    price.base_url = clean_utf8(sent.text("base_url"));
-    while (price.base_url.ends_with('/')) price.base_url.pop_back();
+    price.base_url = server_of(clean_utf8(sent.text("base_url")));
     price.model = clean_utf8(sent.text("model"));
     const auto from = from_iso8601(sent.text("from"));
     if (!from) return bad_member(pointer + "/from", "there is no such moment");

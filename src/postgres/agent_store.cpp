@@ -106,6 +106,10 @@ class PostgresAgentStore final : public AgentStore {
             co_return Error{Fault::permanent, "agent.in_use",
                             "it answers for an account of the shop; choose another agent there first"};
         }
+        if (outcome.text() == "default") {
+            co_return Error{Fault::permanent, "agent.in_use",
+                            "it is the shop's default; make another one that first"};
+        }
         co_return Error{Fault::permanent, "agent.unknown", "there is no such agent"};
     }
 

@@ -44,7 +44,9 @@ Task<Forgotten> forget_old(Database& database, Clock& clock, TenantId tenant, Mi
         const Json step = Json::parse(co_await database.call("forget_rest", tenant, std::move(request)));
         forgotten.archived += step.number("archived");
         forgotten.letters += step.number("letters");
-        more = step.number("events") + step.number("archived") + step.number("letters") >= rows_at_once;
+        more = step.number("events") + step.number("archived") + step.number("letters") +
+                   step.number("removed") >=
+               rows_at_once;
         if (more) co_await clock.sleep_until(clock.now() + pause);
     }
     co_return forgotten;

@@ -85,6 +85,16 @@ TEST_CASE("a number needs its app's secret, and a token that reaches the shop's 
     CHECK(member(both, "verify_token") == "");
 }
 
+TEST_CASE("providers are asked on one shop's word at the shop's rate, and no other shop waits for it") {
+    Server server;
+    const std::string body = R"({"channel":"telegram","token":"78:wrong"})";
+    int asked = 0;
+    while (asked < 100 && claim(server, body).status == 422) ++asked;
+    CHECK(asked == 10);
+    CHECK(claim(server, body).status == 429);
+    CHECK(server.ask("POST", "/v1/accounts", "other", body).status == 422);
+}
+
 TEST_CASE("a page is named by its shop and needs no token") {
     Server server;
     const auto made = claim(server, R"({"channel":"web"})");

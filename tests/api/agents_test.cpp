@@ -89,6 +89,32 @@ TEST_CASE("who writes agents cannot send the vault's keys to a server of their c
     CHECK(add(server, body).status == 201);
 }
 
+TEST_CASE("nor by the agent's own model, in one step or in two") {
+    Server server;
+    server.identity.callers.emplace(
+        "editor",
+        Principal::user({1}, nth<UserId>(1), "Ed",
+                        Permissions::parse(std::vector<std::string>{"agents.read", "agents.write"}).value()));
+    server.requests.rows.credentials[{{1}, "openai/API_KEY"}] = {"openai", "API_KEY", "", "f", true, at(0)};
+    const auto change = [&](const std::string& body, const std::string& token) {
+        const auto read = server.ask("GET", "/v1/agents/17");
+        return server.ask("PATCH", "/v1/agents/17", token, body, {{"If-Match", header(read, "ETag")}});
+    };
+    const std::string both = R"({"provider":"openai","base_url":"https://mine.example/v1"})";
+    CHECK(member(add(server, R"({"name":"E","settings":)" + both + "}", "editor"), "code") ==
+          "agent.keys_elsewhere");
+    REQUIRE(add(server, R"({"name":"E"})", "editor").status == 201);
+    CHECK(change(both, "editor").status == 403);
+    // no key goes to the offline model, wherever it is said to be
+    CHECK(change(R"({"base_url":"https://mine.example/v1"})", "editor").status == 200);
+    CHECK(change(R"({"provider":"openai"})", "editor").status == 403);
+    CHECK(change(R"({"provider":"openai"})", "admin").status == 200);
+    // what somebody else said before is not this one's doing
+    CHECK(change(R"({"model":"n"})", "editor").status == 200);
+    CHECK(change(R"({"base_url":"https://other.example/v1"})", "editor").status == 403);
+    CHECK(change(R"({"base_url":""})", "editor").status == 200);
+}
+
 TEST_CASE("a draft is changed, published and rolled back, each on what was read") {
     Server server;
     const auto made = add(server, R"({"name":"Ventas","template":"sales","publish":true})");

@@ -126,6 +126,29 @@ TEST_CASE("every shop reads the prices, and the operator states them as they wer
     CHECK(server.ask("PUT", path, "operator", body, based_on(none)).status == 412);
 }
 
+TEST_CASE("a server with a price of its own is shown to the operator and to the shop that asks it") {
+    Server server;
+    const std::string own = R"(,"base_url":"https://models.ballet.example/v1/")";
+    const std::string path = "/v1/prices";
+    const auto stated =
+        server.ask("PUT", path, "operator", price_list(price("gpt*") + "," + price("llama", own)),
+                   based_on(server.ask("GET", path)));
+    REQUIRE(stated.status == 200);
+    const auto shown = [&](const std::string& token) {
+        return server.ask("GET", path, token).body.find("https://models.ballet.example/v1") !=
+               std::string::npos;
+    };
+    CHECK(server.ask("GET", path, "operator", "", {{"X-Tenant-Id", "1"}}).body == stated.body);
+    CHECK_FALSE(shown("admin"));
+    CHECK(server.ask("GET", path).body.find("gpt*") != std::string::npos);
+    REQUIRE(server
+                .ask("POST", "/v1/agents", "admin",
+                     R"({"name":"A","publish":true,"settings":{"provider":"offline",)" + own.substr(1) + "}}")
+                .status == 201);
+    CHECK(shown("admin"));
+    CHECK_FALSE(shown("other"));
+}
+
 TEST_CASE("prices that contradict each other are refused with their place") {
     Server server;
     const auto base = based_on(server.ask("GET", "/v1/prices"));

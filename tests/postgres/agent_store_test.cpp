@@ -142,6 +142,23 @@ TEST_CASE("an agent that answers stays, another one goes and its name is free") 
           "2");
 }
 
+TEST_CASE("a shop's default goes only when no other is published, and a removed name is in nobody's way") {
+    AgentsFixture fixture;
+    const TenantId fresh{std::stoll(
+        fixture.test.query("INSERT INTO tenants (slug, name) VALUES ('nueva', 'Nueva') RETURNING id"))};
+    const AgentId first = fixture.add(fresh, AgentsFixture::named("Una"), true);
+    fixture.add(fresh, AgentsFixture::named("Una #" + first.to_string()), false);
+    const AgentId second = fixture.add(fresh, AgentsFixture::named("Otra"), true);
+    const auto remove = [&](AgentId id) {
+        const auto done = run(fixture.agents->remove(fresh, id, at(1), fixture.olga));
+        return done ? std::string() : done.error().text;
+    };
+    CHECK(remove(first).find("default") != std::string::npos);
+    REQUIRE(run(fixture.agents->set_own(fresh, second, fixture.olga)));
+    CHECK(remove(first).empty());
+    CHECK(remove(second).empty());
+}
+
 TEST_CASE("versions are listed newest first, in pages") {
     AgentsFixture fixture;
     const AgentId id = fixture.add(fixture.ballet, AgentsFixture::named("Otra"), true);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/digest.hpp"
 #include "domain/request_stores.hpp"
 #include "postgres/request_stores.hpp"
 #include "tests/postgres/books.hpp"
@@ -90,6 +91,12 @@ TEST_CASE("conversations are chosen by channel, by who answers and by person, in
     const auto count = [&](ConversationQuery query) { return bench.list(std::move(query)).size(); };
     CHECK(count({}) == 7);
     CHECK(count({.channel = "web"}) == 1);
+    // what a visitor is called opens their chat
+    const auto seen = bench.list({.channel = "web"}).front();
+    CHECK(seen.address == sha256_hex("visitor").substr(0, 12));
+    const Json contact = Json::parse(run(bench.database.call(
+        "get_contact", bench.ballet, R"({"contact":")" + seen.contact.to_string() + R"("})")));
+    CHECK(contact["aliases"].items().at(0).text("value") == seen.address);
     CHECK(count({.channel = "whatsapp"}) == 6);
     CHECK(count({.standing = "human"}) == 1);
     CHECK(count({.standing = "agent"}) == 6);

@@ -393,3 +393,28 @@ TEST_CASE("what other programs call profiles, history, voice and credits are vie
                     "1; INSERT INTO subscriptions (tenant_id, plan, status) "
                     "VALUES (app_tenant(), 'pro', 'active')"));
 }
+
+TEST_CASE("whom the shop removed is forgotten in time, with what was to be sold to them") {
+    CrmFixture it;
+    it.test.query(fmt::format("UPDATE tenants SET keep_days = 30 WHERE id = {}", it.ballet.value));
+    it.add_one_of_each();
+    CHECK(it.remove(CrmKind::opportunity, 4) == Crm::done);
+    CHECK(it.remove(CrmKind::contact, 3) == Crm::done);
+    it.add(CrmKind::contact, 5, R"({"name":"Beto"})");  // stays: nobody removed him
+    it.store("1", "hola", at(0), "1111");
+    const std::string buyer = it.test.query("SELECT contact_id FROM aliases WHERE value = '1111'");
+    it.add(CrmKind::opportunity, 6, R"({"title":"x","contact":")" + buyer + R"("})");
+    CHECK(it.remove(CrmKind::opportunity, 6) == Crm::done);
+    const auto left = [&] {
+        return it.test.query(
+            "SELECT (SELECT count(*) FROM contacts), (SELECT count(*) FROM opportunities),"
+            " (SELECT count(*) FROM opportunity_recommendations), (SELECT count(*) FROM aliases)");
+    };
+    FixedClock soon(at(-4'000LL * 86'400));
+    run(forget_old(it.database, soon, it.ballet, Millis{1}));
+    CHECK(left() == "3|2|1|3");
+    FixedClock late(at(40'000LL * 86'400));
+    run(forget_old(it.database, late, it.ballet, Millis{1}));
+    CHECK(left() == "1|0|0|1");
+    CHECK(it.read(CrmKind::contact, 5).text("name") == "Beto");
+}

@@ -192,3 +192,19 @@ TEST_CASE("a later connection takes the place of the earlier one, and subscribes
     REQUIRE(now_is.accounts.size() == 1);
     CHECK(now_is.accounts.front().step == "claimed");
 }
+
+TEST_CASE("an account that was ended keeps no connection due, until it is claimed again") {
+    Connecting it;
+    it.connect(it.ballet, 1);
+    REQUIRE(it.claim(it.ballet, 1, "5001") == MetaStore::Claim::done);
+    it.test.query("UPDATE accounts SET retired_at = now() WHERE external_id = '5001'");
+    const auto due = run(it.store->lease_due(at(2), at(62), 10));
+    REQUIRE(due.size() == 1);
+    it.settle(due.front());
+    CHECK(run(it.store->lease_due(at(63), at(123), 10)).empty());
+    // what it had is the later connection's, the ended account, too
+    it.connect(it.ballet, 2, at(200));
+    CHECK(run(it.store->lease_due(at(300), at(360), 10)).empty());
+    REQUIRE(it.claim(it.ballet, 2, "5001") == MetaStore::Claim::done);
+    CHECK(run(it.store->lease_due(at(400), at(460), 10)).size() == 1);
+}

@@ -93,9 +93,15 @@ Task<ApiResult> add(ApiCall& call, CrmKind kind) {
     const auto id = call.new_id<CrmId>();
     auto asked = call.stores.crm().add(call.tenant(), kind, id, call.body.source(), call.actor());
     const auto outcome = co_await std::move(asked);
-    if (outcome != Outcome::done) co_return refusal(outcome, kind, id);
+    if (outcome != Outcome::done && outcome != Outcome::taken) co_return refusal(outcome, kind, id);
     auto read_back = call.stores.crm().find(call.tenant(), kind, id);
     auto row = co_await std::move(read_back);
+    if (outcome == Outcome::taken && row) {
+        co_return Problem{409, "api.taken",
+                          "the Idempotency-Key made this " + std::string(name_of(kind)) +
+                              " more than a day ago: it is " + id.to_string() + "; send another one"};
+    }
+    if (outcome != Outcome::done) co_return refusal(outcome, kind, id);
     if (!row) co_return none(kind, id);
     Answer answer = entity(std::move(row->json), 201);
     answer.headers.emplace_back("Location", "/v1/" + std::string(plural_of(kind)) + "/" + id.to_string());

@@ -1,5 +1,6 @@
 // What a shop's people read of its conversations below /v1 while they go on, and how they take one over.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 
 import { until, up } from './harness.mjs';
@@ -43,7 +44,9 @@ describe('a conversation below /v1', () => {
     await visitor.says('hola, ¿tenés puntas?');
     const [answer] = await visitor.isAnswered();
     const { items } = await call('GET', '/conversations?channel=web&limit=200');
-    const mine = items.find(({ contact }) => contact.address === visitor.id);
+    // the visitor's own name opens their chat
+    const shown = createHash('sha256').update(visitor.id).digest('hex').slice(0, 12);
+    const mine = items.find(({ contact }) => contact.address === shown);
     assert.ok(mine, JSON.stringify(items.map(({ contact }) => contact.address)));
     assert.equal(mine.standing, 'agent');
     path = `/conversations/${mine.id}`;

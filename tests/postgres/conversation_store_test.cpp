@@ -8,6 +8,7 @@
 
 #include "core/digest.hpp"
 #include "domain/request_stores.hpp"
+#include "postgres/json.hpp"
 #include "postgres/request_stores.hpp"
 #include "tests/postgres/books.hpp"
 

@@ -14,7 +14,6 @@ using namespace relevo::test;
 namespace {
 
 constexpr std::int16_t offset_commit = 8;  // Kafka protocol, API keys
-constexpr std::int16_t offset_fetch = 9;
 
 template <class T>
 using Owned = std::unique_ptr<T, void (*)(T*)>;
@@ -96,19 +95,4 @@ TEST_CASE("an offset that is committed again does not stand over a later one") {
     run(io, read_until(source, [&](const SourceEvent&) { return broker.asked_to_commit() >= 3; }));
     run(io, source.close({}));
     CHECK(broker.committed() == 8);
-}
-
-TEST_CASE("asking for a group whose coordinator has just moved ends no process") {
-    RefusingBroker broker;
-    const TestCluster cluster;
-    broker.settings.prefix = cluster.settings.prefix;
-    for (const auto& topic : cluster.pipeline.topics)
-        rd_kafka_mock_topic_create(broker.mock.get(), broker.settings.in_cluster(topic.name).c_str(),
-                                   topic.partitions, 1);
-    rd_kafka_mock_push_request_errors(broker.mock.get(), offset_fetch, 1, RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
-    try {
-        CHECK_FALSE(KafkaAdmin(broker.settings).lag(cluster.pipeline).empty());
-    } catch (const Failure& failure) {
-        CHECK(failure.error().code == "kafka.unavailable");
-    }
 }

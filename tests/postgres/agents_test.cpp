@@ -255,7 +255,7 @@ TEST_CASE("an agent that states no sentence for its closed hours says the shop's
     CHECK(fixture.test.query("SELECT text FROM replies") == "Escribime mañana.");
 }
 
-TEST_CASE("an agent's own spacing takes the place of its channel's, after a claim and after its end") {
+TEST_CASE("an agent's own spacing takes the place of its channel's, and a turn keeps what it began with") {
     Fixture fixture;
     ShopSpec shop = ballet_spec();
     shop.agent.spacing_ms = 1'500;
@@ -272,5 +272,5 @@ TEST_CASE("an agent's own spacing takes the place of its channel's, after a clai
     REQUIRE(second.state == ReplyClaim::State::send);
     run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
     fixture.accept(second, "p2", at(24));
-    CHECK(next() == std::to_string(to_millis(at(28))));  // the channel's 4 s again
+    CHECK(next() == std::to_string(to_millis(at(24)) + 1'500));
 }

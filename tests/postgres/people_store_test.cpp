@@ -309,5 +309,7 @@ TEST_CASE("no row of another shop's people is seen, changed or made, whoever's i
         CHECK(work.exec("UPDATE users SET status = 'disabled'").affected_rows() == 0);
         CHECK(work.exec("UPDATE api_keys SET revoked_at = now()").affected_rows() == 0);
     }
-    CHECK(fixture.find("ana@example.com"));
+    CHECK(fixture.test.query("SELECT status FROM users WHERE tenant_id = " + fixture.ballet.to_string()) ==
+          "active");
+    CHECK(fixture.test.query("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL") == "1");
 }

@@ -261,7 +261,7 @@ TEST_CASE("a part that nobody understood goes with its person where it is a dead
     const Erased erased = it.erase();
     CHECK(erased.rows.at("dead_letters") == 1);
     CHECK(erased.rows.at("timers") == 1);
-    CHECK(it.test.query("SELECT convert_from(record_key, 'UTF8') FROM dead_letters ORDER BY id") ==
+    CHECK(it.test.query("SELECT convert_from(record_key, 'UTF8') FROM dead_letters ORDER BY 1") ==
           "whatsapp/1001:e2\nwhatsapp/1001:e3\nwhatsapp/2002:e4");
 }
 

@@ -320,7 +320,7 @@ TEST_CASE("each call of a model is reserved by itself, and those in vain are set
     Fallback agent;
     agent.it.store.inference.agent.max_output_tokens = 300;
     agent.it.store.inference.agent.prompt = "Sos Ana.";
-    agent.first = {{away}, {away}};
+    agent.first = {{.error = away, .silent = true}, {.error = away, .silent = true}};
     agent.run();
     const auto& store = agent.it.store;
     REQUIRE(store.reserved.size() == 3);

@@ -23,7 +23,9 @@ REFUSALS = {
     ("put_synonyms", "api.bad_body"),  # one word twice
     ("add_agent", "#/template"),  # there is none of that name
     ("add_agent", "agent.invalid"),  # an hour that ends before it begins
+    ("add_agent", "agent.unknown_provider"),  # this installation has not
     ("change_agent", "agent.invalid"),
+    ("change_agent", "agent.unknown_provider"),
     ("add_account", "#/token"),  # no bot's
     ("roll_back_agent", "#/version"),  # there is none
 }

@@ -106,10 +106,4 @@ void add_time(JsonObject& object, std::string_view name, std::optional<SysTime> 
     if (time) object.text(name, to_iso8601(*time));
 }
 
-std::string json_texts(const std::vector<std::string>& texts) {
-    std::vector<std::string> json;
-    for (const auto& text : texts) json.push_back(json_text(text));
-    return json_array(json);
-}
-
 }  // namespace relevo

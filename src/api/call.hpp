@@ -92,7 +92,6 @@ Problem bad_cursor();
 Problem refusal(PeopleStore::Outcome outcome, std::string_view what, std::string_view name);
 /// A time as the API writes it; left out where there is none.
 void add_time(JsonObject& object, std::string_view name, std::optional<SysTime> time);
-std::string json_texts(const std::vector<std::string>& texts);
 
 /// A page of `rows`, of which there are at most one more than the call's limit: then there is another page.
 template <class Row, class JsonOf, class KeyOf>

@@ -28,8 +28,6 @@ std::string version_text(int version) {
 }
 
 std::string line_json(const AgentLine& line) {
-    std::vector<std::string> answers;
-    for (const auto& channel : line.answers) answers.push_back(json_text(channel));
     return JsonObject()
         .text("name", line.name)
         .number("version", line.version)
@@ -38,7 +36,7 @@ std::string line_json(const AgentLine& line) {
         .text("provider", line.provider)
         .text("model", line.model)
         .flag("has_draft", line.has_draft)
-        .raw("answers", json_array(answers))
+        .raw("answers", json_texts(line.answers))
         .time("updated_ms", line.updated)
         .str();
 }

@@ -14,12 +14,10 @@ struct KeyOptions {
 };
 
 std::string key_json(const KeyRow& key) {
-    std::vector<std::string> scopes;
-    for (const auto& scope : key.scopes) scopes.push_back(json_text(scope));
     return JsonObject()
         .id("id", key.id)
         .text("name", key.name)
-        .raw("scopes", json_array(scopes))
+        .raw("scopes", json_texts(key.scopes))
         .text("ends_with", key.last4)
         .text_if_any("owner", key.owner ? key.owner->to_string() : "")
         .time("created_ms", key.created_at)

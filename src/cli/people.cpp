@@ -13,12 +13,6 @@ struct PeopleOptions {
     bool disable = false, enable = false, no_roles = false;
 };
 
-std::string texts(const std::vector<std::string>& values) {
-    std::vector<std::string> json;
-    for (const auto& value : values) json.push_back(json_text(value));
-    return json_array(json);
-}
-
 int list(PeopleBook& book, const PeopleOptions& options, bool json) {
     std::vector<std::string> items;
     for (const auto& user : book.users(options.shop)) {
@@ -27,7 +21,7 @@ int list(PeopleBook& book, const PeopleOptions& options, bool json) {
                             .text("email", user.email)
                             .text("name", user.name)
                             .text("status", user.status)
-                            .raw("roles", texts(user.roles))
+                            .raw("roles", json_texts(user.roles))
                             .time("created_ms", user.created_at)
                             .str());
         if (json) continue;
@@ -87,7 +81,7 @@ int list_roles(PeopleBook& book, const PeopleOptions& options, bool json) {
         items.push_back(JsonObject()
                             .text("name", role.name)
                             .flag("built_in", role.built_in)
-                            .raw("permissions", texts(names))
+                            .raw("permissions", json_texts(names))
                             .str());
         if (!json) {
             fmt::print("{}{}: {}\n", role.name, role.built_in ? " (built in)" : "", fmt::join(names, " "));

@@ -60,12 +60,6 @@ std::string answer_json(const TurnAnswer& answer, bool text) {
     return json.str();
 }
 
-std::string texts_json(const std::vector<std::string>& texts) {
-    std::vector<std::string> items;
-    for (const auto& text : texts) items.push_back(json_text(text));
-    return json_array(items);
-}
-
 }  // namespace
 
 TurnTotals total(const std::vector<ReplayedTurn>& turns) {
@@ -136,7 +130,7 @@ std::string turns_json(const TurnReport& report) {
                      JsonObject().text("code", turn.failed->code).text("text", turn.failed->text).str());
         } else {
             item.raw("after", answer_json(turn.after, report.text))
-                .raw("differences", texts_json(turn.differences));
+                .raw("differences", json_texts(turn.differences));
         }
         turns.push_back(item.str());
     }

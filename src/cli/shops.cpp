@@ -21,15 +21,13 @@ struct ShopOptions {
 };
 
 std::string webhook_json(const char* channel, const Config& config, const ShopListing::Address& address) {
-    std::vector<std::string> accounts;
-    for (const auto& account : address.accounts) accounts.push_back(json_text(account));
     return JsonObject()
         .text("url", fmt::format("{}/webhooks/{}/{}", config.public_url, channel, address.key))
         .text_if_any("app_of", address.app_of)
         .text_if_any("secret", address.secret.reveal())
         .text_if_any("verify_token", address.verify_token.reveal())
         .text("account", address.accounts.front())
-        .raw("accounts", json_array(accounts))
+        .raw("accounts", json_texts(address.accounts))
         .str();
 }
 

@@ -105,9 +105,8 @@ std::string story_page(const Story& story, const std::vector<StageLag>& lags, Sy
 }
 
 std::string story_json(const Story& story, const std::vector<StageLag>& lags, SysTime now) {
-    std::vector<std::string> events, aliases;
+    std::vector<std::string> events;
     for (const auto& event : story.events) events.push_back(event_json(story, event));
-    for (const auto& alias : story.aliases) aliases.push_back(json_text(alias));
     const Standing& s = story.standing;
     JsonObject standing;
     standing.text("ended", s.ended).text_if_any("reason", s.reason).text_if_any("waits_at", s.waits_at);
@@ -122,7 +121,7 @@ std::string story_json(const Story& story, const std::vector<StageLag>& lags, Sy
         .text("channel", story.channel)
         .text("account", story.account)
         .text_if_any("conversation", story.conversation)
-        .raw("aliases", json_array(aliases))
+        .raw("aliases", json_texts(story.aliases))
         .flag("human", story.human)
         .text("trace", story.trace)
         .raw("events", json_array(events))

@@ -69,6 +69,12 @@ std::string json_array(const std::vector<std::string>& values) {
     return fmt::format("[{}]", fmt::join(values, ","));
 }
 
+std::string json_texts(const std::vector<std::string>& texts) {
+    std::vector<std::string> json;
+    for (const auto& text : texts) json.push_back(json_text(text));
+    return json_array(json);
+}
+
 std::string json_text(std::string_view text) {
     std::string json;
     append_text(json, text);

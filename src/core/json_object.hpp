@@ -41,6 +41,8 @@ class JsonObject {
 
 /// [a,b,…] of values that are JSON already.
 std::string json_array(const std::vector<std::string>& values);
+/// ["a","b",…] of texts, each made storable.
+std::string json_texts(const std::vector<std::string>& texts);
 /// The JSON string of a text, made storable.
 std::string json_text(std::string_view text);
 

@@ -21,12 +21,6 @@ std::string fallbacks_json(const std::vector<FallbackSpec>& fallbacks) {
     return json_array(items);
 }
 
-std::string texts_json(const std::vector<std::string>& texts) {
-    std::vector<std::string> items;
-    for (const auto& text : texts) items.push_back(json_text(text));
-    return json_array(items);
-}
-
 std::string hours_json(const std::vector<OpenHours>& hours) {
     std::vector<std::string> items;
     for (const auto& it : hours) {
@@ -64,8 +58,8 @@ JsonObject settings_of(const AgentSpec& agent, JsonObject object) {
         .number("max_wait_ms", agent.max_wait_ms)
         .number("max_messages", agent.max_messages)
         .raw("spacing_ms", agent.spacing_ms ? std::to_string(*agent.spacing_ms) : "null")
-        .raw("enabled_tools", texts_json(agent.tools))
-        .raw("channels", texts_json(agent.channels))
+        .raw("enabled_tools", json_texts(agent.tools))
+        .raw("channels", json_texts(agent.channels))
         .raw("fallbacks", fallbacks_json(agent.fallbacks))
         .text("on_failure", end_name(agent.hands_off))
         .raw("hours", hours_json(agent.hours))

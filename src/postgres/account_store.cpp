@@ -2,17 +2,12 @@
 
 #include "core/json_object.hpp"
 #include "postgres/actor_json.hpp"
-#include "postgres/json.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/request_stores.hpp"
 #include "postgres/vault.hpp"
 
 namespace relevo {
 namespace {
-
-std::optional<SysTime> time_if_any(const Json& json, std::string_view name) {
-    if (json[name].null()) return std::nullopt;
-    return json.time(name);
-}
 
 AccountRow parse_account(const Json& json) {
     AccountRow row;
@@ -24,7 +19,7 @@ AccountRow parse_account(const Json& json) {
     row.chosen = json.flag("chosen");
     row.key = json.text("key");
     row.created_at = json.time("created_at");
-    row.retired_at = time_if_any(json, "retired_at");
+    row.retired_at = json.time_if_any("retired_at");
     return row;
 }
 
@@ -33,10 +28,10 @@ WebhookRow parse_webhook(const Json& json) {
     row.channel = json.text("channel");
     row.endpoint = {json.number("endpoint")};
     row.key = json.text("key");
-    for (const auto& account : json["accounts"].items()) row.accounts.push_back(account.text());
-    row.last = time_if_any(json, "last");
+    row.accounts = json["accounts"].texts();
+    row.last = json.time_if_any("last");
     row.unknown = json.number("unknown");
-    row.unknown_at = time_if_any(json, "unknown_at");
+    row.unknown_at = json.time_if_any("unknown_at");
     return row;
 }
 
@@ -61,7 +56,7 @@ class PostgresAccountStore final : public AccountStore {
         : database_(database), masters_(std::move(masters)), vault_(real, masters_) {}
 
     Task<std::vector<AccountRow>> list(TenantId tenant) override {
-        auto asked = ask("list_accounts", tenant, JsonObject());
+        auto asked = ask(database_, "list_accounts", tenant, "{}");
         const Json found = co_await std::move(asked);
         std::vector<AccountRow> rows;
         for (const auto& row : found.items()) rows.push_back(parse_account(row));
@@ -69,7 +64,7 @@ class PostgresAccountStore final : public AccountStore {
     }
 
     Task<std::optional<AccountRow>> find(TenantId tenant, AccountId account) override {
-        auto asked = ask("get_account", tenant, JsonObject().id("account", account));
+        auto asked = ask(database_, "get_account", tenant, JsonObject().id("account", account).str());
         const Json found = co_await std::move(asked);
         if (found.null()) co_return std::nullopt;
         co_return parse_account(found);
@@ -90,7 +85,7 @@ class PostgresAccountStore final : public AccountStore {
             const std::string rows = co_await std::move(sealed);
             JsonObject whole = request;
             whole.raw("credentials", rows);
-            auto asked = ask("claim_account", tenant, std::move(whole));
+            auto asked = ask(database_, "claim_account", tenant, whole.str());
             const Json claimed = co_await std::move(asked);
             if (claimed.flag("stale")) continue;
             if (!claimed["refused"].null()) co_return refusal(claimed.text("refused"));
@@ -104,7 +99,7 @@ class PostgresAccountStore final : public AccountStore {
         request.raw("actor", actor_json(actor)).id("account", account);
         if (change.name) request.text("name", *change.name);
         if (change.agent) request.number("agent", change.agent->value);
-        auto asked = ask("change_account", tenant, std::move(request));
+        auto asked = ask(database_, "change_account", tenant, request.str());
         const std::string outcome = (co_await std::move(asked)).text();
         if (outcome == "done") co_return Result<void>();
         if (outcome == "unknown_agent")
@@ -115,13 +110,13 @@ class PostgresAccountStore final : public AccountStore {
     Task<bool> retire(TenantId tenant, AccountId account, SysTime now, Actor actor) override {
         JsonObject request;
         request.raw("actor", actor_json(actor)).id("account", account).time("now", now);
-        auto asked = ask("retire_account", tenant, std::move(request));
+        auto asked = ask(database_, "retire_account", tenant, request.str());
         const Json known = co_await std::move(asked);
         co_return known.flag();
     }
 
     Task<std::vector<WebhookRow>> webhooks(TenantId tenant) override {
-        auto asked = ask("list_webhooks", tenant, JsonObject());
+        auto asked = ask(database_, "list_webhooks", tenant, "{}");
         const Json found = co_await std::move(asked);
         std::vector<WebhookRow> rows;
         for (const auto& row : found.items()) rows.push_back(parse_webhook(row));
@@ -129,11 +124,6 @@ class PostgresAccountStore final : public AccountStore {
     }
 
   private:
-    Task<Json> ask(std::string op, TenantId tenant, JsonObject request) {
-        auto asked = database_.call(std::move(op), tenant, request.str());
-        co_return Json::parse(co_await std::move(asked));
-    }
-
     // Of what is stated, what is new.
     Task<Result<Keeping>> keeping(TenantId tenant, std::vector<AccountSecret> secrets) {
         auto asked = vault_.list(tenant);

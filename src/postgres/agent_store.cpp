@@ -2,6 +2,7 @@
 #include "domain/agent_settings.hpp"
 #include "postgres/actor_json.hpp"
 #include "postgres/agents.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/request_stores.hpp"
 
 namespace relevo {
@@ -26,7 +27,7 @@ class PostgresAgentStore final : public AgentStore {
     Task<std::vector<AgentLine>> list(TenantId tenant) override { return list_agents(database_, tenant); }
 
     Task<std::optional<AgentRecord>> find(TenantId tenant, AgentId agent) override {
-        auto asked = ask("get_agent", tenant, JsonObject().number("agent", agent.value));
+        auto asked = ask(database_, "get_agent", tenant, JsonObject().number("agent", agent.value).str());
         const Json found = co_await std::move(asked);
         if (found.null()) co_return std::nullopt;
         co_return parse_agent_record(found);
@@ -37,7 +38,7 @@ class PostgresAgentStore final : public AgentStore {
         JsonObject request;
         request.number("agent", agent.value).number("limit", limit);
         if (before) request.number("before", *before);
-        auto asked = ask("list_agent_versions", tenant, std::move(request));
+        auto asked = ask(database_, "list_agent_versions", tenant, request.str());
         const Json found = co_await std::move(asked);
         std::vector<AgentVersion> versions;
         for (const auto& row : found.items()) versions.push_back(parse_version(row));
@@ -46,8 +47,8 @@ class PostgresAgentStore final : public AgentStore {
 
     Task<std::optional<PublishedAgent>> version(TenantId tenant, AgentId agent,
                                                 std::int64_t version) override {
-        auto asked = ask("get_agent_version", tenant,
-                         JsonObject().number("agent", agent.value).number("version", version));
+        auto asked = ask(database_, "get_agent_version", tenant,
+                         JsonObject().number("agent", agent.value).number("version", version).str());
         const Json found = co_await std::move(asked);
         if (found.null()) co_return std::nullopt;
         co_return PublishedAgent{parse_version(found), parse_agent_spec(found["settings"])};
@@ -57,12 +58,12 @@ class PostgresAgentStore final : public AgentStore {
         JsonObject request;
         request.raw("actor", actor_json(actor)).text("name", agent.name);
         request.raw("settings", agent_json(agent)).flag("publish", publish);
-        auto asked = ask("add_agent", tenant, std::move(request));
+        auto asked = ask(database_, "add_agent", tenant, request.str());
         const Json made = co_await std::move(asked);
         if (made.flag("taken"))
             co_return Error{Fault::permanent, "agent.taken", "the shop has an agent '" + agent.name + "'"};
         if (!made["taken_by"].null()) co_return channel_taken(agent.name, made);
-        auto read = ask("get_agent", tenant, JsonObject().text("name", agent.name));
+        auto read = ask(database_, "get_agent", tenant, JsonObject().text("name", agent.name).str());
         const Json found = co_await std::move(read);
         co_return AgentId{found.number("id")};
     }
@@ -71,7 +72,7 @@ class PostgresAgentStore final : public AgentStore {
         JsonObject request;
         request.raw("actor", actor_json(actor)).number("agent", agent.value);
         request.raw("settings", agent_json(draft));
-        auto asked = ask("change_agent_draft", tenant, std::move(request));
+        auto asked = ask(database_, "change_agent_draft", tenant, request.str());
         const Json changed = co_await std::move(asked);
         co_return changed.flag();
     }
@@ -81,7 +82,7 @@ class PostgresAgentStore final : public AgentStore {
         JsonObject request;
         request.raw("actor", actor_json(actor)).number("agent", agent.value).number("version", was);
         request.raw("settings", agent_json(settings));
-        auto asked = ask("publish_agent", tenant, std::move(request));
+        auto asked = ask(database_, "publish_agent", tenant, request.str());
         const Json made = co_await std::move(asked);
         if (made.null() || made.flag("stale")) co_return agent_changed(settings.name);
         if (!made["taken_by"].null()) co_return channel_taken(settings.name, made);
@@ -91,7 +92,7 @@ class PostgresAgentStore final : public AgentStore {
     Task<bool> set_own(TenantId tenant, AgentId agent, Actor actor) override {
         JsonObject request;
         request.raw("actor", actor_json(actor)).number("agent", agent.value);
-        auto asked = ask("set_own_agent", tenant, std::move(request));
+        auto asked = ask(database_, "set_own_agent", tenant, request.str());
         const Json done = co_await std::move(asked);
         co_return done.flag();
     }
@@ -99,7 +100,7 @@ class PostgresAgentStore final : public AgentStore {
     Task<Result<void>> remove(TenantId tenant, AgentId agent, SysTime now, Actor actor) override {
         JsonObject request;
         request.raw("actor", actor_json(actor)).number("agent", agent.value).time("now", now);
-        auto asked = ask("remove_agent", tenant, std::move(request));
+        auto asked = ask(database_, "remove_agent", tenant, request.str());
         const Json outcome = co_await std::move(asked);
         if (outcome.text() == "done") co_return Result<void>();
         if (outcome.text() == "in_use") {
@@ -114,35 +115,23 @@ class PostgresAgentStore final : public AgentStore {
     }
 
     Task<Synonyms> synonyms(TenantId tenant) override {
-        auto asked = ask("get_synonyms", tenant, JsonObject());
+        auto asked = ask(database_, "get_synonyms", tenant, "{}");
         const Json found = co_await std::move(asked);
         Synonyms synonyms;
-        for (const auto& [said, meant] : found.members()) {
-            auto& words = synonyms[said];
-            for (const auto& word : meant.items()) words.push_back(word.text());
-        }
+        for (const auto& [said, meant] : found.members()) synonyms[said] = meant.texts();
         co_return synonyms;
     }
 
     Task<void> set_synonyms(TenantId tenant, Synonyms synonyms, Actor actor) override {
         JsonObject all;
-        for (const auto& [said, meant] : synonyms) {
-            std::vector<std::string> words;
-            for (const auto& word : meant) words.push_back(json_text(word));
-            all.raw(said, json_array(words));
-        }
+        for (const auto& [said, meant] : synonyms) all.raw(said, json_texts(meant));
         JsonObject request;
         request.raw("actor", actor_json(actor)).raw("synonyms", all.str());
-        auto done = ask("set_synonyms", tenant, std::move(request));
+        auto done = ask(database_, "set_synonyms", tenant, request.str());
         co_await std::move(done);
     }
 
   private:
-    Task<Json> ask(std::string op, TenantId tenant, JsonObject request) {
-        auto asked = database_.call(std::move(op), tenant, request.str());
-        co_return Json::parse(co_await std::move(asked));
-    }
-
     Database& database_;
 };
 

@@ -6,12 +6,6 @@
 namespace relevo {
 namespace {
 
-std::vector<std::string> texts(const Json& json) {
-    std::vector<std::string> out;
-    for (const auto& item : json.items()) out.push_back(item.text());
-    return out;
-}
-
 void read_text(const Json& json, std::string_view key, std::string& out) {
     if (!json[key].null()) out = json.text(key);
 }
@@ -30,7 +24,7 @@ AgentLine parse_line(const Json& json) {
     line.provider = json.text("provider");
     line.model = json.text("model");
     line.has_draft = json.flag("has_draft");
-    line.answers = texts(json["answers"]);
+    line.answers = json["answers"].texts();
     line.updated = json.time("updated");
     return line;
 }
@@ -57,8 +51,8 @@ AgentSpec parse_agent_spec(const Json& json) {
     read_number(json, "max_wait_ms", agent.max_wait_ms);
     read_number(json, "max_messages", agent.max_messages);
     if (!json["spacing_ms"].null()) agent.spacing_ms = static_cast<int>(json.number("spacing_ms"));
-    agent.tools = texts(json["enabled_tools"]);
-    agent.channels = texts(json["channels"]);
+    agent.tools = json["enabled_tools"].texts();
+    agent.channels = json["channels"].texts();
     for (const auto& it : json["fallbacks"].items()) {
         agent.fallbacks.push_back(
             {it.text("provider"), it.text("base_url"), it.text("model"), it.text("credentials")});

@@ -45,14 +45,12 @@ class PostgresAuditBook final : public AuditBook {
 
   private:
     static JsonObject of(const AuditRequest& request) {
-        std::vector<std::string> stages;
-        for (const auto& stage : request.lagging) stages.push_back(json_text(stage));
         return JsonObject()
             .text_if_any("tenant", request.tenant)
             .time("since", request.since)
             .time("now", request.now)
             .number("bound_ms", request.bound.count())
-            .raw("lagging", json_array(stages))
+            .raw("lagging", json_texts(request.lagging))
             .number("listed", static_cast<std::int64_t>(request.listed));
     }
 

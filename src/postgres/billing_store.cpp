@@ -1,5 +1,6 @@
 #include "core/json_object.hpp"
 #include "postgres/actor_json.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/money_json.hpp"
 #include "postgres/request_stores.hpp"
 
@@ -24,7 +25,7 @@ class PostgresBillingStore final : public BillingStore {
         if (query.agent) request.number("agent", *query.agent);
         if (query.conversation) request.id("conversation", *query.conversation);
         if (query.after) request.text("after", *query.after);
-        const Json found = co_await ask("list_usage", tenant, request.str());
+        const Json found = co_await ask(database_, "list_usage", tenant, request.str());
         std::vector<UsageRow> rows;
         for (const auto& row : found.items()) rows.push_back({parse_usage(row), row.text("name")});
         co_return rows;
@@ -32,7 +33,7 @@ class PostgresBillingStore final : public BillingStore {
 
     Task<std::vector<BudgetRow>> budgets(TenantId tenant, SysTime now) override {
         std::string request = JsonObject().time("now", now).str();
-        const Json found = co_await ask("list_budgets", tenant, std::move(request));
+        const Json found = co_await ask(database_, "list_budgets", tenant, std::move(request));
         std::vector<BudgetRow> rows;
         for (const auto& row : found.items()) {
             rows.push_back({{number_if_any(row, "agent_id"), row.text("period")}, parse_budget(row)});
@@ -41,7 +42,7 @@ class PostgresBillingStore final : public BillingStore {
     }
 
     Task<std::optional<BudgetLimits>> limits(TenantId tenant, BudgetName name) override {
-        const Json found = co_await ask("get_budget", tenant, request_of(name).str());
+        const Json found = co_await ask(database_, "get_budget", tenant, request_of(name).str());
         if (found.null()) co_return std::nullopt;
         co_return BudgetLimits{found.text("currency"), number_if_any(found, "hard"),
                                number_if_any(found, "soft")};
@@ -53,33 +54,28 @@ class PostgresBillingStore final : public BillingStore {
         request.raw("actor", actor_json(actor)).text("currency", limits.currency).time("now", now);
         if (limits.hard) request.number("hard", *limits.hard);
         if (limits.soft) request.number("soft", *limits.soft);
-        const Json done = co_await ask("put_budget", tenant, request.str());
+        const Json done = co_await ask(database_, "put_budget", tenant, request.str());
         co_return done.flag();
     }
 
     Task<bool> remove_budget(TenantId tenant, BudgetName name, Actor actor) override {
         JsonObject request = request_of(name);
         request.raw("actor", actor_json(actor));
-        const Json done = co_await ask("drop_budget", tenant, request.str());
+        const Json done = co_await ask(database_, "drop_budget", tenant, request.str());
         co_return done.flag();
     }
 
     Task<PriceList> prices() override {
-        const Json found = co_await ask("list_prices", TenantId{}, "{}");
+        const Json found = co_await ask(database_, "list_prices", TenantId{}, "{}");
         co_return parse_price_list(found);
     }
 
     Task<void> put_prices(PriceList prices, Actor actor) override {
         std::string request = price_list_json(prices).raw("actor", actor_json(actor)).str();
-        co_await ask("apply_prices", TenantId{}, std::move(request));
+        co_await ask(database_, "apply_prices", TenantId{}, std::move(request));
     }
 
   private:
-    Task<Json> ask(std::string op, TenantId tenant, std::string request) {
-        auto asked = database_.call(std::move(op), tenant, std::move(request));
-        co_return Json::parse(co_await std::move(asked));
-    }
-
     Database& database_;
 };
 

@@ -1,14 +1,10 @@
 #include "core/json_object.hpp"
 #include "postgres/actor_json.hpp"
-#include "postgres/json.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/request_stores.hpp"
 
 namespace relevo {
 namespace {
-
-std::optional<SysTime> time_if_any(const Json& json, std::string_view name) {
-    return json[name].null() ? std::nullopt : std::optional(json.time(name));
-}
 
 Cost parse_cost(const Json& rows) {
     Cost cost;
@@ -50,7 +46,7 @@ DeliveryRow parse_delivery(const Json& json) {
     row.status = json.text("status");
     row.provider_id = json.text("provider_id");
     row.receipt = json.text("receipt");
-    row.receipt_at = time_if_any(json, "receipt_at");
+    row.receipt_at = json.time_if_any("receipt_at");
     row.code = json.text("code");
     row.at = json.time("at");
     return row;
@@ -73,7 +69,7 @@ MessageRow parse_message(const Json& json) {
     row.standing = json.text("standing");
     row.reason = json.text("reason");
     row.superseded_by = json.text("superseded_by");
-    row.until = time_if_any(json, "until");
+    row.until = json.time_if_any("until");
     if (!json["delivery"].null()) row.delivery = parse_delivery(json["delivery"]);
     row.place = {json.number("place_seq"), static_cast<int>(json.number("place_index"))};
     return row;
@@ -90,7 +86,7 @@ class PostgresConversationStore final : public ConversationStore {
         if (query.contact) request.id("contact", *query.contact);
         if (query.after)
             request.number("before_minute", query.after->active_minute).id("before", query.after->id);
-        const Json found = co_await ask("list_conversations", tenant, request.str());
+        const Json found = co_await ask(database_, "list_conversations", tenant, request.str());
         std::vector<ConversationRow> rows;
         for (const auto& row : found.items()) rows.push_back(parse_conversation(row));
         co_return rows;
@@ -98,7 +94,7 @@ class PostgresConversationStore final : public ConversationStore {
 
     Task<std::optional<ConversationRow>> find(TenantId tenant, ConversationId conversation) override {
         std::string request = JsonObject().id("conversation", conversation).str();
-        const Json found = co_await ask("get_conversation", tenant, std::move(request));
+        const Json found = co_await ask(database_, "get_conversation", tenant, std::move(request));
         if (found.null()) co_return std::nullopt;
         co_return parse_conversation(found);
     }
@@ -109,7 +105,7 @@ class PostgresConversationStore final : public ConversationStore {
         JsonObject request;
         request.id("conversation", conversation).number("limit", limit).time("now", now);
         if (after) request.number("before_seq", after->seq).number("before_index", after->index);
-        const Json found = co_await ask("list_messages", tenant, request.str());
+        const Json found = co_await ask(database_, "list_messages", tenant, request.str());
         if (found.null()) co_return std::nullopt;
         std::vector<MessageRow> rows;
         for (const auto& row : found.items()) rows.push_back(parse_message(row));
@@ -124,16 +120,11 @@ class PostgresConversationStore final : public ConversationStore {
                                   .text("standing", to_human ? "human" : "agent")
                                   .time("now", now)
                                   .str();
-        const Json done = co_await ask("hand_over", tenant, std::move(request));
+        const Json done = co_await ask(database_, "hand_over", tenant, std::move(request));
         co_return done.flag();
     }
 
   private:
-    Task<Json> ask(std::string op, TenantId tenant, std::string request) {
-        auto asked = database_.call(std::move(op), tenant, std::move(request));
-        co_return Json::parse(co_await std::move(asked));
-    }
-
     Database& database_;
 };
 

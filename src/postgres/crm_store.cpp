@@ -3,7 +3,7 @@
 
 #include "core/json_object.hpp"
 #include "postgres/actor_json.hpp"
-#include "postgres/json.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/request_stores.hpp"
 
 namespace relevo {
@@ -50,7 +50,8 @@ class PostgresCrmStore final : public CrmStore {
         for (const auto& [member, value] : query.wanted) request.text(member, value);
         if (query.after) request.id("after", *query.after);
         request.number("limit", query.limit);
-        const Json found = co_await ask("list_" + std::string(plural_of(kind)), tenant, request.str());
+        const Json found =
+            co_await ask(database_, "list_" + std::string(plural_of(kind)), tenant, request.str());
         std::vector<CrmRow> rows;
         for (const auto& row : found.items()) rows.push_back(parse_row(row));
         co_return rows;
@@ -58,7 +59,8 @@ class PostgresCrmStore final : public CrmStore {
 
     Task<std::optional<CrmRow>> find(TenantId tenant, CrmKind kind, CrmId id) override {
         std::string request = JsonObject().id(name_of(kind), id).str();
-        const Json found = co_await ask("get_" + std::string(name_of(kind)), tenant, std::move(request));
+        const Json found =
+            co_await ask(database_, "get_" + std::string(name_of(kind)), tenant, std::move(request));
         if (found.null()) co_return std::nullopt;
         co_return parse_row(found);
     }
@@ -77,14 +79,9 @@ class PostgresCrmStore final : public CrmStore {
 
   private:
     Task<Outcome> change_by(std::string verb, TenantId tenant, CrmKind kind, std::string request) {
-        const Json outcome =
-            co_await ask(std::move(verb) + "_" + std::string(name_of(kind)), tenant, std::move(request));
+        const Json outcome = co_await ask(database_, std::move(verb) + "_" + std::string(name_of(kind)),
+                                          tenant, std::move(request));
         co_return parse_outcome(outcome.text());
-    }
-
-    Task<Json> ask(std::string op, TenantId tenant, std::string request) {
-        std::string result = co_await database_.call(std::move(op), tenant, std::move(request));
-        co_return Json::parse(std::move(result));
     }
 
     Database& database_;

@@ -51,6 +51,12 @@ std::vector<Json> Json::items() const {
     return items;
 }
 
+std::vector<std::string> Json::texts() const {
+    std::vector<std::string> out;
+    for (const auto& item : items()) out.push_back(item.text());
+    return out;
+}
+
 std::vector<std::pair<std::string, Json>> Json::members() const {
     std::vector<std::pair<std::string, Json>> members;
     if (!value_ || !value_of(value_)->IsObject()) return members;

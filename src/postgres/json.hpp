@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,11 @@ class Json {
     bool flag() const;
     bool flag(std::string_view key) const { return (*this)[key].flag(); }
     SysTime time(std::string_view key) const { return from_millis(number(key)); }
+    std::optional<SysTime> time_if_any(std::string_view key) const {
+        return (*this)[key].null() ? std::nullopt : std::optional(time(key));
+    }
+    /// Of a list.
+    std::vector<std::string> texts() const;
     template <class Id>
     Id id(std::string_view key) const {
         return Id::parse(text(key)).value_or(Id{});

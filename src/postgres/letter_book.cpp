@@ -36,10 +36,6 @@ std::string ids_json(const std::vector<std::int64_t>& ids) {
     return json_array(items);
 }
 
-std::optional<SysTime> time_if_any(const Json& row, std::string_view name) {
-    return row[name].null() ? std::nullopt : std::optional(row.time(name));
-}
-
 std::string filter_json(const LetterFilter& filter, std::int64_t after, int limit) {
     JsonObject out;
     if (!filter.ids.empty()) out.raw("ids", ids_json(filter.ids));
@@ -72,10 +68,10 @@ Letter parse_letter(const Json& row) {
     letter.attempts = static_cast<int>(row.number("attempts"));
     letter.at = row.time("at");
     letter.status = row.text("status");
-    letter.status_at = time_if_any(row, "status_at");
+    letter.status_at = row.time_if_any("status_at");
     letter.status_by = row.text("status_by");
     letter.reason = row.text("reason");
-    letter.edited_at = time_if_any(row, "edited_at");
+    letter.edited_at = row.time_if_any("edited_at");
     letter.edited_by = row.text("edited_by");
     letter.bytes = row.number("bytes");
     letter.about = row["about"].source();

@@ -5,16 +5,11 @@
 #include "core/json_object.hpp"
 #include "core/random.hpp"
 #include "postgres/actor_json.hpp"
-#include "postgres/json.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/vault.hpp"
 
 namespace relevo {
 namespace {
-
-std::optional<SysTime> time_if_any(const Json& row, std::string_view name) {
-    if (row[name].null()) return std::nullopt;
-    return row.time(name);
-}
 
 MetaAccount parse_account(const Json& row) {
     MetaAccount account;
@@ -35,8 +30,8 @@ MetaConnection parse_connection(const Json& row) {
     connection.detail = row.text("detail");
     connection.created_at = row.time("created_at");
     connection.open_until = row.time("open_until");
-    connection.token_expires_at = time_if_any(row, "token_expires_at");
-    connection.refresh_at = time_if_any(row, "refresh_at");
+    connection.token_expires_at = row.time_if_any("token_expires_at");
+    connection.refresh_at = row.time_if_any("refresh_at");
     connection.attempts = static_cast<int>(row.number("attempts"));
     for (const auto& account : row["accounts"].items()) connection.accounts.push_back(parse_account(account));
     return connection;
@@ -74,7 +69,7 @@ class PostgresMetaStore final : public MetaStore {
                                   .time("now", now)
                                   .time("open_until", open_until)
                                   .str();
-        auto asked = ask("begin_meta_connection", tenant, std::move(request));
+        auto asked = ask(database_, "begin_meta_connection", tenant, std::move(request));
         co_await std::move(asked);
     }
 
@@ -82,20 +77,20 @@ class PostgresMetaStore final : public MetaStore {
                      std::string caller) override {
         std::string request =
             JsonObject().id("id", id).text("state", state_hash).text("caller", caller).str();
-        auto asked = ask("get_meta_start", tenant, std::move(request));
+        auto asked = ask(database_, "get_meta_start", tenant, std::move(request));
         const Json began = co_await std::move(asked);
         co_return began.flag();
     }
 
     Task<std::optional<MetaConnection>> find(TenantId tenant, MetaConnectionId id) override {
-        auto asked = ask("get_meta_connection", tenant, JsonObject().id("id", id).str());
+        auto asked = ask(database_, "get_meta_connection", tenant, JsonObject().id("id", id).str());
         const Json found = co_await std::move(asked);
         if (found.null()) co_return std::nullopt;
         co_return parse_connection(found);
     }
 
     Task<std::vector<MetaConnection>> list(TenantId tenant) override {
-        auto asked = ask("list_meta_connections", tenant, "{}");
+        auto asked = ask(database_, "list_meta_connections", tenant, "{}");
         const Json found = co_await std::move(asked);
         std::vector<MetaConnection> connections;
         for (const auto& row : found.items()) connections.push_back(parse_connection(row));
@@ -109,7 +104,7 @@ class PostgresMetaStore final : public MetaStore {
     Task<std::optional<MetaLease>> lease(TenantId tenant, MetaConnectionId id, SysTime now,
                                          SysTime until) override {
         std::string request = JsonObject().id("id", id).time("now", now).time("until", until).str();
-        auto asked = ask("lease_meta_connection", tenant, std::move(request));
+        auto asked = ask(database_, "lease_meta_connection", tenant, std::move(request));
         const Json life = co_await std::move(asked);
         if (life.null()) co_return std::nullopt;
         co_return MetaLease{tenant, id, life.number()};
@@ -117,7 +112,7 @@ class PostgresMetaStore final : public MetaStore {
 
     Task<std::vector<MetaLease>> lease_due(SysTime now, SysTime until, int most) override {
         std::string request = JsonObject().time("now", now).time("until", until).number("most", most).str();
-        auto asked = ask("lease_meta_work", TenantId{}, std::move(request));
+        auto asked = ask(database_, "lease_meta_work", TenantId{}, std::move(request));
         const Json found = co_await std::move(asked);
         std::vector<MetaLease> leases;
         for (const auto& row : found.items()) {
@@ -172,13 +167,13 @@ class PostgresMetaStore final : public MetaStore {
     }
 
     Task<bool> rules(TenantId tenant, std::string channel) override {
-        auto asked = ask("get_meta_rule", tenant, JsonObject().text("channel", channel).str());
+        auto asked = ask(database_, "get_meta_rule", tenant, JsonObject().text("channel", channel).str());
         const Json rules = co_await std::move(asked);
         co_return rules.flag();
     }
 
     Task<std::string> address(TenantId tenant, AccountId account) override {
-        auto asked = ask("get_meta_address", tenant, JsonObject().id("account", account).str());
+        auto asked = ask(database_, "get_meta_address", tenant, JsonObject().id("account", account).str());
         const Json key = co_await std::move(asked);
         co_return key.text();
     }
@@ -188,7 +183,7 @@ class PostgresMetaStore final : public MetaStore {
         JsonObject request = lease_json(lease);
         request.id("account", account).text("step", step).text("code", code).text("detail", detail);
         request.time("now", now);
-        auto asked = ask("step_meta_account", lease.tenant, request.str());
+        auto asked = ask(database_, "step_meta_account", lease.tenant, request.str());
         const Json held = co_await std::move(asked);
         co_return held.flag();
     }
@@ -200,16 +195,11 @@ class PostgresMetaStore final : public MetaStore {
         request.text("code", error ? error->code : std::string());
         request.text("detail", error ? error->text : std::string());
         request.flag("refused", error && error->fault == Fault::permanent).time("retry_at", retry_at);
-        auto asked = ask("settle_meta_connection", lease.tenant, request.str());
+        auto asked = ask(database_, "settle_meta_connection", lease.tenant, request.str());
         co_await std::move(asked);
     }
 
   private:
-    Task<Json> ask(std::string op, TenantId tenant, std::string request) {
-        auto asked = database_.call(std::move(op), tenant, std::move(request));
-        co_return Json::parse(co_await std::move(asked));
-    }
-
     // The secrets and what they are for, in one transaction; sealed anew where the tenant's key was replaced
     // meanwhile.
     Task<Json> with_secrets(std::string op, TenantId tenant, JsonObject request,
@@ -220,7 +210,7 @@ class PostgresMetaStore final : public MetaStore {
             const std::string rows = co_await std::move(sealed);
             JsonObject whole = request;
             whole.raw("credentials", rows);
-            auto asked = ask(op, tenant, whole.str());
+            auto asked = ask(database_, op, tenant, whole.str());
             Json result = co_await std::move(asked);
             if (!result.flag("stale")) co_return result;
         }

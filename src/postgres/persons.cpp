@@ -6,9 +6,9 @@
 
 #include "core/json_object.hpp"
 #include "postgres/accounts.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/erasure_keys.hpp"
-#include "postgres/json.hpp"
 
 namespace relevo {
 namespace {
@@ -16,18 +16,6 @@ namespace {
 // 8 MB of archived parts: some 100 ms.
 constexpr std::int64_t pages_at_once = 1'000;
 constexpr int aliases_at_once = 5'000;
-
-std::string texts_json(const std::vector<std::string>& texts) {
-    std::vector<std::string> items;
-    for (const auto& text : texts) items.push_back(json_text(text));
-    return json_array(items);
-}
-
-std::vector<std::string> texts(const Json& array) {
-    std::vector<std::string> out;
-    for (const auto& item : array.items()) out.push_back(item.text());
-    return out;
-}
 
 std::string aliases_json(const std::vector<Alias>& aliases) {
     std::vector<std::string> items;
@@ -59,7 +47,7 @@ Task<std::int64_t> drop_archived(Database& database, ErasureNote note, std::vect
                                  TellLooked tell) {
     const std::string looking = co_await database.call("wait_for_archive", note.tenant, "{}");
     const std::int64_t pages = Json::parse(looking).number();
-    const std::string names = texts_json(names_of(aliases));
+    const std::string names = json_texts(names_of(aliases));
     std::int64_t gone = 0;
     for (std::int64_t from = 0; from < pages; from += pages_at_once) {
         std::string request =
@@ -113,7 +101,7 @@ Task<std::vector<std::string>> find_contacts(Database& database, TenantId tenant
                               .text_if_any("digits", digits_of(name.address))
                               .str();
     const std::string found = co_await database.call("find_contacts", tenant, std::move(request));
-    co_return texts(Json::parse(found)["contacts"]);
+    co_return Json::parse(found)["contacts"].texts();
 }
 
 Task<KnownPerson> read_person(Database& database, TenantId tenant, PersonName name, std::string contact,
@@ -160,7 +148,7 @@ Task<ErasureNote> note_erasure(Database& database, ErasureNote note) {
                               .text("erasure", note.erasure)
                               .time("erased_at", note.erased_at)
                               .text("by", note.by)
-                              .raw("marks", texts_json(note.marks))
+                              .raw("marks", json_texts(note.marks))
                               .str();
     const Json begun = Json::parse(co_await database.call("begin_erasure", note.tenant, std::move(request)));
     note.erasure = begun.text("erasure");
@@ -230,7 +218,7 @@ Task<std::vector<std::string>> unknown_erasures(Database& database, TenantId ten
         items.push_back(JsonObject().text("erasure", note.erasure).time("erased_at", note.erased_at).str());
     }
     std::string request = JsonObject().raw("erasures", json_array(items)).str();
-    co_return texts(Json::parse(co_await database.call("unknown_erasures", tenant, std::move(request))));
+    co_return (co_await ask(database, "unknown_erasures", tenant, std::move(request))).texts();
 }
 
 Task<std::vector<ErasureNote>> open_erasures(Database& database, TenantId tenant) {
@@ -238,7 +226,7 @@ Task<std::vector<ErasureNote>> open_erasures(Database& database, TenantId tenant
     std::vector<ErasureNote> notes;
     for (const auto& row : open.items()) {
         notes.push_back(
-            {tenant, row.text("erasure"), row.time("erased_at"), row.text("by"), texts(row["marks"])});
+            {tenant, row.text("erasure"), row.time("erased_at"), row.text("by"), row["marks"].texts()});
     }
     co_return notes;
 }

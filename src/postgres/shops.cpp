@@ -32,11 +32,7 @@ std::string product_json(const ProductSpec& product) {
 
 std::string synonyms_json(const ShopSpec& spec) {
     JsonObject synonyms;
-    for (const auto& [said, meant] : spec.synonyms) {
-        std::vector<std::string> texts;
-        for (const auto& text : meant) texts.push_back(json_text(text));
-        synonyms.raw(said, json_array(texts));
-    }
+    for (const auto& [said, meant] : spec.synonyms) synonyms.raw(said, json_texts(meant));
     return synonyms.str();
 }
 

@@ -1,14 +1,12 @@
 #include "core/json_object.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/identity_stores.hpp"
-#include "postgres/json.hpp"
 
 namespace relevo {
 namespace {
 
 Permissions parse_permissions(const Json& json) {
-    std::vector<std::string> names;
-    for (const auto& name : json.items()) names.push_back(name.text());
-    return Permissions::known(names);
+    return Permissions::known(json.texts());
 }
 
 std::optional<Person> parse_person(const Json& json) {
@@ -29,7 +27,7 @@ class PostgresSignInStore final : public SignInStore {
     explicit PostgresSignInStore(Database& database) : database_(database) {}
 
     Task<std::optional<OperatorRow>> find_operator(std::string issuer, std::string subject) override {
-        const Json found = co_await ask("find_operator", identity_of(issuer, subject));
+        const Json found = co_await ask(database_, "find_operator", TenantId{}, identity_of(issuer, subject));
         if (found.null()) co_return std::nullopt;
         co_return OperatorRow{found.text("id"), found.text("name")};
     }
@@ -47,21 +45,23 @@ class PostgresSignInStore final : public SignInStore {
         }
         std::string request =
             JsonObject().id("id", attempt).raw("limits", json_array(json)).time("now", now).str();
-        const Json room_at = co_await ask("begin_attempt", std::move(request));
+        const Json room_at = co_await ask(database_, "begin_attempt", TenantId{}, std::move(request));
         if (room_at.null()) co_return std::nullopt;
         co_return from_millis(room_at.number());
     }
 
     Task<void> forgive_attempt(AttemptId attempt) override {
-        co_await ask("forgive_attempt", JsonObject().id("id", attempt).str());
+        co_await ask(database_, "forgive_attempt", TenantId{}, JsonObject().id("id", attempt).str());
     }
 
     Task<std::optional<Person>> find_person(std::string issuer, std::string subject) override {
-        co_return parse_person(co_await ask("find_person", identity_of(issuer, subject)));
+        co_return parse_person(
+            co_await ask(database_, "find_person", TenantId{}, identity_of(issuer, subject)));
     }
 
     Task<std::optional<StoredPassword>> find_password(std::string email) override {
-        const Json found = co_await ask("find_password", JsonObject().text("email", email).str());
+        const Json found =
+            co_await ask(database_, "find_password", TenantId{}, JsonObject().text("email", email).str());
         if (found.null()) co_return std::nullopt;
         co_return StoredPassword{{found.number("tenant")}, found.id<UserId>("user"), found.text("hash")};
     }
@@ -69,15 +69,15 @@ class PostgresSignInStore final : public SignInStore {
     Task<std::optional<StoredSession>> find_session(SecretHash hash, SysTime now, Millis idle) override {
         std::string request =
             JsonObject().text("hash", hash.hex).time("now", now).number("idle_ms", idle.count()).str();
-        const Json found = co_await ask("find_session", std::move(request));
+        const Json found = co_await ask(database_, "find_session", TenantId{}, std::move(request));
         auto person = parse_person(found["person"]);
         if (!person) co_return std::nullopt;
         co_return StoredSession{found.id<SessionId>("id"), std::move(*person)};
     }
 
     Task<std::optional<StoredKey>> find_key(SecretHash hash, SysTime now) override {
-        const Json found =
-            co_await ask("find_api_key", JsonObject().text("hash", hash.hex).time("now", now).str());
+        const Json found = co_await ask(database_, "find_api_key", TenantId{},
+                                        JsonObject().text("hash", hash.hex).time("now", now).str());
         if (found.null()) co_return std::nullopt;
         co_return StoredKey{{found.number("tenant")},
                             found.id<ApiKeyId>("id"),
@@ -96,22 +96,22 @@ class PostgresSignInStore final : public SignInStore {
                                   .time("expires_at", session.expires_at)
                                   .text("password_hash", session.password_hash)
                                   .str();
-        co_return parse_person(co_await ask("begin_session", std::move(request), tenant));
+        co_return parse_person(co_await ask(database_, "begin_session", tenant, std::move(request)));
     }
 
     Task<void> end_session(TenantId tenant, SessionId session, SysTime now) override {
         std::string request = JsonObject().id("session", session).time("now", now).str();
-        co_await ask("end_session", std::move(request), tenant);
+        co_await ask(database_, "end_session", tenant, std::move(request));
     }
 
     Task<void> rehash(TenantId tenant, UserId user, std::string before, std::string after) override {
         std::string request = JsonObject().id("user", user).text("before", before).text("after", after).str();
-        co_await ask("rehash", std::move(request), tenant);
+        co_await ask(database_, "rehash", tenant, std::move(request));
     }
 
     Task<bool> find_ticket(SecretHash hash, SysTime now) override {
         std::string request = JsonObject().text("hash", hash.hex).time("now", now).str();
-        const Json found = co_await ask("find_ticket", std::move(request));
+        const Json found = co_await ask(database_, "find_ticket", TenantId{}, std::move(request));
         co_return found.flag();
     }
 
@@ -123,15 +123,10 @@ class PostgresSignInStore final : public SignInStore {
                                   .text_if_any("subject", proof.subject)
                                   .time("now", now)
                                   .str();
-        co_return parse_person(co_await ask("redeem_ticket", std::move(request)));
+        co_return parse_person(co_await ask(database_, "redeem_ticket", TenantId{}, std::move(request)));
     }
 
   private:
-    Task<Json> ask(std::string op, std::string request, TenantId tenant = {}) {
-        std::string result = co_await database_.call(std::move(op), tenant, std::move(request));
-        co_return Json::parse(std::move(result));
-    }
-
     Database& database_;
 };
 

@@ -8,10 +8,6 @@
 namespace relevo {
 namespace {
 
-std::optional<SysTime> time_if_any(const Json& row, std::string_view name) {
-    return row[name].null() ? std::nullopt : std::optional(row.time(name));
-}
-
 // A text as it is, anything else as JSON.
 std::string plain(const Json& value) {
     std::string text = value.text();
@@ -37,13 +33,13 @@ StoryRef parse_ref(const Json& row) {
 }
 
 Standing parse_standing(const Json& row) {
-    return {row.text("ended"),         row.text("reason"),        row.text("waits_at"),
-            time_if_any(row, "since"), time_if_any(row, "until"), row.number("letter"),
-            row.text("code"),          row.text("text"),          {}};
+    return {row.text("ended"),        row.text("reason"),       row.text("waits_at"),
+            row.time_if_any("since"), row.time_if_any("until"), row.number("letter"),
+            row.text("code"),         row.text("text"),         {}};
 }
 
 StoryEvent parse_event(const Json& row) {
-    StoryEvent event{time_if_any(row, "at"), row.text("stage"), row.text("event"), {}};
+    StoryEvent event{row.time_if_any("at"), row.text("stage"), row.text("event"), {}};
     for (const auto& [name, value] : row["facts"].members()) {
         if (!value.null()) event.facts.emplace(name, plain(value));
     }
@@ -65,15 +61,13 @@ class PostgresStoryBook final : public StoryBook {
     }
 
     Story tell(const StoryRef& which, SysTime now, Millis bound, const Lagging& lagging) override {
-        std::vector<std::string> stages;
-        for (const auto& stage : lagging) stages.push_back(json_text(stage));
         const std::string request = JsonObject()
                                         .number("tenant", which.tenant.value)
                                         .text_if_any("conversation", which.conversation)
                                         .text(which.kind, which.id)
                                         .time("now", now)
                                         .number("bound_ms", bound.count())
-                                        .raw("lagging", json_array(stages))
+                                        .raw("lagging", json_texts(lagging))
                                         .str();
         Story story = parse_story(session_.ask("story", request));
         if (story.standing.ended == "open") story.standing.pause = pause_of(story, which);
@@ -94,12 +88,12 @@ class PostgresStoryBook final : public StoryBook {
         story.trace = told.text("trace");
         if (story.trace.empty()) story.trace = trace_id(told.text("traceparent"));
         story.human = told.text("mode") == "human";
-        for (const auto& alias : told["aliases"].items()) story.aliases.push_back(alias.text());
+        story.aliases = told["aliases"].texts();
         story.standing = parse_standing(told["standing"]);
         for (const auto& row : told["events"].items()) story.events.push_back(parse_event(row));
         for (const auto& row : told["spans"].items()) {
             story.spans.push_back({row.text("name"), row.text("id"), row.text("parent"), row.time("start"),
-                                   time_if_any(row, "end"), row.text("note")});
+                                   row.time_if_any("end"), row.text("note")});
         }
         return story;
     }

@@ -1,16 +1,10 @@
 #include "core/json_object.hpp"
 #include "postgres/actor_json.hpp"
-#include "postgres/json.hpp"
+#include "postgres/ask.hpp"
 #include "postgres/request_stores.hpp"
 
 namespace relevo {
 namespace {
-
-std::string texts(const std::vector<std::string>& values) {
-    std::vector<std::string> json;
-    for (const auto& value : values) json.push_back(json_text(value));
-    return json_array(json);
-}
 
 TenantRow parse_tenant(const Json& json) {
     TenantRow row;
@@ -18,7 +12,7 @@ TenantRow parse_tenant(const Json& json) {
     row.slug = json.text("slug");
     row.name = json.text("name");
     row.language = json.text("language");
-    for (const auto& origin : json["cors_origins"].items()) row.cors_origins.push_back(origin.text());
+    row.cors_origins = json["cors_origins"].texts();
     row.created_at = json.time("created_at");
     return row;
 }
@@ -28,14 +22,14 @@ class PostgresTenantStore final : public TenantStore {
     explicit PostgresTenantStore(Database& database) : database_(database) {}
 
     Task<std::optional<TenantRow>> find(TenantId tenant) override {
-        const Json found = co_await ask("get_tenant", tenant, "{}");
+        const Json found = co_await ask(database_, "get_tenant", tenant, "{}");
         if (found.null()) co_return std::nullopt;
         co_return parse_tenant(found);
     }
 
     Task<std::vector<TenantRow>> list(TenantId after, int limit) override {
         std::string request = JsonObject().number("after", after.value).number("limit", limit).str();
-        const Json found = co_await ask("list_tenant_page", TenantId{}, std::move(request));
+        const Json found = co_await ask(database_, "list_tenant_page", TenantId{}, std::move(request));
         std::vector<TenantRow> rows;
         for (const auto& tenant : found.items()) rows.push_back(parse_tenant(tenant));
         co_return rows;
@@ -47,9 +41,9 @@ class PostgresTenantStore final : public TenantStore {
                                   .text("slug", tenant.slug)
                                   .text("name", tenant.name)
                                   .text("language", tenant.language)
-                                  .raw("cors_origins", texts(tenant.cors_origins))
+                                  .raw("cors_origins", json_texts(tenant.cors_origins))
                                   .str();
-        const Json made = co_await ask("add_tenant", TenantId{}, std::move(request));
+        const Json made = co_await ask(database_, "add_tenant", TenantId{}, std::move(request));
         if (made.null()) co_return std::nullopt;
         co_return TenantId{made.number()};
     }
@@ -59,23 +53,19 @@ class PostgresTenantStore final : public TenantStore {
         request.raw("actor", actor_json(actor));
         if (change.name) request.text("name", *change.name);
         if (change.language) request.text("language", *change.language);
-        if (change.cors_origins) request.raw("cors_origins", texts(*change.cors_origins));
-        const Json changed = co_await ask("change_tenant", tenant, request.str());
+        if (change.cors_origins) request.raw("cors_origins", json_texts(*change.cors_origins));
+        const Json changed = co_await ask(database_, "change_tenant", tenant, request.str());
         co_return changed.flag();
     }
 
     Task<bool> allows_origin(std::optional<TenantId> tenant, std::string origin) override {
         std::string request = JsonObject().text("origin", origin).str();
-        const Json allowed = co_await ask("get_origin", tenant.value_or(TenantId{}), std::move(request));
+        const Json allowed =
+            co_await ask(database_, "get_origin", tenant.value_or(TenantId{}), std::move(request));
         co_return allowed.flag();
     }
 
   private:
-    Task<Json> ask(std::string op, TenantId tenant, std::string request) {
-        auto asked = database_.call(std::move(op), tenant, std::move(request));
-        co_return Json::parse(co_await std::move(asked));
-    }
-
     Database& database_;
 };
 

@@ -24,8 +24,6 @@ std::string bound_to(TenantId tenant) {
 }  // namespace
 
 void ErasureJournal::write(const ErasureNote& note, const Secret& key) const {
-    std::vector<std::string> marks;
-    for (const auto& mark : note.marks) marks.push_back(json_text(mark));
     const int master = masters_->newest();
     Record record;
     record.topic = topic;
@@ -35,7 +33,7 @@ void ErasureJournal::write(const ErasureNote& note, const Secret& key) const {
                        .text("erasure", note.erasure)
                        .time("erased_at_ms", note.erased_at)
                        .text("by", note.by)
-                       .raw("marks", json_array(marks))
+                       .raw("marks", json_texts(note.marks))
                        .number("master", master)
                        .text("key", to_hex(masters_->find(master).seal(bound_to(note.tenant), key)))
                        .str();

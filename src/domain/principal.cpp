@@ -6,7 +6,8 @@ namespace relevo {
 namespace {
 
 Permissions of_service() {
-    static const std::array<std::string, 2> names{"conversations.read", "conversations.reply"};
+    static const std::array<std::string, 4> names{"channels.read", "channels.write", "conversations.read",
+                                                  "conversations.reply"};
     return Permissions::known(names);
 }
 

@@ -42,7 +42,7 @@ class Principal {
     /// Within the tenant only: without one nothing is allowed.
     bool allows(Module module, Action action) const;
     /// The same caller at work for that shop; nothing for whoever belongs to another one. An operator may do
-    /// there everything but read and answer what customers write; a service may only that.
+    /// there everything but read and answer what customers write; a service may that, and connect accounts.
     std::optional<Principal> within(TenantId tenant) const;
 
   private:

@@ -29,5 +29,5 @@ TEST_CASE("who changes something is named as they are, with what they may do the
     const Actor olga = actor_of(*Principal::platform_operator("op", "Olga").within({17}));
     CHECK(olga.kind == "operator");
     CHECK(olga.may == Permissions::all());
-    CHECK(actor_of(*Principal::service().within({17})).may.names().size() == 2);
+    CHECK(actor_of(*Principal::service().within({17})).may.names().size() == 4);
 }

@@ -53,15 +53,15 @@ TEST_CASE("an operator works for a shop that they name, and does not read what i
     CHECK(at_work->within(other)->tenant() == other);
 }
 
-TEST_CASE("a service of the installation answers customers for a shop, and nothing else") {
+TEST_CASE("a service of the installation answers customers and connects accounts for a shop, and nothing else") {
     const auto service = Principal::service();
     CHECK_FALSE(service.allows(Module::conversations, Action::reply));
     const auto at_work = service.within(own);
     REQUIRE(at_work);
     CHECK(at_work->permissions().names() ==
-          std::vector<std::string>{"conversations.read", "conversations.reply"});
+          std::vector<std::string>{"channels.read", "channels.write", "conversations.read",
+                                   "conversations.reply"});
     CHECK_FALSE(at_work->runs_installation());
-    CHECK(at_work->permissions().names().size() == 2);
 }
 
 TEST_CASE("the audit log has a word for each kind of caller") {

@@ -97,7 +97,7 @@ Task<ApiResult> ApiExchange::run(const ApiOperation& operation, const ApiHandler
                                  ApiParameters path) {
     const auto before = parts_.requests.begin(std::nullopt);
     std::optional<Principal> who;
-    auto admitted = admit(operation, *before, who);
+    auto admitted = admit(operation, path, *before, who);
     if (auto problem = co_await std::move(admitted)) co_return std::move(*problem);
     auto parameters = read_parameters(operation, request_, path);
     if (auto* problem = std::get_if<Problem>(&parameters)) co_return std::move(*problem);
@@ -133,8 +133,8 @@ Task<ApiResult> ApiExchange::run(const ApiOperation& operation, const ApiHandler
 
 // A page can read why it was refused only where its origin is known: looked up before anybody knows for which
 // shop they call, but for no stranger whose calls are used up.
-Task<std::optional<Problem>> ApiExchange::admit(const ApiOperation& operation, RequestStores& stores,
-                                                std::optional<Principal>& who) {
+Task<std::optional<Problem>> ApiExchange::admit(const ApiOperation& operation, const ApiParameters& path,
+                                                RequestStores& stores, std::optional<Principal>& who) {
     if (operation.callers.empty()) {
         auto admitted = admit_stranger(stores);
         co_return co_await std::move(admitted);
@@ -151,14 +151,14 @@ Task<std::optional<Problem>> ApiExchange::admit(const ApiOperation& operation, R
     auto limited = check_rate(parts_.pace, buckets_of(document_, *caller));
     if (auto problem = co_await std::move(limited)) co_return problem;
     who = std::move(*caller);
-    auto chosen = choose(operation, stores, *who);
+    auto chosen = choose(operation, path, stores, *who);
     if (auto problem = co_await std::move(chosen)) co_return problem;
     auto its_own = look_up_origin(stores, &*who);
     co_await std::move(its_own);
     if (!origin_.empty() && !origin_allowed_) {
         co_return Problem{
             403, "api.foreign_origin",
-            "pages of this origin may not call as this shop; an operator adds it to cors_origins"};
+            "pages of this origin may not call as this shop; its administrator adds it to cors_origins"};
     }
     if (auto problem = check_right(operation, *who)) co_return problem;
     auto spent = check_rate(parts_.pace, buckets_of(operation, *who));
@@ -174,13 +174,17 @@ Task<std::optional<Problem>> ApiExchange::admit_stranger(RequestStores& stores) 
     co_return std::nullopt;
 }
 
-Task<std::optional<Problem>> ApiExchange::choose(const ApiOperation& operation, RequestStores& stores,
-                                                 Principal& who) {
-    const auto* header = operation.parameter(ApiParameter::In::header, "X-Tenant-Id");
-    if (!header) co_return std::nullopt;
-    const std::string wanted(request_.header(header->name));
+// The path names the shop that it is about, and a header that of all else.
+Task<std::optional<Problem>> ApiExchange::choose(const ApiOperation& operation, const ApiParameters& path,
+                                                 RequestStores& stores, Principal& who) {
+    const auto named = path.find("tenant");
+    const bool by_path = named != path.end();
+    const auto* parameter = by_path ? operation.parameter(ApiParameter::In::path, "tenant")
+                                    : operation.parameter(ApiParameter::In::header, "X-Tenant-Id");
+    if (!parameter) co_return std::nullopt;
+    const std::string wanted(by_path ? std::string_view(named->second) : request_.header(parameter->name));
     if (wanted.empty()) co_return std::nullopt;
-    if (auto problem = check_parameter(*header, wanted)) co_return problem;
+    if (auto problem = check_parameter(*parameter, wanted)) co_return problem;
     auto chosen = choose_tenant(who, wanted, stores.tenants());
     co_return co_await std::move(chosen);
 }

@@ -22,10 +22,11 @@ class ApiExchange {
 
   private:
     Task<ApiResult> run(const ApiOperation& operation, const ApiHandler& handler, ApiParameters path);
-    Task<std::optional<Problem>> admit(const ApiOperation& operation, RequestStores& stores,
-                                       std::optional<Principal>& who);
+    Task<std::optional<Problem>> admit(const ApiOperation& operation, const ApiParameters& path,
+                                       RequestStores& stores, std::optional<Principal>& who);
     Task<std::optional<Problem>> admit_stranger(RequestStores& stores);
-    Task<std::optional<Problem>> choose(const ApiOperation& operation, RequestStores& stores, Principal& who);
+    Task<std::optional<Problem>> choose(const ApiOperation& operation, const ApiParameters& path,
+                                        RequestStores& stores, Principal& who);
     Task<void> look_up_origin(RequestStores& stores, const Principal* who);
     std::optional<Once> once_of(const ApiOperation& operation, const std::optional<Principal>& who,
                                 const ApiParameters& parameters) const;

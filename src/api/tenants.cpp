@@ -1,6 +1,7 @@
 #include <charconv>
 
 #include "api/list.hpp"
+#include "domain/shop_rules.hpp"
 
 namespace relevo {
 namespace {
@@ -8,7 +9,10 @@ namespace {
 std::string json_of(const TenantRow& tenant) {
     JsonObject object;
     object.number("id", tenant.id.value).text("slug", tenant.slug).text("name", tenant.name);
-    object.text("language", tenant.language).raw("cors_origins", json_texts(tenant.cors_origins));
+    object.text("language", tenant.language).text("time_zone", tenant.time_zone);
+    object.text("fallback_text", tenant.fallback_text).raw("redact", json_texts(names_of(tenant.redact)));
+    object.raw("keep_days", tenant.keep_days ? std::to_string(*tenant.keep_days) : "null");
+    object.raw("cors_origins", json_texts(tenant.cors_origins));
     add_time(object, "created_at", tenant.created_at);
     return object.str();
 }
@@ -26,10 +30,9 @@ Task<ApiResult> list(ApiCall& call) {
 }
 
 Task<ApiResult> read(ApiCall& call) {
-    const TenantId id{call.whole("tenant", 0)};
-    auto asked = call.stores.tenants().find(id);
+    auto asked = call.stores.tenants().find(call.tenant());
     const auto tenant = co_await std::move(asked);
-    if (!tenant) co_return not_found("Tenant", id.to_string());
+    if (!tenant) co_return not_found("Tenant", call.parameter("tenant"));
     co_return entity(json_of(*tenant));
 }
 
@@ -50,24 +53,31 @@ Task<ApiResult> add(ApiCall& call) {
     co_return answer;
 }
 
-Task<ApiResult> change(ApiCall& call) {
-    const TenantId id{call.whole("tenant", 0)};
-    call.stores.hold();
-    auto asked = call.stores.tenants().find(id);
-    const auto before = co_await std::move(asked);
-    if (!before) co_return not_found("Tenant", id.to_string());
-    if (auto problem = check_if_match(call, json_of(*before))) co_return std::move(*problem);
+TenantChange stated_change(const SentJson& body) {
     TenantChange wanted;
-    wanted.name = call.body.text_if_any("name");
-    wanted.language = call.body.text_if_any("language");
-    wanted.cors_origins = call.body.texts_if_any("cors_origins");
-    auto changed = call.stores.tenants().change(id, std::move(wanted), call.actor());
-    const bool done = co_await std::move(changed);
-    if (!done) co_return not_found("Tenant", id.to_string());
-    auto read_back = call.stores.tenants().find(id);
-    const auto after = co_await std::move(read_back);
-    if (!after) co_return not_found("Tenant", id.to_string());
-    co_return entity(json_of(*after));
+    wanted.name = body.text_if_any("name");
+    wanted.language = body.text_if_any("language");
+    wanted.time_zone = body.text_if_any("time_zone");
+    wanted.fallback_text = body.text_if_any("fallback_text");
+    if (const auto names = body.texts_if_any("redact")) wanted.redact = kinds_of(*names);
+    if (body.null("keep_days")) wanted.keep_days.emplace();
+    if (const auto days = body.whole_if_any("keep_days")) wanted.keep_days = static_cast<int>(*days);
+    wanted.cors_origins = body.texts_if_any("cors_origins");
+    return wanted;
+}
+
+Task<ApiResult> change(ApiCall& call) {
+    call.stores.hold();
+    auto asked = call.stores.tenants().find(call.tenant());
+    const auto before = co_await std::move(asked);
+    if (!before) co_return not_found("Tenant", call.parameter("tenant"));
+    if (auto problem = check_if_match(call, json_of(*before))) co_return std::move(*problem);
+    auto changed = call.stores.tenants().change(call.tenant(), stated_change(call.body), call.actor());
+    const auto outcome = co_await std::move(changed);
+    if (outcome == TenantStore::Changed::unknown_time_zone)
+        co_return bad_member("#/time_zone", std::string(no_such_time_zone));
+    auto answered = read(call);
+    co_return co_await std::move(answered);
 }
 
 }  // namespace

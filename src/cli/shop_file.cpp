@@ -8,16 +8,13 @@
 
 #include "cli/agent_fields.hpp"
 #include "domain/reserved_category.hpp"
+#include "domain/shop_rules.hpp"
 #include "runtime/yaml_fields.hpp"
 
 namespace relevo {
 namespace {
 
 using namespace yaml;
-
-// Days. Until then the log or a provider may bring a message again, and its row is what tells.
-constexpr int least_kept = 30;
-constexpr int most_kept = 3'650;
 
 std::function<void(const YAML::Node&)> secret(Secret& out) {
     return [&out](const YAML::Node& node) { out = yaml::secret(node); };
@@ -174,9 +171,15 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers, const Templat
           {"language", string(shop.language)},
           {"prompt", [&](const auto& n) { prompt_text(prompt.emplace())(n); }},
           {"disclosure", [&](const auto& n) { string(disclosure.emplace())(n); }},
-          {"fallback_text", string(shop.fallback_text)},
+          {"fallback_text",
+           [&](const auto& n) {
+               shop.fallback_text = any_text(n);
+               if (characters_of(shop.fallback_text) > most_sentence_characters)
+                   refuse(n, fmt::format("expected at most {} characters", most_sentence_characters));
+           }},
           {"time_zone", string(shop.time_zone)},
-          {"keep_days", [&](const auto& n) { shop.keep_days = number<int>(n, least_kept, most_kept); }},
+          {"keep_days",
+           [&](const auto& n) { shop.keep_days = number<int>(n, least_kept_days, most_kept_days); }},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"redact", [&](const auto& n) { shop.redact = read_redact(n); }},
           {"agent", [&](const auto& n) { read_agent(n, providers, templates, shop.agent); }},

@@ -14,7 +14,8 @@ struct Permission {
     std::string_view name;
 };
 
-// Built-in roles have theirs in migrations/0039_people.sql, which a test compares with this list.
+// Built-in roles have theirs in migrations/0039_people.sql and 0051_shop_settings.sql, which a test compares
+// with this list.
 constexpr std::array list{
     Permission{Module::agents, Action::read, "agents.read"},
     Permission{Module::agents, Action::write, "agents.write"},
@@ -36,6 +37,8 @@ constexpr std::array list{
     Permission{Module::conversations, Action::erase, "conversations.erase"},
     Permission{Module::billing, Action::read, "billing.read"},
     Permission{Module::billing, Action::write, "billing.write"},
+    Permission{Module::shop, Action::read, "shop.read"},
+    Permission{Module::shop, Action::write, "shop.write"},
 };
 static_assert(list.size() < 32);
 

@@ -9,8 +9,9 @@
 
 namespace relevo {
 
-/// What a shop's people and keys work with.
-enum class Module { agents, tools, channels, knowledge, users, vault, conversations, billing };
+/// What a shop's people and keys work with. shop: its own settings, as its time zone and how long it keeps
+/// what customers write.
+enum class Module { agents, tools, channels, knowledge, users, vault, conversations, billing, shop };
 
 /// read and write are there for every module. conversations: reply as a human, erase a person. users: invite
 /// (and reset a password), audit (read who changed what).

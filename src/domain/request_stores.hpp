@@ -15,6 +15,7 @@
 #include "domain/conversation_store.hpp"
 #include "domain/crm.hpp"
 #include "domain/identity_stores.hpp"
+#include "domain/personal_kind.hpp"
 #include "domain/secret.hpp"
 #include "domain/vault_book.hpp"
 
@@ -29,6 +30,10 @@ struct TenantRow {
     std::string language;
     std::vector<std::string> cors_origins;  ///< pages of these may call as this shop
     SysTime created_at{};
+    std::string time_zone = "UTC";
+    std::string fallback_text{};                  ///< what a customer reads when no answer can be made
+    PersonalKinds redact = all_personal_kinds();  ///< what of a conversation no model is shown
+    std::optional<int> keep_days{};  ///< for as many what customers wrote is kept; nothing: for ever
 };
 
 struct NewTenant {
@@ -43,19 +48,25 @@ struct TenantChange {
     std::optional<std::string> name;
     std::optional<std::string> language;
     std::optional<std::vector<std::string>> cors_origins;
+    std::optional<std::string> time_zone{};
+    std::optional<std::string> fallback_text{};
+    std::optional<PersonalKinds> redact{};
+    std::optional<std::optional<int>> keep_days{};  ///< with nothing in it: for ever
 };
 
-/// The installation's shops, for its operator. Every change is noted.
+/// The installation's shops, for its operator, and each for its own people. Every change is noted.
 class TenantStore {
   public:
+    enum class Changed { done, not_found, unknown_time_zone };
+
     virtual ~TenantStore() = default;
     virtual Task<std::optional<TenantRow>> find(TenantId tenant) = 0;
     /// By id, at most `limit`, after that one.
     virtual Task<std::vector<TenantRow>> list(TenantId after, int limit) = 0;
     /// Nothing where a shop has that slug.
     virtual Task<std::optional<TenantId>> add(NewTenant tenant, Actor actor) = 0;
-    /// False where there is no such shop.
-    virtual Task<bool> change(TenantId tenant, TenantChange change, Actor actor) = 0;
+    /// All of it or nothing. Whoever reads the shop from then on reads it so: nothing of it is remembered.
+    virtual Task<Changed> change(TenantId tenant, TenantChange change, Actor actor) = 0;
     /// Whether pages of this origin may call the API as this shop; without a tenant: as any.
     virtual Task<bool> allows_origin(std::optional<TenantId> tenant, std::string origin) = 0;
 };

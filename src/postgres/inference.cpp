@@ -1,5 +1,6 @@
 #include "postgres/inference.hpp"
 
+#include "domain/shop_rules.hpp"
 #include "postgres/accounts.hpp"
 #include "postgres/passages.hpp"
 
@@ -12,15 +13,6 @@ HistoryLine parse_line(const Json& json) {
                         : author == "human" ? HistoryLine::Author::human
                                             : HistoryLine::Author::agent;
     return {parsed, json.text("text"), json.flag("in_turn")};
-}
-
-PersonalKinds parse_kinds(const Json& json) {
-    if (json.null()) return all_personal_kinds();
-    PersonalKinds kinds;
-    for (const auto& name : json.items()) {
-        if (const auto kind = personal_kind(name.text())) kinds.insert(*kind);
-    }
-    return kinds;
 }
 
 }  // namespace
@@ -58,7 +50,7 @@ Inference parse_inference(const std::string& result) {
     inference.passages = parse_passages(json["passages"]);
     for (const auto& line : json["history"].items()) inference.history.push_back(parse_line(line));
     inference.metadata = json.text("metadata");
-    inference.hidden = parse_kinds(json["redact"]);
+    inference.hidden = json["redact"].null() ? all_personal_kinds() : kinds_of(json["redact"].texts());
     inference.channel = json.text("channel");
     inference.account = json.text("account");
     inference.to = {json["to"].text("kind"), json["to"].text("value")};

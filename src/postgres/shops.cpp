@@ -4,10 +4,12 @@
 
 #include "core/json_object.hpp"
 #include "domain/agent_settings.hpp"
+#include "domain/shop_rules.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
 #include "postgres/shop_names.hpp"
 #include "postgres/stores.hpp"
+#include "postgres/tenant_store.hpp"
 
 namespace relevo {
 namespace {
@@ -34,12 +36,6 @@ std::string synonyms_json(const ShopSpec& spec) {
     JsonObject synonyms;
     for (const auto& [said, meant] : spec.synonyms) synonyms.raw(said, json_texts(meant));
     return synonyms.str();
-}
-
-std::string kinds_json(const PersonalKinds& kinds) {
-    std::vector<std::string> names;
-    for (const PersonalKind kind : kinds) names.push_back(json_text(name_of(kind)));
-    return json_array(names);
 }
 
 JsonObject account_json(std::string_view channel, std::string_view external_id, std::string_view name,
@@ -183,13 +179,12 @@ ShopStanding parse_standing(const std::string& text) {
             json.number("conversations"), json.number("replies"), json.number("credentials")};
 }
 
-Task<void> set_time_zone(Database& database, TenantId tenant, std::string zone) {
-    if (zone.empty()) co_return;
-    std::string request = JsonObject().text("time_zone", zone).str();
-    const std::string known = co_await database.call("set_time_zone", tenant, std::move(request));
-    if (Json::parse(known).flag()) co_return;
+Task<void> change_settings(Database& database, TenantId tenant, TenantChange change) {
+    auto asked = change_tenant(database, tenant, change);
+    const auto changed = co_await std::move(asked);
+    if (changed != TenantStore::Changed::unknown_time_zone) co_return;
     throw Failure({Fault::permanent, "shop.invalid",
-                   "there is no time zone '" + zone + "'; one is named as America/Argentina/Buenos_Aires"});
+                   "time_zone '" + change.time_zone.value_or("") + "': " + std::string(no_such_time_zone)});
 }
 
 void add_account(ShopListing& listing, const Json& row, const Addresses& addresses) {
@@ -206,7 +201,11 @@ void add_account(ShopListing& listing, const Json& row, const Addresses& address
 
 Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spec, Random& random) {
     co_await refuse_foreign_accounts(database, spec);
-    co_await set_time_zone(database, TenantId{}, spec.time_zone);  // nothing but whether there is one
+    TenantChange settings;
+    if (!spec.time_zone.empty()) {
+        settings.time_zone = spec.time_zone;
+        co_await change_settings(database, TenantId{}, settings);  // nothing but whether there is one
+    }
     std::string app_key;
     if (spec.whatsapp && !spec.whatsapp->app_of.empty()) {
         app_key = co_await app_key_of(database, spec.whatsapp->app_of);
@@ -216,9 +215,9 @@ Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spe
         co_await database.call("register_tenant", TenantId{}, std::move(registration));
     const TenantId tenant{Json::parse(registered).number()};
     // before anything that a customer could reach is there
-    std::string redaction = JsonObject().raw("kinds", kinds_json(spec.redact)).str();
-    co_await database.call("set_redaction", tenant, std::move(redaction));
-    co_await set_time_zone(database, tenant, spec.time_zone);
+    settings.redact = spec.redact;
+    settings.keep_days.emplace(spec.keep_days);
+    co_await change_settings(database, tenant, settings);
     const auto credentials = co_await stated_credentials(vault, tenant, credentials_of(spec), random);
     std::vector<std::string> products;
     for (const auto& product : spec.catalogue) products.push_back(product_json(product));
@@ -238,9 +237,6 @@ Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spe
         const std::string result = co_await database.call("apply_shop", tenant, std::move(request));
         stale = Json::parse(result).flag("stale");
     }
-    JsonObject kept;
-    if (spec.keep_days) kept.number("days", *spec.keep_days);
-    co_await database.call("set_keep_days", tenant, kept.str());
     co_return tenant;
 }
 

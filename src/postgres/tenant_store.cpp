@@ -1,4 +1,7 @@
+#include "postgres/tenant_store.hpp"
+
 #include "core/json_object.hpp"
+#include "domain/shop_rules.hpp"
 #include "postgres/actor_json.hpp"
 #include "postgres/ask.hpp"
 #include "postgres/request_stores.hpp"
@@ -14,6 +17,10 @@ TenantRow parse_tenant(const Json& json) {
     row.language = json.text("language");
     row.cors_origins = json["cors_origins"].texts();
     row.created_at = json.time("created_at");
+    row.time_zone = json.text("time_zone");
+    row.fallback_text = json.text("fallback_text");
+    row.redact = kinds_of(json["redact"].texts());
+    if (!json["keep_days"].null()) row.keep_days = static_cast<int>(json.number("keep_days"));
     return row;
 }
 
@@ -48,14 +55,11 @@ class PostgresTenantStore final : public TenantStore {
         co_return TenantId{made.number()};
     }
 
-    Task<bool> change(TenantId tenant, TenantChange change, Actor actor) override {
+    Task<Changed> change(TenantId tenant, TenantChange change, Actor actor) override {
         JsonObject request;
         request.raw("actor", actor_json(actor));
-        if (change.name) request.text("name", *change.name);
-        if (change.language) request.text("language", *change.language);
-        if (change.cors_origins) request.raw("cors_origins", json_texts(*change.cors_origins));
-        const Json changed = co_await ask(database_, "change_tenant", tenant, request.str());
-        co_return changed.flag();
+        auto done = change_tenant(database_, tenant, std::move(change), std::move(request));
+        co_return co_await std::move(done);
     }
 
     Task<bool> allows_origin(std::optional<TenantId> tenant, std::string origin) override {
@@ -70,6 +74,22 @@ class PostgresTenantStore final : public TenantStore {
 };
 
 }  // namespace
+
+Task<TenantStore::Changed> change_tenant(Database& database, TenantId tenant, TenantChange change,
+                                         JsonObject request) {
+    if (change.name) request.text("name", *change.name);
+    if (change.language) request.text("language", *change.language);
+    if (change.cors_origins) request.raw("cors_origins", json_texts(*change.cors_origins));
+    if (change.time_zone) request.text("time_zone", *change.time_zone);
+    if (change.fallback_text) request.text("fallback_text", *change.fallback_text);
+    if (change.redact) request.raw("redact", json_texts(names_of(*change.redact)));
+    if (change.keep_days) {
+        request.raw("keep_days", *change.keep_days ? std::to_string(**change.keep_days) : "null");
+    }
+    const Json changed = co_await ask(database, "change_tenant", tenant, request.str());
+    if (changed.text() == "unknown_time_zone") co_return TenantStore::Changed::unknown_time_zone;
+    co_return changed.flag() ? TenantStore::Changed::done : TenantStore::Changed::not_found;
+}
 
 std::unique_ptr<TenantStore> make_tenant_store(Database& database) {
     return std::make_unique<PostgresTenantStore>(database);

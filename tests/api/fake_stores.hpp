@@ -190,13 +190,18 @@ class FakeRequestStores final : public RequestStores,
         settle(Outcome::done);
         co_return id;
     }
-    Task<bool> change(TenantId tenant, TenantChange change, Actor actor) override {
+    Task<Changed> change(TenantId tenant, TenantChange change, Actor actor) override {
         start("change_tenant", actor);
         TenantRow& row = rows_.tenants.at(tenant);
+        if (change.time_zone == "Mars/Olympus") co_return Changed::unknown_time_zone;
+        if (change.time_zone) row.time_zone = *change.time_zone;
+        if (change.fallback_text) row.fallback_text = *change.fallback_text;
+        if (change.redact) row.redact = *change.redact;
+        if (change.keep_days) row.keep_days = *change.keep_days;
         if (change.name) row.name = *change.name;
         if (change.language) row.language = *change.language;
         if (change.cors_origins) row.cors_origins = *change.cors_origins;
-        co_return true;
+        co_return Changed::done;
     }
     Task<bool> allows_origin(std::optional<TenantId> tenant, std::string origin) override {
         for (const auto& [id, row] : rows_.tenants) {

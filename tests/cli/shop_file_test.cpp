@@ -50,6 +50,16 @@ TEST_CASE(
     CHECK(refusal("  phone_number_id: \"1\"\nkeep_days: 7\n").find(":5:12: ") != std::string::npos);
 }
 
+TEST_CASE("a sentence that no channel carries in one message is refused with its line") {
+    const std::string fits(2'000, 'x');
+    const std::string accented = fits.substr(1) + "ñ";
+    const std::string number = "  phone_number_id: \"1\"\nfallback_text: ";
+    CHECK(load_text(number + accented + "\n")->fallback_text == accented);
+    CHECK(load_text(number + "\"\"\n")->fallback_text.empty());
+    CHECK(refusal(number + fits + "ñ\n").find(":5:16: expected at most 2000 characters") !=
+          std::string::npos);
+}
+
 TEST_CASE("a WhatsApp section without a number, or with both ways to write it, is refused with its line") {
     CHECK(refusal("  access_token: t\n").find(":4:") != std::string::npos);
     CHECK(refusal("  numbers: []\n").find("phone_number_id") != std::string::npos);

@@ -13,8 +13,9 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("every module can be read and written, and every permission has a name of its own") {
-    for (const auto module : {Module::agents, Module::tools, Module::channels, Module::knowledge,
-                              Module::users, Module::vault, Module::conversations, Module::billing}) {
+    for (const auto module :
+         {Module::agents, Module::tools, Module::channels, Module::knowledge, Module::users, Module::vault,
+          Module::conversations, Module::billing, Module::shop}) {
         for (const auto action : {Action::read, Action::write}) {
             CHECK(Permissions::all().allows(module, action));
             CHECK_FALSE(Permissions().allows(module, action));

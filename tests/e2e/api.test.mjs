@@ -106,6 +106,26 @@ describe("a shop's people", () => {
     assert.equal((await call('GET', '/tenants', { token: ana.token })).status, 403);
   });
 
+  it('state what holds for their shop, as far as their roles allow', async () => {
+    const path = `/tenants/${shop.id}`;
+    const change = async (token, body) => {
+      const { headers } = await call('GET', path, { token });
+      return call('PATCH', path, { token, body, headers: { 'if-match': headers.get('etag') } });
+    };
+    const changed = await change(ana.token, { time_zone: 'America/Santiago', redact: ['card'], keep_days: 90 });
+    assert.equal(changed.status, 200, changed.text);
+    assert.deepEqual([changed.body.time_zone, changed.body.redact, changed.body.keep_days], ['America/Santiago', ['card'], 90]);
+    const unknown = await change(ana.token, { time_zone: 'Mars/Olympus' });
+    assert.equal(unknown.status, 422);
+    assert.match(unknown.body.detail, /named as America/);
+    assert.equal((await change(vera.token, { keep_days: 30 })).status, 403);
+    const [{ id }] = await system.sql(`SELECT id FROM tenants WHERE slug = '${system.shops[0].slug}'`);
+    assert.equal((await call('GET', `/tenants/${id}`, { token: ana.token })).status, 404);
+    const audit = await call('GET', `/audit-log?subject=shop:${shop.id}`, { token: ana.token });
+    assert.equal(audit.body.items[0].actor.id, ana.id);
+    assert.equal(audit.body.items[0].after.keep_days, 90);
+  });
+
   it('state secrets that nobody reads again', async () => {
     const path = '/credentials/openai/API_KEY';
     const put = await call('PUT', path, { token: ana.token, body: { value: canary } });

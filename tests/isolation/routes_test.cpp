@@ -65,7 +65,8 @@ const std::map<std::string, Texts, std::less<>>& bodies() {
         {"sign_in", {R"({"email":"{word}-admin@example.com","password":"correcto caballo"})"}},
         {"redeem_ticket", {R"({"ticket":"ticket {word}-admin@example.com","password":"correcto caballo"})"}},
         {"add_tenant", {R"({"slug":"{word}-shop","name":"x"})"}},
-        {"change_tenant", {R"({"name":"taken over"})"}},
+        {"change_tenant",
+         {R"({"name":"taken over"})", R"({"time_zone":"America/Santiago","redact":[],"keep_days":30})"}},
         {"add_user",
          {R"({"email":"{word}-admin@example.com","roles":["{word}-role"]})",
           R"({"email":"{drawn}@example.com","roles":["viewer"]})"}},
@@ -240,6 +241,11 @@ TEST_CASE("each caller is served by each route as the document says, and by no o
             const bool chooses = operation.parameter(ApiParameter::In::header, "X-Tenant-Id") != nullptr;
             const bool runs = caller.kind == Principal::Kind::installation;
             if (chooses && runs) request.headers.emplace_back("X-Tenant-Id", api.attacker.to_string());
+            // of another shop there is nothing to have a right to
+            if (operation.parameter(ApiParameter::In::path, "tenant")) {
+                request.path = replaced(operation.path, "{tenant}", api.attacker.to_string());
+                request.target = request.path;
+            }
             const auto answer = api.ask(std::move(request));
             const std::string code = code_of(answer);
             const bool open = operation.callers.empty();

@@ -150,14 +150,17 @@ TEST_CASE("a budget of one agent counts that agent's calls, and the other shop's
 
 TEST_CASE("days and months are those of the shop's time zone") {
     Money it;
-    run(it.database.call("set_time_zone", it.ballet,
-                         JsonObject().text("time_zone", "America/Argentina/Buenos_Aires").str()));
+    const auto move_to = [&](const std::string& zone) {
+        return run(it.database.call("change_tenant", it.ballet, JsonObject().text("time_zone", zone).str()));
+    };
+    CHECK(move_to("America/Argentina/Buenos_Aires") == "true");
     it.set_budget(1);
     // at(0) is 2026-05-28 20:26:40 UTC
     CHECK(it.test.query("SELECT starts_at, ends_at FROM budgets") ==
           "2026-05-28 03:00:00+00|2026-05-29 03:00:00+00");
-    CHECK(run(it.database.call("set_time_zone", it.ballet,
-                               JsonObject().text("time_zone", "Atlantis").str())) == "false");
+    CHECK(move_to("Atlantis") == R"("unknown_time_zone")");
+    CHECK(move_to("UTC") == "true");
+    CHECK(it.test.query("SELECT starts_at = date_trunc('day', now(), 'UTC') FROM budgets") == "t");
 }
 
 TEST_CASE("a price is the exact name's, then the longest beginning's, of that server and that moment") {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "postgres/request_stores.hpp"
 #include "postgres/shops.hpp"
 #include "postgres/stored_turns.hpp"
 #include "tests/postgres/fixture.hpp"
@@ -130,4 +131,32 @@ TEST_CASE("what a shop hides is applied with it, frozen with the turn, and read 
     CHECK(fixture.test.query("SELECT request -> 'redact' FROM steps") == R"(["card", "email"])");
     CHECK_THROWS(fixture.test.query(R"(UPDATE tenants SET redact = '["passport"]')"));
     CHECK_THROWS(fixture.test.query(R"(UPDATE tenants SET redact = '"card"')"));
+}
+
+TEST_CASE("what the API states of a shop holds for the turn that begins next") {
+    Fixture fixture;
+    ShopSpec shop = ballet_spec();
+    shop.agent.hours = {{4, 10 * 60, 19 * 60}};  // at(0) is a Thursday, 20:26 in UTC
+    run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
+    const auto begin = [&](const std::string& event, const std::string& person) {
+        const TurnId turn = fixture.claim(fixture.store(event, "soy ana@x.com", at(0), person), at(16));
+        run(fixture.retrieve->freeze_step(fixture.ballet, turn, {}, at(17)));
+        return turn;
+    };
+    const auto load = [&](TurnId turn) { return run(fixture.infer->load(fixture.ballet, turn, 0)); };
+    const TurnId before = begin("1", "1111");
+    CHECK(load(before).closed);
+    TenantChange change;
+    change.time_zone = "America/Santiago";
+    change.redact = PersonalKinds{};
+    change.fallback_text = "Ahora no.";
+    const auto book = make_request_book(fixture.database, fixture.masters, "the installation");
+    const auto stores = book->begin(std::nullopt);
+    run(stores->tenants().change(fixture.ballet, change, {"user", "ana", "Ana", "", Permissions::all()}));
+    const TurnId after = begin("2", "2222");
+    CHECK_FALSE(load(after).closed);
+    CHECK(load(after).hidden.empty());
+    CHECK(load(before).hidden == all_personal_kinds());
+    run(fixture.infer->fail_turn(fixture.ballet, after, "model.timeout", at(18)));
+    CHECK(fixture.test.query("SELECT text FROM replies") == "Ahora no.");
 }

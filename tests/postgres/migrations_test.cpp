@@ -66,7 +66,7 @@ class LaterOperations {
   private:
     void for_each(std::string_view statement) {
         pqxx::nontransaction work(connection_);
-        for (const std::string name : {"op_set_redaction", "op_set_keep_days"}) {
+        for (const std::string name : {"op_change_tenant"}) {
             std::string text(statement);
             for (auto at = text.find("{}"); at != std::string::npos; at = text.find("{}")) {
                 text.replace(at, 2, name);

@@ -57,6 +57,10 @@ TEST_CASE("built-in roles have the permissions that there are, and are every sho
         CHECK(roles[1].name == "editor");
         CHECK(roles[2].name == "viewer");
         CHECK(roles[1].permissions.covers(roles[2].permissions));
+        for (std::size_t n : {1U, 2U}) {
+            CHECK(roles[n].permissions.allows(Module::shop, Action::read));
+            CHECK_FALSE(roles[n].permissions.allows(Module::shop, Action::write));
+        }
     }
     // every name that is stored is one that this version knows
     CHECK(fixture.test.query("SELECT count(*) FROM roles CROSS JOIN LATERAL jsonb_each(permissions) AS m "

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/digest.hpp"
+#include "postgres/shops.hpp"
 #include "tests/postgres/people.hpp"
 
 using namespace relevo;
@@ -45,6 +46,7 @@ std::string code_of(const std::function<void()>& call) {
 }
 
 using Told = PeopleStore::Outcome;
+using Changed = TenantStore::Changed;
 
 }  // namespace
 
@@ -222,10 +224,10 @@ TEST_CASE("shops are made once a slug, changed, and listed in pages") {
     CHECK(row->cors_origins == std::vector<std::string>{"https://danza.example"});
     TenantChange change;
     change.name = "Danza Sur";
-    CHECK(run(tenants.change(*danza, change, fixture.olga)));
+    CHECK(run(tenants.change(*danza, change, fixture.olga)) == Changed::done);
     CHECK(run(tenants.find(*danza))->name == "Danza Sur");
     CHECK(run(tenants.find(*danza))->language == "pt-BR");
-    CHECK_FALSE(run(tenants.change({999}, change, fixture.olga)));
+    CHECK(run(tenants.change({999}, change, fixture.olga)) == Changed::not_found);
     CHECK_FALSE(run(tenants.find({999})));
     const auto all = run(tenants.list({0}, 10));
     CHECK(all.size() == 3);
@@ -239,6 +241,71 @@ TEST_CASE("shops are made once a slug, changed, and listed in pages") {
     CHECK(noted.front().action == "shop.change");
     CHECK(noted.back().action == "shop.add");
     for (const auto& entry : noted) CHECK(entry.actor.id == "op");
+}
+
+TEST_CASE("what a shop states of itself is changed all together, or not at all, and noted once") {
+    RequestFixture fixture;
+    const auto stores = fixture.book->begin(std::nullopt);
+    auto& tenants = stores->tenants();
+    const auto before = run(tenants.find(fixture.ballet)).value();
+    CHECK(before.time_zone == "UTC");
+    CHECK(before.redact == all_personal_kinds());
+    CHECK_FALSE(before.keep_days);
+    TenantChange change;
+    change.name = "Ballet Sur";
+    change.fallback_text = "Ahora no puedo.";
+    change.redact = PersonalKinds{PersonalKind::phone, PersonalKind::card};
+    change.keep_days = 90;
+    change.time_zone = "Mars/Olympus";
+    CHECK(run(tenants.change(fixture.ballet, change, fixture.olga)) == Changed::unknown_time_zone);
+    CHECK(run(tenants.find(fixture.ballet))->name == before.name);
+    CHECK(fixture.audit(fixture.ballet).empty());
+    change.time_zone = "America/Santiago";
+    CHECK(run(tenants.change(fixture.ballet, change, fixture.olga)) == Changed::done);
+    CHECK(run(tenants.change(fixture.ballet, change, fixture.olga)) == Changed::done);  // says nothing new
+    const auto after = run(tenants.find(fixture.ballet)).value();
+    CHECK(after.name == "Ballet Sur");
+    CHECK(after.time_zone == "America/Santiago");
+    CHECK(after.fallback_text == "Ahora no puedo.");
+    CHECK(after.redact == *change.redact);
+    CHECK(after.keep_days == 90);
+    CHECK(after.language == before.language);
+    const auto noted = fixture.audit(fixture.ballet);
+    REQUIRE(noted.size() == 1);
+    CHECK(noted[0].action == "shop.change");
+    CHECK(noted[0].actor.id == "op");
+    CHECK(noted[0].before.find(R"("time_zone":"UTC")") != std::string::npos);
+    CHECK(noted[0].after.find(R"("keep_days":90)") != std::string::npos);
+    TenantChange for_ever;
+    for_ever.keep_days.emplace();
+    CHECK(run(tenants.change(fixture.ballet, for_ever, fixture.olga)) == Changed::done);
+    CHECK_FALSE(run(tenants.find(fixture.ballet))->keep_days);
+    CHECK(run(tenants.find(fixture.ballet))->redact == *change.redact);
+    CHECK(run(tenants.find(fixture.other))->time_zone == "UTC");
+}
+
+TEST_CASE("a shop's file states what the API changes, and a file that is applied again undoes it") {
+    RequestFixture fixture;
+    const auto apply = [&](std::optional<int> keep_days, const std::string& zone) {
+        ShopSpec spec = ballet_spec();
+        spec.redact = {PersonalKind::iban};
+        spec.keep_days = keep_days;
+        spec.time_zone = zone;
+        run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
+        return run(fixture.book->begin(std::nullopt)->tenants().find(fixture.ballet)).value();
+    };
+    const auto stated = apply(60, "America/Bogota");
+    CHECK(stated.redact == PersonalKinds{PersonalKind::iban});
+    CHECK(stated.keep_days == 60);
+    CHECK(stated.time_zone == "America/Bogota");
+    TenantChange change;
+    change.redact = PersonalKinds{};
+    change.time_zone = "UTC";
+    run(fixture.book->begin(std::nullopt)->tenants().change(fixture.ballet, change, fixture.olga));
+    const auto again = apply(std::nullopt, "");
+    CHECK(again.redact == PersonalKinds{PersonalKind::iban});
+    CHECK_FALSE(again.keep_days);
+    CHECK(again.time_zone == "UTC");  // of which the file says nothing
 }
 
 TEST_CASE("a shop that is made by a request that comes again is one shop") {

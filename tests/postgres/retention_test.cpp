@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "postgres/request_stores.hpp"
 #include "postgres/shops.hpp"
 #include "tests/postgres/fixture.hpp"
 
@@ -69,6 +70,23 @@ TEST_CASE("what is older than its shop keeps it goes, with its conversation wher
     CHECK(it.forget(at(31 * day)).messages == 0);
     CHECK(it.forget(at(60 * day)).messages == 2);
     CHECK(it.count("aliases") == "0");
+}
+
+TEST_CASE("a sweep goes by what the API last stated") {
+    Keeping it;
+    const auto book = make_request_book(it.database, it.masters, "the installation");
+    const auto keep = [&](std::optional<int> days) {
+        TenantChange change;
+        change.keep_days.emplace(days);
+        const auto stores = book->begin(std::nullopt);
+        run(stores->tenants().change(it.ballet, change, {"user", "ana", "Ana", "trace", Permissions::all()}));
+    };
+    it.answered("old.1", at(0), "1111");
+    keep(std::nullopt);
+    CHECK(it.forget(at(1'000 * day)).messages == 0);
+    keep(90);
+    CHECK(it.forget(at(89 * day)).messages == 0);
+    CHECK(it.forget(at(91 * day)).messages == 2);
 }
 
 TEST_CASE("a call of a conversation that is forgotten stays counted, and nobody can tell whose it was") {

@@ -28,6 +28,7 @@ REFUSALS = {
     ("change_agent", "agent.unknown_provider"),
     ("add_account", "#/token"),  # no bot's
     ("roll_back_agent", "#/version"),  # there is none
+    ("change_tenant", "#/time_zone"),  # there is none
 }
 
 calls = itertools.count()

@@ -97,6 +97,8 @@ SELECT substr(p.proname, 4) AS op, f.name,
 FROM p, LATERAL (SELECT DISTINCT m[1] AS name FROM regexp_matches(p.prosrc, '->>?\s*''(\w+)''', 'g') AS m) AS f;
 -- Drawn by us, never stated by a caller; one is unique in the whole installation, as a session's is.
 DELETE FROM swaps.fields WHERE (op, name) = ('add_user', 'id');
+-- Of a list that we have; anything else would be refused before a row is touched.
+UPDATE swaps.fields SET type = name WHERE op = 'change_tenant' AND name IN ('time_zone', 'redact', 'keep_days');
 CREATE TABLE swaps.operations AS SELECT op, row_number() OVER (ORDER BY op) AS nth FROM (SELECT DISTINCT op FROM swaps.fields) AS o;
 
 -- One of the tenant's: of a column or a table that is called so, if there is one.
@@ -120,6 +122,9 @@ BEGIN
     RETURN CASE wanted
         WHEN 'time' THEN to_jsonb(1780000000000 + (random() * 100000)::bigint)
         WHEN 'flag' THEN to_jsonb(random() < 0.5)
+        WHEN 'time_zone' THEN to_jsonb((ARRAY['America/Santiago', 'UTC', 'Mars/Olympus'])[1 + floor(random() * 3)::integer])
+        WHEN 'redact' THEN '["card"]'
+        WHEN 'keep_days' THEN to_jsonb(30 + floor(random() * 60)::integer)
         WHEN 'uuid' THEN to_jsonb(swaps.pick(whose, 'uuid', name))
         WHEN 'number' THEN CASE WHEN random() < 0.5 THEN to_jsonb((random() * 3)::integer)
                                 ELSE to_jsonb(swaps.pick(whose, 'bigint', name)::bigint) END

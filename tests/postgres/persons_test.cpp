@@ -63,8 +63,10 @@ TEST_CASE("an erased person is in no row, and the other one's rows are as they w
                                   ""));
     const std::string others = it.rows_but(ana);
     const auto contact = it.known().contact;
+    const auto hers = it.known(eva).rows;
 
     const Erased erased = it.erase();
+    CHECK(it.known(eva).rows == hers);
     CHECK(erased.rows.at("messages") == 3);  // two of hers, one bubble that was sent
     CHECK(erased.rows.at("dead_letters") == 3);
     CHECK(erased.rows.at("timers") == 1);

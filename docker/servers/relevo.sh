@@ -30,7 +30,7 @@ console: $repo/src/console
 socketio_js: $(third_party socketio_client)/socket.io.min.js
 providers: {openai: "${providers:+$providers/openai/v1}", whatsapp: "${providers:+$providers/whatsapp}", telegram: "${providers:+$providers/telegram}", meta: "${providers:+$providers/meta}"}
 ${providers:+meta: {app_id: \"4242\", app_secret_file: $profile/meta.secret, instagram_app_id: \"4242\",
-       instagram_app_secret_file: $profile/meta.secret, redirect_uri: \"http://127.0.0.1:$http_port/connected\"\}}
+       instagram_app_secret_file: $profile/meta.secret, redirect_uri: \"http://127.0.0.1:$http_port/connected\", look_every: 1s\}}
 ${providers:+identity: {issuers: [{issuer: \"$providers/auth0/\", audience: \"http://127.0.0.1:$http_port/v1\", algorithms: [RS256]\}]\}}
 ${retries:+delivery: {retries: [$retries]\}}
 trusted_addresses: [${model_url:+\"$(url_address "$model_url")\"}]

@@ -41,8 +41,8 @@ class MetaConnect final : public MetaConnections {
 
     /// Refreshes tokens a week before their end, and ends what was cut off. Never ends.
     Task<void> keep();
-    /// What is due now: how many connections.
-    Task<int> work_due();
+    /// What has been due for that long: how many connections.
+    Task<int> work_due(Millis since = Millis{0});
 
   private:
     Task<void> work(TenantId tenant, MetaConnectionId id);

@@ -9,7 +9,8 @@
 namespace relevo {
 namespace {
 
-constexpr Millis look_every{30'000};
+// Whoever makes a connection due works at it in the same call: what they leave is the worker's.
+constexpr Millis head_start{2'000};
 // Longer than all that is asked of Meta under one lease takes.
 constexpr Millis lease_for{5 * 60'000};
 constexpr int accounts_at_once = 5;
@@ -28,10 +29,10 @@ SysTime refresh_time(SysTime now, Millis lives) {
 
 Task<void> MetaConnect::keep() {
     for (;;) {
-        auto waited = parts_.clock.sleep_until(parts_.clock.now() + look_every);
+        auto waited = parts_.clock.sleep_until(parts_.clock.now() + parts_.settings.look_every);
         co_await std::move(waited);
         try {
-            auto worked = work_due();
+            auto worked = work_due(head_start);
             co_await std::move(worked);
         } catch (const Failure& failure) {
             log_warn("meta.unkept", {{"code", failure.error().code}, {"text", failure.error().text}});
@@ -39,12 +40,12 @@ Task<void> MetaConnect::keep() {
     }
 }
 
-Task<int> MetaConnect::work_due() {
+Task<int> MetaConnect::work_due(Millis since) {
     int done = 0;
     // one by one: the lease of one that waits would run meanwhile
     for (; done < connections_at_once; ++done) {
         const SysTime now = parts_.clock.now();
-        auto asked = parts_.store.lease_due(now, now + lease_for, 1);
+        auto asked = parts_.store.lease_due(now - since, now + lease_for, 1);
         const auto leases = co_await std::move(asked);
         if (leases.empty()) break;
         auto worked = work(leases.front());

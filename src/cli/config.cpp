@@ -9,13 +9,16 @@ namespace {
 
 using namespace yaml;
 
+Millis read_wait(const YAML::Node& node) {
+    const Millis wait = duration(node);
+    if (wait <= Millis{0}) refuse(node, "expected a duration above zero");
+    return wait;
+}
+
 std::vector<Millis> read_schedule(const YAML::Node& node) {
     std::vector<Millis> waits;
     if (!node.IsSequence() || node.size() == 0) refuse(node, "expected a list of durations: [5s, 30s, 2m]");
-    for (const auto& wait : node) {
-        waits.push_back(duration(wait));
-        if (waits.back() <= Millis{0}) refuse(wait, "expected a duration above zero");
-    }
+    for (const auto& wait : node) waits.push_back(read_wait(wait));
     return waits;
 }
 
@@ -96,7 +99,8 @@ Config read_config(const YAML::Node& root) {
                      {"instagram_app_id", string(meta.instagram_app_id)},
                      {"instagram_app_secret_file", path(meta.instagram_app_secret_file)},
                      {"config_id", string(meta.config_id)},
-                     {"redirect_uri", string(meta.redirect_uri)}},
+                     {"redirect_uri", string(meta.redirect_uri)},
+                     {"look_every", [&](const auto& p) { meta.look_every = read_wait(p); }}},
                     {"redirect_uri"});
                const bool facebook = meta.app_id.empty() == meta.app_secret_file.empty();
                const bool instagram = meta.instagram_app_id.empty() == meta.instagram_app_secret_file.empty();

@@ -49,8 +49,9 @@ struct Config {
         std::filesystem::path app_secret_file;
         std::string instagram_app_id;
         std::filesystem::path instagram_app_secret_file;
-        std::string config_id;     ///< of a Facebook Login for Business configuration
-        std::string redirect_uri;  ///< the page that Meta sends people back to, as the app has it
+        std::string config_id;      ///< of a Facebook Login for Business configuration
+        std::string redirect_uri;   ///< the page that Meta sends people back to, as the app has it
+        Millis look_every{30'000};  ///< how often tokens to refresh, and what was cut off, are looked for
     } meta;
     /// When a bubble is tried again whose provider is away, instead of each channel's own schedule; the last
     /// one for all later times.

@@ -41,7 +41,8 @@ struct MetaSettings {
     std::string instagram_dialog_url = "https://www.instagram.com";
     std::string instagram_api_url = "https://api.instagram.com";
     std::string instagram_graph_url = "https://graph.instagram.com";
-    std::string webhooks_url;  ///< how Meta reaches our webhooks: https://relevo.example
+    std::string webhooks_url;   ///< how Meta reaches our webhooks: https://relevo.example
+    Millis look_every{30'000};  ///< how often a worker looks for connections that are due
 
     const App& app(MetaKind kind) const { return kind == MetaKind::facebook ? facebook : instagram; }
 };

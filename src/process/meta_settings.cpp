@@ -29,6 +29,7 @@ MetaSettings meta_settings(const Config& config) {
     settings.config_id = stated.config_id;
     settings.redirect_uri = stated.redirect_uri;
     settings.webhooks_url = config.public_url;
+    settings.look_every = stated.look_every;
     if (const auto& base = config.providers.meta; !base.empty()) {
         settings.dialog_url = base + "/dialog";
         settings.graph_url = base + "/graph";

@@ -335,3 +335,33 @@ TEST_CASE("whatever a crash cuts off is gone on with, or begun again where Meta 
         CHECK(it.meta.registered.size() == 1);
     }
 }
+
+TEST_CASE("what somebody has just made due is theirs to work at, and the worker's where they leave it") {
+    MetaWorld it;
+    const auto start = it.begin();
+    run(it.store.keep_code(it.shop, start->id, {"meta", "TOKEN_" + start->id.to_string(), Secret("short")},
+                           it.clock.time, {}));
+    it.clock.time += Millis{1'999};
+    CHECK(run(it.connect.work_due(Millis{2'000})) == 0);
+    it.clock.time += Millis{1};
+    CHECK(run(it.connect.work_due(Millis{2'000})) == 1);
+    CHECK(it.look(*start).status == "connected");
+}
+
+TEST_CASE("the worker looks as often as its settings say") {
+    struct EndingClock final : Clock {
+        SysTime now() const override { return from_millis(1'780'000'000'000); }
+        Task<void> sleep_until(SysTime when) override {
+            waits.push_back(when - now());
+            if (waits.size() == 2) throw Crash{};
+            co_return;
+        }
+        std::vector<Millis> waits;
+    };
+    MetaWorld it;
+    EndingClock clock;
+    it.settings.look_every = Millis{7'000};
+    MetaConnect connect({it.settings, it.graph, it.store, clock, it.random, [](auto, auto) {}});
+    CHECK_THROWS_AS(run(connect.keep()), Crash);
+    CHECK(clock.waits == std::vector<Millis>{Millis{7'000}, Millis{7'000}});
+}

@@ -55,10 +55,19 @@ TEST_CASE("an app at Meta is named with the file of its secret, and with the pag
     REQUIRE(config.has_value());
     CHECK(config->meta.app_id == "42");
     CHECK(config->meta.app_secret_file == "s");
+    CHECK(config->meta.look_every == Millis{30'000});
     CHECK(read("meta: {app_id: '42', redirect_uri: x}\n").error().text.find("the file with its secret") !=
           std::string::npos);
     CHECK(read("meta: {app_id: '42', app_secret_file: s}\n").error().text.find("'redirect_uri' is missing") !=
           std::string::npos);
+}
+
+TEST_CASE("how often a worker looks for tokens to refresh is the operator's to say") {
+    const auto with = [](const std::string& wait) {
+        return read("meta: {redirect_uri: x, look_every: " + wait + "}\n");
+    };
+    CHECK(with("5s")->meta.look_every == Millis{5'000});
+    CHECK(with("0s").error().text.find(":8:37: expected a duration above zero") != std::string::npos);
 }
 
 TEST_CASE("a configuration's mistakes are told all at once, each with its place") {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 
-import { up } from './harness.mjs';
+import { until, up } from './harness.mjs';
 
 const canary = `sk-${randomBytes(16).toString('hex')}`;
 const slug = `danza-${randomBytes(4).toString('hex')}`;
@@ -33,6 +33,21 @@ async function call(method, path, { token = system.admin_token, body, tenant = s
 }
 
 const once = (key = randomUUID()) => ({ 'idempotency-key': key });
+
+/** That an answer of this status has the headers and the members that the document gives it, and no other members. */
+async function assertDocumented(method, path, { status, headers, body }) {
+  const { body: document } = await call('GET', '/openapi.json', { token: '' });
+  const look = (node) => (node.$ref ? look(node.$ref.slice(2).split('/').reduce((at, name) => at[name], document)) : node);
+  const typeOf = (value) => (Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value);
+  const stated = look(document.paths[path][method].responses[status]);
+  for (const [name, header] of Object.entries(stated.headers ?? {})) {
+    const value = headers.get(name);
+    assert.equal(typeOf(look(header).schema.type === 'integer' && /^\d+$/.test(value) ? Number(value) : value), look(header).schema.type, name);
+  }
+  const { required, properties } = look(stated.content[headers.get('content-type').split(';')[0]].schema);
+  assert.deepEqual(required.filter((name) => !(name in body)), []);
+  for (const [name, value] of Object.entries(body)) assert.equal(typeOf(value), properties[name]?.type, name);
+}
 
 async function person(email, roles, password) {
   const user = await call('POST', '/users', { body: { email, roles }, headers: once() });
@@ -189,6 +204,23 @@ describe("a shop's people", () => {
     assert.equal(mine.headers.get('access-control-allow-origin'), 'https://danza.example');
     const evil = await call('GET', '/me', { token: ana.token, headers: { origin: 'https://evil.example' } });
     assert.equal(evil.status, 403);
+  });
+
+  it('wait as Retry-After says where they call too often, and nobody else does', async () => {
+    const made = await call('POST', '/api-keys', { token: ana.token, body: { name: 'hasty', scopes: ['users.read'] }, headers: once() });
+    const ask = () => call('GET', '/users', { token: made.body.secret });
+    const refused = await until(async () => {
+      const answers = await Promise.all(Array.from({ length: 50 }, ask));
+      assert.deepEqual(answers.filter(({ status }) => ![200, 429].includes(status)), []);
+      return answers.find(({ status }) => status === 429);
+    }, { what: 'a call too many' });
+    await assertDocumented('get', '/v1/users', refused);
+    assert.equal(refused.body.code, 'api.too_many');
+    assert.equal(refused.body.status, 429);
+    const seconds = Number(refused.headers.get('retry-after'));
+    assert.ok(seconds >= 1 && seconds <= 60, `${seconds} s`);
+    assert.equal((await call('GET', '/users', { token: ana.token })).status, 200);
+    await until(async () => (await ask()).status === 200, { deadlineMs: seconds * 1_000 + 2_000, what: 'it is served again' });
   });
 
   it('sign out, and are put out', async () => {

@@ -55,6 +55,7 @@ TEST_CASE("a text that is no key file is refused with its line, and without what
     }
     try {
         Keys refused(line(1, '7') + "2:" + std::string(63, '8'));
+        FAIL("nothing was thrown");
     } catch (const Failure& failure) {
         CHECK(failure.error().text == "the file: line 2: a master key is 64 hex characters");
     }

@@ -22,6 +22,7 @@ REFUSALS = {
     ("put_prices", "api.bad_body"),  # one model twice, or a price that is over before it begins
     ("put_synonyms", "api.bad_body"),  # one word twice
     ("add_agent", "#/template"),  # there is none of that name
+    ("add_agent", "#/settings/name"),  # stands beside them
     ("add_agent", "agent.invalid"),  # an hour that ends before it begins
     ("add_agent", "agent.unknown_provider"),  # this installation has not
     ("change_agent", "agent.invalid"),

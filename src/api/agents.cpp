@@ -254,8 +254,10 @@ Task<ApiResult> list_versions(ApiCall& call) {
     std::optional<std::int64_t> before;
     if (call.after) {
         const auto& key = *call.after;
-        const auto parsed = std::from_chars(key.data(), key.data() + key.size(), before.emplace());
+        int version = 0;
+        const auto parsed = std::from_chars(key.data(), key.data() + key.size(), version);
         if (parsed.ec != std::errc()) co_return bad_cursor();
+        before = version;
     }
     auto looked = call.stores.agents().find(call.tenant(), agent_of(call));
     const auto agent = co_await std::move(looked);

@@ -130,6 +130,19 @@ TEST_CASE("a budget is of the shop or of one of its agents, and limits something
     }
 }
 
+TEST_CASE("a budget is in the currency of the prices, once there are such") {
+    Server server;
+    const std::string body = R"({"currency":"ARS","hard":5000000})";
+    const auto made = server.ask("PUT", month, "admin", body, is_new);
+    CHECK(made.status == 200);
+    server.requests.rows.talk.prices.currency = "USD";
+    const auto refused = server.ask("PUT", month, "admin", body, based_on(made));
+    CHECK(refused.status == 422);
+    CHECK(member(refused, "pointer") == "#/currency");
+    CHECK(refused.body.find("USD") != std::string::npos);
+    CHECK(server.ask("PUT", month, "admin", R"({"currency":"USD","hard":1})", based_on(made)).status == 200);
+}
+
 TEST_CASE("every shop reads the prices, and the operator states them as they were read") {
     Server server;
     const auto none = server.ask("GET", "/v1/prices");

@@ -18,6 +18,7 @@ REFUSALS = {
     ("put_role", "api.changed"),  # made with If-None-Match, and there already
     ("add_api_key", "#/expires_at"),  # it is over already
     ("put_budget", "api.changed"),  # as put_role
+    ("put_budget", "#/currency"),  # not that of the prices
     ("list_usage", "api.bad_parameter"),  # its span is too long
     ("put_prices", "api.bad_body"),  # one model twice, or a price that is over before it begins
     ("put_synonyms", "api.bad_body"),  # one word twice

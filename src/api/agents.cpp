@@ -132,7 +132,9 @@ ApiHandler add(const ModelKeys& providers) {
         auto begun = base_of(call);
         const auto base = co_await std::move(begun);
         if (!base) co_return bad_member("#/template", "there is none; GET /v1/agent-templates lists them");
-        AgentSpec agent = stated_agent(call.body.part("settings"), *base);
+        const SentJson settings = call.body.part("settings");
+        if (settings.has("name")) co_return bad_member("#/settings/name", "stands beside the settings");
+        AgentSpec agent = stated_agent(settings, *base);
         agent.name = call.body.text("name");
         if (auto problem = check_keys(call, *base, agent, providers)) co_return std::move(*problem);
         auto looked = surroundings_of(call, providers);
@@ -165,18 +167,22 @@ ApiHandler change(const ModelKeys& providers) {
         auto base = co_await std::move(read);
         if (auto* problem = std::get_if<Problem>(&base)) co_return std::move(*problem);
         const auto& agent = std::get<AgentRecord>(base);
+        auto name = call.body.text_if_any("name");
         const AgentSpec before = agent.draft       ? *agent.draft
                                  : agent.published ? *agent.published
                                                    : AgentSpec();
-        AgentSpec draft = stated_agent(call.body, before);
-        draft.name = agent.line.name;
-        if (auto problem = check_keys(call, before, draft, providers)) co_return std::move(*problem);
-        if (const auto refused = refuse_agent(draft, surroundings))
-            co_return problem_of_agent(*refused, agent.line.id);
-        auto changed =
-            call.stores.agents().change_draft(call.tenant(), agent.line.id, std::move(draft), call.actor());
-        const bool done = co_await std::move(changed);
-        if (!done) co_return none(agent.line.id);
+        std::optional<AgentSpec> draft = stated_agent(call.body, before);
+        if (name && agent_settings_json(*draft) == agent_settings_json(before)) draft.reset();
+        if (draft) {
+            draft->name = name.value_or(agent.line.name);
+            if (auto problem = check_keys(call, before, *draft, providers)) co_return std::move(*problem);
+            if (const auto refused = refuse_agent(*draft, surroundings))
+                co_return problem_of_agent(*refused, agent.line.id);
+        }
+        auto changed = call.stores.agents().change(call.tenant(), agent.line.id, std::move(name),
+                                                   std::move(draft), call.actor());
+        const auto done = co_await std::move(changed);
+        if (!done) co_return problem_of_agent(done.error(), agent.line.id);
         auto answered = answer_with(call, agent.line.id);
         co_return co_await std::move(answered);
     };
@@ -248,8 +254,10 @@ Task<ApiResult> list_versions(ApiCall& call) {
     std::optional<std::int64_t> before;
     if (call.after) {
         const auto& key = *call.after;
-        const auto parsed = std::from_chars(key.data(), key.data() + key.size(), before.emplace());
+        int version = 0;
+        const auto parsed = std::from_chars(key.data(), key.data() + key.size(), version);
         if (parsed.ec != std::errc()) co_return bad_cursor();
+        before = version;
     }
     auto looked = call.stores.agents().find(call.tenant(), agent_of(call));
     const auto agent = co_await std::move(looked);

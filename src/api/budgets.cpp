@@ -77,6 +77,13 @@ Task<ApiResult> put(ApiCall& call) {
     const BudgetName name = name_of(call);
     BudgetLimits wanted{call.body.text("currency"), call.body.whole_if_any("hard"),
                         call.body.whole_if_any("soft")};
+    auto listed = call.stores.billing().prices();
+    const auto prices = co_await std::move(listed);
+    if (!prices.currency.empty() && wanted.currency != prices.currency) {
+        co_return bad_member("#/currency",
+                             "models' prices are in " + prices.currency +
+                                 ": of a budget in another currency nobody knows what is spent");
+    }
     call.stores.hold();
     auto asked = call.stores.billing().limits(call.tenant(), name);
     const auto before = co_await std::move(asked);

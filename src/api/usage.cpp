@@ -28,6 +28,8 @@ Task<ApiResult> list(ApiCall& call) {
     }
     if (!call.parameter("agent").empty()) query.agent = call.whole("agent", 0);
     query.conversation = ConversationId::parse(call.parameter("conversation"));
+    const bool by_id = query.by == "turn" || query.by == "conversation";
+    if (call.after && by_id && !ConversationId::parse(*call.after)) co_return bad_cursor();
     query.after = call.after;
     query.limit = call.limit() + 1;
     auto asked = call.stores.billing().usage(call.tenant(), std::move(query));

@@ -104,6 +104,11 @@ std::string for_model(const Story& story, const std::string& code) {
         return mend_agent;
     if (code == "model.refused" || code == "model.empty")
         return "where that happens often, change the prompt in the shop's file, and relevo shops apply it";
+    if (code == "model.unbounded") {
+        return fmt::format(
+            "{}; or relevo budgets set {} without --hard: then it is asked without a limit of its tokens",
+            mend_agent, story.slug);
+    }
     if (code == "budget.exhausted") {
         return fmt::format(
             "what the shop may spend is spent: relevo budgets list shows it, relevo budgets set {} raises it",
@@ -183,8 +188,8 @@ bool needs_somebody(const Story& story, const std::vector<StageLag>& lags) {
     if (s.ended == "dead" || s.ended == "unexplained") return true;
     if (s.ended == "open") return s.pause || !for_workers(s, lags).empty() || s.code.ends_with(".bad_token");
     constexpr std::string_view of_the_shop[] = {
-        "model.bad_key",     "model.quota",      "model.unknown_provider", "model.bad_address",
-        "model.bad_request", "budget.exhausted", "budget.unpriced"};
+        "model.bad_key",     "model.quota",     "model.unknown_provider", "model.bad_address",
+        "model.bad_request", "model.unbounded", "budget.exhausted",       "budget.unpriced"};
     return s.ended == "answered" && s.reason == "with the fallback" &&
            (s.code.starts_with("vault.") || std::ranges::find(of_the_shop, s.code) != std::end(of_the_shop));
 }

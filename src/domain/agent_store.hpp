@@ -37,8 +37,10 @@ class AgentStore {
     ///  agent.taken          the shop has one of that name
     ///  agent.channel_taken  it is to be published, and another agent names one of its channels
     virtual Task<Result<AgentId>> add(TenantId tenant, AgentSpec agent, bool publish, Actor actor) = 0;
-    /// Whether there is such an agent.
-    virtual Task<bool> change_draft(TenantId tenant, AgentId agent, AgentSpec draft, Actor actor) = 0;
+    /// What is left out stays. The name is its own at once, in its draft too; versions keep the one they were
+    /// published with. Permanent errors: agent.unknown, agent.taken.
+    virtual Task<Result<void>> change(TenantId tenant, AgentId agent, std::optional<std::string> name,
+                                      std::optional<AgentSpec> draft, Actor actor) = 0;
     /// Makes `settings` the newest version of what is published as `was`; a draft that is the same goes. Its
     /// number; agent.channel_taken (permanent), agent.changed (transient).
     virtual Task<Result<int>> publish(TenantId tenant, AgentId agent, AgentSpec settings, int was,

@@ -41,7 +41,8 @@ struct CallReservation {
     enum class State { granted, wait, refused } state = State::granted;
     std::string reason;
     SpentBudget spent;
-    int attempt = 0;  ///< which of the step's calls it is, where it was granted
+    int attempt = 0;       ///< which of the step's calls it is, where it was granted
+    bool bounded = false;  ///< a hard limit counts what its answer costs
 };
 
 }  // namespace relevo

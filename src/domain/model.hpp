@@ -34,6 +34,7 @@ struct Prompt {
     Secret key;
     double temperature = 0.7;
     int max_output_tokens = 1'024;
+    bool bounded = false;  ///< not asked for at all where the provider takes no limit of its tokens
     Millis deadline{90'000};
     std::vector<PromptMessage> messages;
     std::string question;
@@ -75,7 +76,8 @@ class ModelProvider {
     /// The category of the tenant's credentials with the key ("openai"); empty where none is needed.
     virtual std::string_view credentials() const = 0;
     /// Errors: model.rate_limited, model.unavailable, model.timeout, model.broken_stream (transient);
-    /// model.bad_key, model.bad_address, model.refused, model.bad_request, model.quota (permanent).
+    /// model.bad_key, model.bad_address, model.refused, model.bad_request, model.quota, model.unbounded (the
+    /// prompt is to be bounded, and its model refuses every limit; permanent).
     virtual Task<Result<Completion>> complete(Prompt prompt, DeltaSink delta) = 0;
 };
 

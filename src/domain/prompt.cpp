@@ -140,34 +140,46 @@ std::vector<NumberTopic> asked_topics(const std::vector<HistoryLine>& history) {
     return out;
 }
 
-Redaction hide(const Inference& inference, Shown& shown) {
+Redaction learn(const Inference& inference, const std::vector<NumberTopic>& asked) {
     Redaction redaction(inference.hidden);
     for (const auto* text : {&inference.shop, &inference.agent.prompt, &inference.agent.disclosure})
         redaction.keep(*text);
     redaction.keep(knowledge(inference.passages));
     const auto& history = inference.history;
-    const auto asked = asked_topics(history);
     for (std::size_t i = 0; i < history.size(); ++i) redaction.learn(history[i].text, asked[i]);
     redaction.learn(inference.metadata);
     redaction.learn(inference.customer);
+    return redaction;
+}
+
+Shown hide(const Inference& inference, const std::vector<NumberTopic>& asked, Redaction& redaction) {
+    Shown shown;
+    const auto& history = inference.history;
     for (std::size_t i = 0; i < history.size(); ++i)
         shown.lines.push_back(redaction.redact(history[i].text, asked[i]));
     shown.metadata = redaction.redact_json(inference.metadata);
     shown.customer = redaction.redact_json(inference.customer);
-    return redaction;
+    return shown;
 }
 
 }  // namespace
 
 Redaction redaction_of(const Inference& inference) {
-    Shown shown;
-    return hide(inference, shown);
+    const auto asked = asked_topics(inference.history);
+    Redaction redaction = learn(inference, asked);
+    hide(inference, asked, redaction);
+    return redaction;
 }
 
 Prompt build_prompt(const Inference& inference, Secret key) {
+    return build_prompt(inference, std::move(key), redaction_of(inference));
+}
+
+Prompt build_prompt(const Inference& inference, Secret key, Redaction redaction) {
     using Role = PromptMessage::Role;
-    Shown shown;
-    const bool hidden = !hide(inference, shown).empty();
+    // it has them all by now: each is the same placeholder again
+    const Shown shown = hide(inference, asked_topics(inference.history), redaction);
+    const bool hidden = !redaction.empty();
     Prompt prompt;
     prompt.base_url = inference.agent.base_url;
     prompt.model = inference.agent.model;

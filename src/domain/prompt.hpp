@@ -17,6 +17,8 @@ namespace relevo {
 /// consecutive lines of one side joined. `question` is the turn's own lines. Neither they nor customer and
 /// metadata show what belongs to a person and the inference hides.
 Prompt build_prompt(const Inference& inference, Secret key);
+/// The same, where the inference's redaction_of is there already.
+Prompt build_prompt(const Inference& inference, Secret key, Redaction redaction);
 
 /// What build_prompt hides of that inference, to restore the model's answer with: whenever it is asked, also
 /// after a crash, in another process or in a replay.

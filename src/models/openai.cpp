@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
 
 #include "core/json_object.hpp"
 #include "core/utf8.hpp"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t max_response_bytes = 4 << 20;
 // Each parameter that a server may not know costs one attempt.
-constexpr int max_attempts = 4;
+constexpr int max_attempts = 5;
 // HTTP measures the deadline with another clock than ours.
 constexpr Millis clock_slack{50};
 
@@ -22,20 +23,14 @@ constexpr Millis clock_slack{50};
 struct Dialect {
     bool temperature = true;
     bool stream_options = true;
-    enum class Tokens { max_tokens, max_completion_tokens, none } tokens = Tokens::max_tokens;
+    std::vector<std::string_view> limits;  // names of the answer's limit: the first is tried, if any is left
 
     bool give_up(std::string_view param) {
         if (param == "temperature") return std::exchange(temperature, false);
         if (param == "stream_options") return std::exchange(stream_options, false);
-        if (param == "max_tokens" && tokens == Tokens::max_tokens) {
-            tokens = Tokens::max_completion_tokens;
-            return true;
-        }
-        if (param == "max_completion_tokens" && tokens == Tokens::max_completion_tokens) {
-            tokens = Tokens::none;
-            return true;
-        }
-        return false;
+        if (limits.empty() || param != limits.front()) return false;
+        limits.erase(limits.begin());
+        return true;
     }
 };
 
@@ -59,13 +54,19 @@ std::string request_body(const Prompt& prompt, const Dialect& dialect) {
     JsonObject body;
     body.text("model", prompt.model).raw("messages", json_array(messages));
     if (dialect.temperature) body.real("temperature", prompt.temperature);
-    if (dialect.tokens != Dialect::Tokens::none) {
-        const bool old = dialect.tokens == Dialect::Tokens::max_tokens;
-        body.number(old ? "max_tokens" : "max_completion_tokens", prompt.max_output_tokens);
-    }
+    if (!dialect.limits.empty()) body.number(dialect.limits.front(), prompt.max_output_tokens);
     body.flag("stream", true);
     if (dialect.stream_options) body.raw("stream_options", JsonObject().flag("include_usage", true).str());
     return body.str();
+}
+
+// `error` is what the provider says of the last name that the limit has.
+Error unbounded(Error error) {
+    error.code = "model.unbounded";
+    error.text +=
+        "; it refuses every limit of its answer's length, and a hard budget counts on one: name another "
+        "model, or take the hard limit away";
+    return error;
 }
 
 // Where a provider tells no usage: about four characters a token in the languages of our shops.
@@ -94,9 +95,9 @@ Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta
     const SysTime until = clock_.now() + prompt.deadline;
     Dialect dialect;
     // OpenAI's newer models refuse max_tokens, and other servers do not know its new name.
-    if (prompt.base_url.empty() || host == "api.openai.com") {
-        dialect.tokens = Dialect::Tokens::max_completion_tokens;
-    }
+    const bool newer = prompt.base_url.empty() || host == "api.openai.com";
+    dialect.limits = {"max_tokens", "max_completion_tokens"};
+    if (newer) std::swap(dialect.limits.front(), dialect.limits.back());
 
     for (int attempt = 1;; ++attempt) {
         HttpCall call;
@@ -121,10 +122,14 @@ Task<Result<Completion>> OpenAiProvider::complete(Prompt prompt, DeltaSink delta
         }
         if (response.has_value() && response->status / 100 != 2) {
             const auto fault = read_openai_fault(response->body).value_or(OpenAiFault{});
-            if (response->status == 400 && attempt < max_attempts && dialect.give_up(fault.param)) continue;
+            const bool other =
+                response->status == 400 && attempt < max_attempts && dialect.give_up(fault.param);
+            const bool unlimited = prompt.bounded && dialect.limits.empty();
+            if (other && !unlimited) continue;
             Error error =
                 openai_error(host, response->status, fault, read_retry_after(response->headers), key);
             error.text = without_quotes(error.text, prompt.messages);
+            if (unlimited) error = unbounded(std::move(error));
             co_return error;
         }
         auto completion = answer.finish(host, key);

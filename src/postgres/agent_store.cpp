@@ -14,6 +14,14 @@ Error channel_taken(const std::string& agent, const Json& told) {
                 told.text("taken_by") + "' answers: take it out of one of them"};
 }
 
+Error name_taken(const std::string& name) {
+    return {Fault::permanent, "agent.taken", "the shop has an agent '" + name + "'"};
+}
+
+Error unknown_agent() {
+    return {Fault::permanent, "agent.unknown", "there is no such agent"};
+}
+
 AgentVersion parse_version(const Json& json) {
     return {static_cast<int>(json.number("version")), json.time("at")};
 }
@@ -60,21 +68,24 @@ class PostgresAgentStore final : public AgentStore {
         request.raw("settings", agent_json(agent)).flag("publish", publish);
         auto asked = ask(database_, "add_agent", tenant, request.str());
         const Json made = co_await std::move(asked);
-        if (made.flag("taken"))
-            co_return Error{Fault::permanent, "agent.taken", "the shop has an agent '" + agent.name + "'"};
+        if (made.flag("taken")) co_return name_taken(agent.name);
         if (!made["taken_by"].null()) co_return channel_taken(agent.name, made);
         auto read = ask(database_, "get_agent", tenant, JsonObject().text("name", agent.name).str());
         const Json found = co_await std::move(read);
         co_return AgentId{found.number("id")};
     }
 
-    Task<bool> change_draft(TenantId tenant, AgentId agent, AgentSpec draft, Actor actor) override {
+    Task<Result<void>> change(TenantId tenant, AgentId agent, std::optional<std::string> name,
+                              std::optional<AgentSpec> draft, Actor actor) override {
         JsonObject request;
         request.raw("actor", actor_json(actor)).number("agent", agent.value);
-        request.raw("settings", agent_json(draft));
-        auto asked = ask(database_, "change_agent_draft", tenant, request.str());
-        const Json changed = co_await std::move(asked);
-        co_return changed.flag();
+        if (name) request.text("name", *name);
+        if (draft) request.raw("settings", agent_json(*draft));
+        auto asked = ask(database_, "change_agent", tenant, request.str());
+        const Json outcome = co_await std::move(asked);
+        if (outcome.text() == "done") co_return Result<void>();
+        if (outcome.text() == "taken") co_return name_taken(*name);
+        co_return unknown_agent();
     }
 
     Task<Result<int>> publish(TenantId tenant, AgentId agent, AgentSpec settings, int was,
@@ -111,7 +122,7 @@ class PostgresAgentStore final : public AgentStore {
             co_return Error{Fault::permanent, "agent.in_use",
                             "it is the shop's default; make another one that first"};
         }
-        co_return Error{Fault::permanent, "agent.unknown", "there is no such agent"};
+        co_return unknown_agent();
     }
 
     Task<Synonyms> synonyms(TenantId tenant) override {

@@ -32,6 +32,7 @@ CallReservation parse_reservation(const std::string& result) {
     reservation.spent = {json.text("period"), json.number("hard"), json.number("spent"), json.number("asked"),
                          json.text("currency")};
     reservation.attempt = static_cast<int>(json.number("attempt"));
+    reservation.bounded = json.flag("bounded");
     return reservation;
 }
 

@@ -36,13 +36,14 @@ int weight(const Error& error) {
 
 }  // namespace
 
-Task<std::optional<Error>> CallBudget::reserve(const ModelProvider& provider, const Prompt& prompt) {
+Task<std::optional<Error>> CallBudget::reserve(const ModelProvider& provider, Prompt& prompt) {
     likely_input_ = likely_input_tokens(prompt);
     PlannedCall call{std::string(provider.name()),   prompt.base_url,           prompt.model,
                      provider.credentials().empty(), most_input_tokens(prompt), prompt.max_output_tokens};
     const CallReservation reservation =
         co_await store_.reserve_call(step_.tenant, step_.turn, step_.step, std::move(call), clock_.now());
     attempt_ = reservation.attempt;
+    prompt.bounded = reservation.bounded;
     switch (reservation.state) {
         case CallReservation::State::granted:
             co_return std::nullopt;

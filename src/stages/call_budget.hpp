@@ -18,8 +18,8 @@ class CallBudget {
         : store_(store), step_(step), clock_(clock) {}
 
     /// Why the call may not be made: budget.reserved (transient: open calls may yet leave room for it),
-    /// budget.exhausted, budget.unpriced, budget.erased (permanent).
-    Task<std::optional<Error>> reserve(const ModelProvider& provider, const Prompt& prompt);
+    /// budget.exhausted, budget.unpriced, budget.erased (permanent). Bounds the prompt where it has to be.
+    Task<std::optional<Error>> reserve(const ModelProvider& provider, Prompt& prompt);
     /// A part of the answer.
     void heard(std::string_view text) { heard_ += text; }
     /// The provider told it, of an answer that is none.

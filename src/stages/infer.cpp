@@ -88,11 +88,12 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
             co_await channel->typing(inference.account, inference.to, inference.last_message,
                                      std::move(*token));
     }
+    const Redaction redaction = redaction_of(inference);  // the same for every model that is asked
     const SysTime patient_until =
         records.front().headers.time.value_or(records.front().appended) + longest_silence;
     const SysTime began = clock_.now();
     const SysTime until = began + longest_asking;
-    Result<Completion> completion = co_await ask_models(step, inference, until);
+    Result<Completion> completion = co_await ask_models(step, inference, redaction, until);
     // What comes late, after an outage or a pause, is not tried again from its lane: one bad moment of a
     // model that is being asked for all at once must not end it.
     if (began >= patient_until && !completion && completion.error().fault == Fault::transient &&
@@ -100,7 +101,7 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
         const SysTime then = clock_.now() + completion.error().retry_after.value_or(ask_late_again);
         if (then + shortest_call <= until) {
             co_await clock_.sleep_until(then);
-            completion = co_await ask_models(step, inference, until);
+            completion = co_await ask_models(step, inference, redaction, until);
         }
     }
     if (!completion) {
@@ -115,8 +116,7 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
         throw Failure(error);
     }
     // What is stored of the model's answer has its placeholders; the customer's bubbles do not.
-    std::vector<std::string> bubbles =
-        split_bubbles(redaction_of(inference).restore(completion->text), limit);
+    std::vector<std::string> bubbles = split_bubbles(redaction.restore(completion->text), limit);
     const auto replies = co_await store_.commit_answer(
         step.tenant, step.turn, step.step, std::move(*completion), std::move(bubbles), clock_.now());
     if (replies.empty()) {
@@ -128,7 +128,8 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
 
 // The agent's own model, then its fallbacks, in their order. Where all fail one error stands for all: a
 // transient one where there is one, as that model may come back.
-Task<Result<Completion>> Infer::ask_models(const TurnStep& step, const Inference& inference, SysTime until) {
+Task<Result<Completion>> Infer::ask_models(const TurnStep& step, const Inference& inference,
+                                           const Redaction& redaction, SysTime until) {
     const std::vector<FallbackModel> models = asked_models(inference.agent);
     std::vector<ModelFailure> in_vain;
     std::optional<Error> worst;
@@ -139,8 +140,8 @@ Task<Result<Completion>> Infer::ask_models(const TurnStep& step, const Inference
         for (int attempt = 1;; ++attempt) {
             const SysTime began = clock_.now();
             const Millis within = std::min(until - began, last ? longest_call : ends_within);
-            Result<Completion> result =
-                co_await ask_model(step, asked, models[i].credentials, within, last ? within : begins_within);
+            Result<Completion> result = co_await ask_model(step, asked, redaction, models[i].credentials,
+                                                           within, last ? within : begins_within);
             if (result) {
                 result->provider = models[i].provider;
                 result->in_vain = std::move(in_vain);
@@ -167,7 +168,8 @@ Task<Result<Completion>> Infer::ask_models(const TurnStep& step, const Inference
 
 // One call. An answer without a text is a failure too.
 Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference& inference,
-                                          const std::string& credentials, Millis within, Millis begins) {
+                                          const Redaction& redaction, const std::string& credentials,
+                                          Millis within, Millis begins) {
     using namespace boost::asio::experimental::awaitable_operators;
     ModelProvider* provider = providers_.find(inference.agent.provider);
     if (!provider) {
@@ -181,12 +183,11 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
         key = co_await find_secret(step.tenant, category, "API_KEY");
         if (!key) co_return key.error();
     }
-    Prompt prompt = build_prompt(inference, std::move(*key));
+    Prompt prompt = build_prompt(inference, std::move(*key), redaction);
     prompt.deadline = within;
     CallBudget budget(store_, step, clock_);
     if (auto refused = co_await budget.reserve(*provider, prompt)) co_return *refused;
     const std::string channel = conversation_channel(step.tenant, step.conversation);
-    const Redaction redaction = redaction_of(inference);
     RestoringStream restoring(redaction);
     DraftBubbles draft;
     const auto show = [&](std::string_view text) {

@@ -5,6 +5,7 @@
 #include "domain/live.hpp"
 #include "domain/model.hpp"
 #include "domain/records.hpp"
+#include "domain/redaction.hpp"
 #include "domain/stage.hpp"
 #include "domain/stores.hpp"
 
@@ -29,10 +30,12 @@ class Infer final : public Stage {
     Task<Outcome> give_up(std::span<const Envelope> records, Error error) override;
 
   private:
-    Task<Result<Completion>> ask_models(const TurnStep& step, const Inference& inference, SysTime until);
+    Task<Result<Completion>> ask_models(const TurnStep& step, const Inference& inference,
+                                        const Redaction& redaction, SysTime until);
     Task<Result<Secret>> find_secret(TenantId tenant, std::string category, std::string name);
     Task<Result<Completion>> ask_model(const TurnStep& step, const Inference& inference,
-                                       const std::string& credentials, Millis within, Millis begins_within);
+                                       const Redaction& redaction, const std::string& credentials,
+                                       Millis within, Millis begins_within);
     Task<void> out_of_patience(const bool& begun, SysTime begins_by, SysTime ends_by);
     Task<Outcome> fail(const TurnStep& step, const Error& error);
 

@@ -145,6 +145,28 @@ TEST_CASE("a draft is changed, published and rolled back, each on what was read"
     CHECK(server.ask("GET", "/v1/agents/17/versions/9").status == 404);
 }
 
+TEST_CASE("a name is changed at once, alone or with the draft, on what was read") {
+    Server server;
+    const auto made = add(server, R"({"name":"Ventas","template":"sales","publish":true})");
+    const auto renamed = based(server, "PATCH", "/v1/agents/17", made, R"({"name":"Ana"})");
+    CHECK(renamed.status == 200);
+    CHECK(has(renamed, R"("name":"Ana")"));
+    CHECK_FALSE(has(renamed, R"("draft":{)"));
+    CHECK(based(server, "PATCH", "/v1/agents/17", made, R"({"name":"Eva"})").status == 412);
+    const auto both = based(server, "PATCH", "/v1/agents/17", renamed, R"({"name":"Eva","model":"n"})");
+    CHECK(has(both, R"("name":"Eva")"));
+    CHECK(has(both, R"("draft":{)"));
+    CHECK(server.requests.rows.agency.agents.at({TenantId{1}, AgentId{17}}).draft->name == "Eva");
+    CHECK(based(server, "PATCH", "/v1/agents/17", both, R"({"name":""})").status == 422);
+    server.requests.rows.agency.refusal = Error{Fault::permanent, "agent.taken", "why"};
+    const auto taken = based(server, "PATCH", "/v1/agents/17", both, R"({"name":"Otra"})");
+    CHECK(taken.status == 409);
+    server.requests.rows.agency.refusal.reset();
+    const auto misplaced = add(server, R"({"name":"Sol","settings":{"name":"Luz"}})");
+    CHECK(misplaced.status == 422);
+    CHECK(member(misplaced, "pointer") == "#/settings/name");
+}
+
 TEST_CASE("an agent that is published is made the default, a draft is not") {
     Server server;
     const auto draft = add(server, R"({"name":"Borrador"})");

@@ -63,6 +63,28 @@ TEST_CASE("usage says what it wants where a moment is missing, is none, or the s
     CHECK(server.ask("GET", long_span + "2025-01-03T00:00:00.000Z").status == 400);
 }
 
+TEST_CASE("the next page of turns begins behind a turn's id, and nothing else") {
+    Server server;
+    for (const auto* key : {"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"}) {
+        UsageRow row;
+        row.line.key = key;
+        server.requests.rows.talk.usage.emplace_back(TenantId{1}, row);
+    }
+    const auto page = [&](const std::string& by, const std::string& cursor) {
+        return server.ask("GET",
+                          "/v1/usage?since=2026-01-01T00:00:00.000Z&until=2026-02-01T00:00:00.000Z&by=" + by +
+                              "&limit=1" + (cursor.empty() ? "" : "&cursor=" + cursor));
+    };
+    const auto rest = page("turn", member(page("turn", ""), "next"));
+    CHECK(rest.status == 200);
+    CHECK(rest.body.find("0002") != std::string::npos);
+    server.requests.rows.talk.usage.front().second.line.key = "00-no-id";
+    const auto refused = page("turn", member(page("turn", ""), "next"));
+    CHECK(refused.status == 400);
+    CHECK(member(refused, "code") == "api.bad_cursor");
+    CHECK(page("model", member(page("model", ""), "next")).status == 200);
+}
+
 TEST_CASE("a budget is made once, changed by who read it, and removed") {
     Server server;
     const std::string body = R"({"currency":"USD","hard":5000000,"soft":4000000})";
@@ -106,6 +128,19 @@ TEST_CASE("a budget is of the shop or of one of its agents, and limits something
         CAPTURE(wrong);
         CHECK(server.ask("PUT", month, "admin", wrong, is_new).status == 422);
     }
+}
+
+TEST_CASE("a budget is in the currency of the prices, once there are such") {
+    Server server;
+    const std::string body = R"({"currency":"ARS","hard":5000000})";
+    const auto made = server.ask("PUT", month, "admin", body, is_new);
+    CHECK(made.status == 200);
+    server.requests.rows.talk.prices.currency = "USD";
+    const auto refused = server.ask("PUT", month, "admin", body, based_on(made));
+    CHECK(refused.status == 422);
+    CHECK(member(refused, "pointer") == "#/currency");
+    CHECK(refused.body.find("USD") != std::string::npos);
+    CHECK(server.ask("PUT", month, "admin", R"({"currency":"USD","hard":1})", based_on(made)).status == 200);
 }
 
 TEST_CASE("every shop reads the prices, and the operator states them as they were read") {

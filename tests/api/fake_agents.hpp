@@ -80,10 +80,14 @@ class FakeAgentStore final : public AgentStore {
         if (publish) make_version(tenant, id, agent);
         co_return id;
     }
-    Task<bool> change_draft(TenantId tenant, AgentId agent, AgentSpec draft, Actor actor) override {
+    Task<Result<void>> change(TenantId tenant, AgentId agent, std::optional<std::string> name,
+                              std::optional<AgentSpec> draft, Actor actor) override {
+        if (rows_.refusal) co_return *rows_.refusal;
         rows_.actors.push_back(actor);
-        rows_.agents.at({tenant, agent}).draft = std::move(draft);
-        co_return true;
+        auto& row = rows_.agents.at({tenant, agent});
+        if (name) row.line.name = std::move(*name);
+        if (draft) row.draft = std::move(*draft);
+        co_return Result<void>();
     }
     Task<Result<int>> publish(TenantId tenant, AgentId agent, AgentSpec settings, int was,
                               Actor actor) override {

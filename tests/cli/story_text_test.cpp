@@ -60,6 +60,7 @@ TEST_CASE("somebody is needed where it does not go on by itself") {
     CHECK(needs_somebody(stuck("open", "parked", "whatsapp.bad_token"), lags));
     CHECK(needs_somebody(stuck("answered", "with the fallback", "model.bad_key"), lags));
     CHECK(needs_somebody(stuck("answered", "with the fallback", "budget.unpriced"), lags));
+    CHECK(needs_somebody(stuck("answered", "with the fallback", "model.unbounded"), lags));
     CHECK_FALSE(needs_somebody(stuck("answered", "with the fallback", "model.timeout"), lags));
     CHECK_FALSE(needs_somebody(stuck("answered", "", "whatsapp.bad_token"), lags));
     CHECK_FALSE(needs_somebody(stuck("open", "parked", "whatsapp.unavailable"), lags));
@@ -113,6 +114,8 @@ TEST_CASE("a customer who got the fallback: the advice names the error and the c
     CHECK_FALSE(says(next_step(story, {}, now), "relevo dead show"));
     story.standing.code = "model.bad_address";
     CHECK(says(next_step(story, {}, now), "relevo shops apply"));
+    story.standing.code = "model.unbounded";
+    CHECK(says(next_step(story, {}, now), "relevo budgets set pointe without --hard"));
     story.standing.code = "budget.exhausted";
     CHECK(says(next_step(story, {}, now), "relevo budgets set pointe"));
     story.standing.code = "budget.unpriced";

@@ -66,6 +66,20 @@ TEST_CASE_TEMPLATE(
     CHECK(event(stores, "exhausted") == "1");
 }
 
+TEST_CASE_TEMPLATE("a call is bounded where a hard limit counts what it costs, and nowhere else", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    const auto all = turns(stores, 4);
+    CHECK_FALSE(stores.reserve(all[0], 1, 1, noon).bounded);
+    stores.set_budget("month", {}, 1'000, noon);
+    CHECK_FALSE(stores.reserve(all[1], 1, 1, noon).bounded);
+    stores.set_budget("day", 1'000, {}, noon);
+    CHECK(stores.reserve(all[2], 1, 1, noon).bounded);
+    CHECK(stores.reserve(all[2], 1, 1, noon).bounded);  // begun anew
+    const PlannedCall free{"sim", "", "cheap", true, 1, 1};
+    CHECK_FALSE(stores.run(stores.infer->reserve_call(stores.ballet, all[3], 0, free, noon)).bounded);
+}
+
 TEST_CASE_TEMPLATE("a refusal says which budget, what is spent of it and what was asked", S, SimulatedStores,
                    PostgresStores) {
     S stores;

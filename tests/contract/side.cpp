@@ -131,9 +131,9 @@ std::string describe(const Settled& settled) {
 std::string describe(const CallReservation& reservation) {
     constexpr const char* states[] = {"granted", "wait", "refused"};
     const SpentBudget& spent = reservation.spent;
-    return fmt::format("{} {} '{}' {} {} {} {} {}", states[static_cast<int>(reservation.state)],
-                       reservation.attempt, reservation.reason, spent.period, spent.hard, spent.spent,
-                       spent.asked, spent.currency);
+    return fmt::format("{} {}{} '{}' {} {} {} {} {}", states[static_cast<int>(reservation.state)],
+                       reservation.attempt, reservation.bounded ? " bounded" : "", reservation.reason,
+                       spent.period, spent.hard, spent.spent, spent.asked, spent.currency);
 }
 
 std::string describe(const Inference& inference) {

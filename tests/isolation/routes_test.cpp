@@ -83,7 +83,7 @@ const std::map<std::string, Texts, std::less<>>& bodies() {
         {"add_agent",
          {R"({"name":"{drawn}","publish":true})",
           R"({"name":"{drawn}","settings":{"channels":["whatsapp"]}})"}},
-        {"change_agent", {R"({"prompt":"taken over"})"}},
+        {"change_agent", {R"({"prompt":"taken over"})", R"({"name":"{drawn}"})"}},
         {"roll_back_agent", {R"({"version":1})"}},
         {"put_synonyms", {R"({"items":[{"said":"a","meant":["b"]}]})"}},
         {"add_account",

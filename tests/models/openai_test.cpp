@@ -52,6 +52,11 @@ Scripted refusal(int status, std::string body, HttpHeaders headers = {}) {
     return {.status = status, .parts = {std::move(body)}, .headers = std::move(headers)};
 }
 
+Scripted unknown_parameter(const std::string& name) {
+    return refusal(400, R"({"error":{"message":"Unknown parameter","param":")" + name +
+                            R"(","code":"unsupported_parameter"}})");
+}
+
 const std::string done = "data: [DONE]\n\n";
 
 }  // namespace
@@ -119,15 +124,37 @@ TEST_CASE("a parameter that the model does not take is left out, and the call ma
     server.http.script.push_back(refusal(
         400,
         R"({"error":{"message":"Unsupported value","param":"temperature","code":"unsupported_value"}})"));
-    server.http.script.push_back(refusal(
-        400,
-        R"({"error":{"message":"Unknown","param":"max_completion_tokens","code":"unsupported_parameter"}})"));
+    server.http.script.push_back(unknown_parameter("stream_options"));
+    server.http.script.push_back(unknown_parameter("max_completion_tokens"));
+    server.http.script.push_back(unknown_parameter("max_tokens"));
     server.http.script.push_back({.parts = {chunk(R"({"content":"a"})", "\"stop\""), done}});
     CHECK(server.ask(Server::prompt())->text == "a");
-    REQUIRE(server.http.calls.size() == 3);
+    REQUIRE(server.http.calls.size() == 5);
     CHECK(server.http.calls[1].body.find("temperature") == std::string::npos);
-    CHECK(server.http.calls[1].body.find("max_completion_tokens") != std::string::npos);
-    CHECK(server.http.calls[2].body.find("tokens\"") == std::string::npos);
+    CHECK(server.http.calls[2].body.find("\"max_completion_tokens\":1024") != std::string::npos);
+    CHECK(server.http.calls[3].body.find("\"max_tokens\":1024") != std::string::npos);
+    CHECK(server.http.calls[4].body.find("tokens\"") == std::string::npos);
+}
+
+TEST_CASE("a call that has to be bounded is made with a limit of its tokens, or not at all") {
+    Server server;
+    auto prompt = Server::prompt();
+    prompt.bounded = true;
+    server.http.script.push_back(unknown_parameter("max_completion_tokens"));
+    server.http.script.push_back({.parts = {chunk(R"({"content":"a"})", "\"stop\""), done}});
+    CHECK(server.ask(prompt)->text == "a");
+    CHECK(server.http.calls.at(1).body.find("\"max_tokens\":1024") != std::string::npos);
+
+    prompt.base_url = "http://models.test/v1";
+    server.http.script.push_back(unknown_parameter("max_tokens"));
+    server.http.script.push_back(unknown_parameter("max_completion_tokens"));
+    const auto refused = server.ask(prompt);
+    CHECK(server.http.calls.size() == 4);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().code == "model.unbounded");
+    CHECK(refused.error().fault == Fault::permanent);
+    CHECK(refused.error().text.find("Unknown parameter") != std::string::npos);
+    CHECK(refused.error().text.find("hard budget") != std::string::npos);
 }
 
 TEST_CASE("a server that refuses the same parameter again is not asked for ever") {

@@ -1,6 +1,7 @@
 // A shop's agents by their ids.
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -31,6 +32,11 @@ struct AgentsFixture : PeopleFixture {
         return run(agents->add(tenant, agent, publish, olga)).value();
     }
     AgentRecord found(AgentId agent) { return run(agents->find(ballet, agent)).value(); }
+    // why not, if so
+    std::string change(AgentId agent, std::optional<std::string> name, std::optional<AgentSpec> draft) {
+        const auto done = run(agents->change(ballet, agent, std::move(name), std::move(draft), olga));
+        return done ? "" : done.error().code;
+    }
     std::string why(const Result<AgentId>& result) { return result ? "" : result.error().code; }
     // by channel
     std::string answers(TenantId tenant) const {
@@ -49,7 +55,7 @@ TEST_CASE("an agent is added as a draft, changed, and published by its id") {
     CHECK(fixture.found(id).line.version == 0);
     CHECK(fixture.found(id).line.provider == "offline");  // as it is drafted
     AgentSpec changed = AgentsFixture::named("Otra", {"telegram"});
-    CHECK(run(fixture.agents->change_draft(fixture.ballet, id, changed, fixture.olga)));
+    CHECK(fixture.change(id, std::nullopt, changed).empty());
     CHECK(agent_json(*fixture.found(id).draft) == agent_json(changed));
     CHECK(run(fixture.agents->publish(fixture.ballet, id, changed, 0, fixture.olga)).value() == 1);
     CHECK_FALSE(fixture.found(id).draft);
@@ -135,7 +141,7 @@ TEST_CASE("an agent that answers stays, another one goes and its name is free") 
     CHECK(removing().error().code == "agent.unknown");
     CHECK_FALSE(run(fixture.agents->find(fixture.ballet, id)));
     CHECK(run(fixture.agents->versions(fixture.ballet, id, std::nullopt, 9)).empty());
-    CHECK_FALSE(run(fixture.agents->change_draft(fixture.ballet, id, nowhere, fixture.olga)));
+    CHECK(fixture.change(id, std::nullopt, nowhere) == "agent.unknown");
     CHECK(fixture.add(fixture.ballet, nowhere, true) != id);
     // turns that had it keep what it was
     CHECK(fixture.test.query("SELECT count(*) FROM agent_versions WHERE agent_id = " + id.to_string()) ==
@@ -177,6 +183,51 @@ TEST_CASE("versions are listed newest first, in pages") {
     CHECK(run(fixture.agents->versions(fixture.other, id, std::nullopt, 9)).empty());
 }
 
+TEST_CASE("an agent that is renamed is the same one, published, drafted and in its budgets") {
+    AgentsFixture fixture;
+    const AgentId id = fixture.add(fixture.ballet, AgentsFixture::named("Otra", {"telegram"}), true);
+    fixture.test.query(
+        fmt::format("INSERT INTO budgets (tenant_id, agent_id, period, currency, hard) VALUES "
+                    "({}, {}, 'day', 'USD', 1)",
+                    fixture.ballet.value, id.value));
+    CHECK(fixture.change(id, "Ventas", std::nullopt).empty());
+    CHECK(fixture.found(id).line.name == "Ventas");
+    CHECK(fixture.found(id).line.version == 1);
+    CHECK_FALSE(fixture.found(id).draft);
+    CHECK(fixture.answers(fixture.ballet) == "telegram Ventas, web Asistente, whatsapp Asistente");
+    const auto log = fixture.audit(fixture.ballet);
+    CHECK(std::ranges::any_of(log, [](const AuditRow& row) {
+        return row.action == "agent.change" && row.before.find("\"Otra\"") != std::string::npos &&
+               row.after.find("\"Ventas\"") != std::string::npos && row.actor.name == "Olga";
+    }));
+    const auto budgets = run(make_billing_store(fixture.database)->budgets(fixture.ballet, at(0)));
+    REQUIRE(budgets.size() == 1);
+    CHECK(budgets.front().line.budget.agent == "Ventas");
+
+    CHECK(fixture.change(id, "Asistente", std::nullopt) == "agent.taken");
+    CHECK(fixture.change(id, "Ventas", std::nullopt).empty());  // its own
+    CHECK(run(fixture.agents->change(fixture.other, id, "Robada", std::nullopt, fixture.olga)).error().code ==
+          "agent.unknown");
+    CHECK(fixture.found(id).line.name == "Ventas");
+    // the former name is free
+    CHECK(fixture.add(fixture.ballet, AgentsFixture::named("Otra"), false) != id);
+}
+
+TEST_CASE("a draft goes by its agent's new name, and is gone when it is published") {
+    AgentsFixture fixture;
+    const AgentId id = fixture.add(fixture.ballet, AgentsFixture::named("Otra"), false);
+    auto both = AgentsFixture::named("Una");
+    both.model = "m";
+    CHECK(fixture.change(id, "Una", both).empty());
+    CHECK(fixture.change(id, "Ventas", std::nullopt).empty());
+    const auto draft = fixture.found(id).draft;
+    REQUIRE(draft);
+    CHECK(draft->name == "Ventas");
+    CHECK(draft->model == "m");
+    CHECK(run(fixture.agents->publish(fixture.ballet, id, *draft, 0, fixture.olga)).has_value());
+    CHECK_FALSE(fixture.found(id).draft);
+}
+
 TEST_CASE("an agent that a request makes twice is one agent") {
     AgentsFixture fixture;
     const auto book = make_request_book(fixture.database, fixture.masters, "the installation");
@@ -199,7 +250,7 @@ TEST_CASE("a draft that somebody else changed since it was read is not published
     const auto read = run(stores->agents().find(fixture.ballet, id));
     auto other = AgentsFixture::named("Otra");
     other.model = "another";
-    REQUIRE(run(fixture.agents->change_draft(fixture.ballet, id, other, fixture.olga)));
+    REQUIRE(fixture.change(id, std::nullopt, other).empty());
     std::string code;
     try {
         run(stores->agents().publish(fixture.ballet, id, *read->draft, 0, fixture.olga));

@@ -115,6 +115,36 @@ TEST_CASE("pages of usage hold each line once, and what they sum up is what the 
     CHECK(std::to_string(sum) == it.test.query("SELECT sum(cost) FROM model_calls"));
 }
 
+TEST_CASE("a page of turns or of conversations reads the calls that it tells of, however long the span is") {
+    BillingBench it;
+    it.test.query(fmt::format(
+        "INSERT INTO model_calls (tenant_id, turn_id, step, attempt, conversation_id, agent_id, provider, "
+        "model, status, reserved_at, expires_at, cost) SELECT s.tenant, md5(s.tenant || 't' || n / 2)::uuid, "
+        "n % 2, 1, md5(s.tenant || 'c' || n / 10)::uuid, {2}, 'sim', 'small', 'settled', "
+        "'2026-01-01'::timestamptz + n * interval '1 minute', '2026-01-02', 1 "
+        "FROM (VALUES ({0}), ({1})) AS s(tenant), generate_series(0, 9999) AS n",
+        it.ballet.value, it.other.value, it.agent()));
+    it.test.query("VACUUM ANALYZE model_calls");
+    const auto rows_read = [&](const std::string& request) {
+        return std::stoll(it.test.query(fmt::format(
+            "SET ROLE relevo_app; SET app.tenant_id = {}; SELECT op_list_usage('{}'); SELECT seq_tup_read + "
+            "idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'model_calls'",
+            it.ballet.value, request)));
+    };
+    constexpr auto after = R"("limit": 11, "after": "80000000-0000-0000-0000-000000000000"})";
+    CHECK(rows_read(std::string(R"({"by": "turn", )") + after) < 200);
+    CHECK(rows_read(std::string(R"({"by": "conversation", )") + after) < 500);
+    CHECK(rows_read(std::string(R"({"by": "model", )") + after) >= 10'000);
+    // who asks for all of them gets each once
+    std::size_t lines = 0;
+    UsageQuery query{.by = "conversation", .until = at(0), .limit = 300};
+    for (auto page = it.usage(query); !page.empty(); page = it.usage(query)) {
+        lines += page.size();
+        query.after = page.back().line.key;
+    }
+    CHECK(lines == 1'000);
+}
+
 TEST_CASE("a budget is set for the shop or an agent of it, read with what is spent, and removed") {
     BillingBench it;
     const BudgetName shop{std::nullopt, "month"};

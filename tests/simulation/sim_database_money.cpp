@@ -166,6 +166,8 @@ CallReservation SimDatabase::reserve_call(TenantId tenant_id, TurnId turn, int s
         tenant.calls[{turn, step, out.attempt}] = made;
     }
     count_call(tenant, made, made.reserved, 0);
+    out.bounded = made.price && made.price->output > 0 &&
+                  std::ranges::any_of(tenant.budgets, [](const auto& it) { return it.hard.has_value(); });
     return out;
 }
 

@@ -60,7 +60,7 @@ Task<Result<Completion>> FakeModel::complete(Prompt prompt, DeltaSink delta) {
 }
 
 Task<Result<Completion>> ScriptedModel::complete(Prompt prompt, DeltaSink delta) {
-    calls.push_back(prompt.model + " with " + prompt.key.reveal());
+    calls.push_back(prompt.model + " with " + prompt.key.reveal() + (prompt.bounded ? ", bounded" : ""));
     Turn turn;
     if (!turns.empty()) {
         turn = turns.front();

@@ -105,6 +105,22 @@ TEST_CASE(
     CHECK(none.it.live.told.back().find("changed") != std::string::npos);
 }
 
+TEST_CASE("a model that cannot be bounded as its budget demands is none, and another one may answer") {
+    const CallReservation bounded{CallReservation::State::granted, "", {}, 1, true};
+    const Error unbounded{Fault::permanent, "model.unbounded", "takes no limit"};
+    Fallback other;
+    other.it.store.reservations = {bounded};
+    other.first = {{unbounded}};
+    CHECK(std::holds_alternative<Emit>(other.run()));
+    CHECK(other.calls ==
+          std::vector<std::string>{"uno with first/API_KEY, bounded", "dos with second/API_KEY"});
+    CHECK(other.it.store.committed.in_vain.front().code == "model.unbounded");
+    Fallback none;
+    none.it.store.reservations = {bounded, bounded};
+    none.first = none.second = {{unbounded}};
+    CHECK(none.failure() == "model.unbounded");
+}
+
 TEST_CASE("a model that may come back, or that somebody can mend, says more than a budget") {
     const CallReservation refused{CallReservation::State::refused, "unpriced", {}};
     Fallback passes;

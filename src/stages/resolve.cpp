@@ -60,8 +60,8 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
     if (!inbound.sent_at) inbound.sent_at = came_in;
 
     // What a customer wrote is stored all the same: the books have it, and its end.
-    const bool written = inbound.kind == InboundKind::message || inbound.kind == InboundKind::reaction;
-    if (account.retired && !written) co_return Drop{"account retired"};
+    const bool from_customer = inbound.kind == InboundKind::message || inbound.kind == InboundKind::reaction;
+    if (account.retired && !from_customer) co_return Drop{"account retired"};
     switch (inbound.kind) {
         case InboundKind::message:
         case InboundKind::reaction: {

@@ -340,3 +340,40 @@ CREATE OR REPLACE FUNCTION audit_letters(req jsonb) RETURNS jsonb LANGUAGE sql S
                               FROM judged AS j WHERE j.ended = 'unexplained'
                               ORDER BY j.status_at LIMIT (req ->> 'listed')::integer) AS u))
 $$;
+
+-- ---- numbers that leave the installation's app at Meta
+
+-- One whose shop states its app's secret stands under an app of its own from now on: neither that secret nor its token is kept up
+-- by the sign-in that claimed it before.
+CREATE FUNCTION leave_meta(accounts_of uuid[], sealed jsonb) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM meta_accounts AS m USING accounts AS a
+    WHERE m.tenant_id = app_tenant() AND m.account_id = ANY (accounts_of)
+      AND a.tenant_id = m.tenant_id AND a.id = m.account_id AND a.channel = 'whatsapp'
+      AND EXISTS (SELECT FROM jsonb_array_elements(sealed) AS k
+                  WHERE k ->> 'category' = 'whatsapp_cloud' AND k ->> 'name' = 'APP_SECRET')
+$$;
+GRANT EXECUTE ON FUNCTION leave_meta TO relevo_app;
+
+ALTER FUNCTION op_claim_account RENAME TO claim_account;
+CREATE FUNCTION op_claim_account(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    claimed jsonb := claim_account(req);
+BEGIN
+    IF claimed = '{}' THEN
+        PERFORM leave_meta(ARRAY[(req ->> 'account_id')::uuid], coalesce(req -> 'credentials', '[]'));
+    END IF;
+    RETURN claimed;
+END $$;
+
+ALTER FUNCTION op_apply_shop RENAME TO apply_shop;
+CREATE FUNCTION op_apply_shop(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    applied jsonb := apply_shop(req);
+BEGIN
+    IF applied = 'null' THEN
+        PERFORM leave_meta(ARRAY(SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(req -> 'accounts') AS k),
+                           req -> 'credentials');
+    END IF;
+    RETURN applied;
+END $$;
+GRANT EXECUTE ON FUNCTION op_claim_account, op_apply_shop TO relevo_app;

@@ -141,6 +141,27 @@ Problem problem_of_claim(const Error& error) {
     return problem_of(error, 409);
 }
 
+// Where the provider takes the address of its webhooks from us. The account is claimed, whatever it says;
+// asked for again it is told again.
+Task<void> tell_provider(ApiCall& call, const Wanted& wanted, std::string url, JsonObject& body) {
+    if (!wanted.channel->sets_webhook()) co_return;
+    auto opened = call.stores.accounts().secret(call.tenant(), std::string(wanted.channel->credentials()),
+                                                std::string(wanted.channel->verification_secret()));
+    Secret secret = co_await std::move(opened);
+    Result<void> told = Error{Fault::permanent, "account.no_secret",
+                              "the vault's secret for its webhooks does not open: store another one"};
+    if (!secret.empty()) {
+        auto asked = wanted.channel->set_webhook(std::move(url), std::move(secret), wanted.token);
+        told = co_await std::move(asked);
+    }
+    body.text("step", told ? "ready" : "claimed");
+    if (!told) {
+        body.text("code", told.error().code)
+            .text("detail", "its provider was not told of webhook_url: " + told.error().text +
+                                "; when that is mended, send this request again");
+    }
+}
+
 ApiHandler claim(const Channels& channels, const std::string& public_url) {
     return [&channels, public_url](ApiCall& call) -> Task<ApiResult> {
         auto read = wanted_by(call, channels);
@@ -169,6 +190,8 @@ ApiHandler claim(const Channels& channels, const std::string& public_url) {
         if (!row) co_return none(id);
         JsonObject body = object_of(*row, public_url);
         for (const auto& secret : *drawn) body.text(lower(secret.name), secret.value.reveal());
+        auto told = tell_provider(call, wanted, webhook_url(public_url, row->channel, row->key), body);
+        co_await std::move(told);
         Answer answer{.status = 201, .body = body.str()};
         answer.headers.emplace_back("Location", "/v1/accounts/" + id.to_string());
         co_return answer;

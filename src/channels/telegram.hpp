@@ -22,6 +22,8 @@ class Telegram final : public Channel {
     Task<Sent> send(Outbound bubble, DeliveryPermit permit) override;
     Task<void> typing(std::string account, Alias to, std::string last_message, Secret token) override;
     Task<AccountCheck> check_account(std::string account, Secret token) override;
+    bool sets_webhook() const override { return true; }
+    Task<Result<void>> set_webhook(std::string url, Secret secret, Secret token) override;
 
   private:
     HttpCall call(std::string_view method, const Secret& token, std::string body) const;

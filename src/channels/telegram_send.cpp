@@ -12,6 +12,7 @@ namespace {
 constexpr Millis send_deadline{10'000};
 constexpr Millis typing_deadline{3'000};
 constexpr Millis check_deadline{5'000};
+constexpr Millis webhook_deadline{5'000};
 constexpr Millis operator_pause{5 * 60'000};
 constexpr Millis flood_pause{5'000};
 
@@ -113,6 +114,30 @@ Task<void> Telegram::typing(std::string, Alias to, std::string, Secret token) {
     request.deadline = typing_deadline;
     // Best effort: an indicator that fails changes nothing for the customer.
     static_cast<void>(co_await http_.send(std::move(request)));
+}
+
+Task<Result<void>> Telegram::set_webhook(std::string url, Secret secret, Secret token) {
+    // Reactions come to those only who ask for them; of the rest what is read, or kept because it changes
+    // what was said.
+    static const std::vector<std::string> wanted{
+        "message",          "edited_message",          "callback_query",
+        "message_reaction", "business_connection",     "business_message",
+        "my_chat_member",   "edited_business_message", "deleted_business_messages"};
+    HttpCall request = call("setWebhook", token,
+                            JsonObject()
+                                .text("url", url)
+                                .text("secret_token", secret.reveal())
+                                .raw("allowed_updates", json_texts(wanted))
+                                .flag("drop_pending_updates", false)
+                                .str());
+    request.deadline = webhook_deadline;
+    const auto answer = co_await http_.send(std::move(request));
+    if (!answer) co_return without_answer("telegram", answer.error(), token).error;
+    const auto document = JsonDocument::parse(answer->body);
+    if (!document || !document->root()["ok"].has_value())
+        co_return unreadable_answer("telegram", *answer).error;
+    if (!document->root()["ok"].is_true()) co_return refusal(document->root(), *answer, token).error;
+    co_return Result<void>();
 }
 
 Task<AccountCheck> Telegram::check_account(std::string account, Secret token) {

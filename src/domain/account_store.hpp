@@ -80,6 +80,8 @@ class AccountStore {
     /// Whether there is such an account.
     virtual Task<bool> retire(TenantId tenant, AccountId account, SysTime now, Actor actor) = 0;
     virtual Task<std::vector<WebhookRow>> webhooks(TenantId tenant) = 0;
+    /// For the account's provider and nobody else; empty where the vault has none that opens.
+    virtual Task<Secret> secret(TenantId tenant, std::string category, std::string name) = 0;
 };
 
 }  // namespace relevo

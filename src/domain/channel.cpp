@@ -18,6 +18,10 @@ Task<AccountCheck> Channel::check_account(std::string, Secret) {
     co_return AccountCheck{};
 }
 
+Task<Result<void>> Channel::set_webhook(std::string, Secret, Secret) {
+    co_return Result<void>();
+}
+
 Channels::Channels(std::vector<std::unique_ptr<Channel>> channels) : channels_(std::move(channels)) {}
 
 Channel* Channels::find(std::string_view name) const {

@@ -118,6 +118,11 @@ class Channel {
     /// Asks the provider about the account, for an operator; changes nothing there. Never throws for the
     /// network's or the provider's faults.
     virtual Task<AccountCheck> check_account(std::string account, Secret token);
+    /// Whether the provider takes the address of an account's webhooks from us; else a person tells it.
+    virtual bool sets_webhook() const { return false; }
+    /// Has the provider send the webhooks of the token's account there, each with the secret that verify()
+    /// wants. What waits there is sent too. Called again it changes nothing.
+    virtual Task<Result<void>> set_webhook(std::string url, Secret secret, Secret token);
 };
 
 /// The channels of this installation, by name.

@@ -60,10 +60,11 @@ struct StoredMessage {
 class ResolveStore {
   public:
     virtual ~ResolveStore() = default;
-    /// The account that `external_id` names on the channel, or the endpoint's only one where it is empty. The
+    /// The account that `external_id` names on the channel, or the endpoint's only one where it is empty; of
+    /// shops that had it one after another that of the one which had it when the record was written. The
     /// caller asks whether the scope that was verified speaks for it (speaks_for).
     virtual Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
-                                                      EndpointId scope) = 0;
+                                                      EndpointId scope, SysTime written) = 0;
     /// Whose archive keeps what came through the address about no account: an account of the shop that has
     /// it; none where accounts of other shops stand there too, or lately did.
     virtual Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) = 0;
@@ -270,6 +271,8 @@ struct Settled {
 class SettleStore {
   public:
     virtual ~SettleStore() = default;
+    /// As ResolveStore's; of several shops the last one that the address speaks for, because the receipt
+    /// itself names a bubble.
     virtual Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
                                                       EndpointId scope) = 0;
     /// Finds the delivery by our reply id, else by the provider's id, and moves its receipt forward, never

@@ -25,14 +25,16 @@ std::optional<Account> parse_account(const std::string& result) {
 }  // namespace
 
 Task<std::optional<Account>> find_account(Database& database, std::string channel, std::string external_id,
-                                          EndpointId scope) {
-    std::string request = JsonObject()
-                              .text("channel", channel)
-                              .text("external_id", external_id)
-                              .number("scope", scope.value)
-                              .str();
+                                          EndpointId scope, std::optional<SysTime> written) {
+    JsonObject request;
+    request.text("channel", channel).text("external_id", external_id).number("scope", scope.value);
+    if (written) {
+        request.time("at", *written);
+    } else {
+        request.flag("receipt", true);
+    }
     // no tenant yet: this is what tells it
-    const std::string result = co_await database.call("find_account", TenantId{}, std::move(request));
+    const std::string result = co_await database.call("find_account", TenantId{}, request.str());
     co_return parse_account(result);
 }
 

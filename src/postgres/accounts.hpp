@@ -11,7 +11,7 @@ namespace relevo {
 
 /// As ResolveStore::find_account and SettleStore::find_account promise.
 Task<std::optional<Account>> find_account(Database& database, std::string channel, std::string external_id,
-                                          EndpointId scope);
+                                          EndpointId scope, std::optional<SysTime> written);
 
 /// As ResolveStore::find_owner promises.
 Task<std::optional<Account>> find_owner(Database& database, std::string channel, EndpointId scope);

@@ -9,17 +9,19 @@ namespace relevo {
 // lists with a migrated database.
 
 /// The functions that cross tenants, relevo_router's.
-inline constexpr std::array<std::string_view, 20> definer_functions{
-    "count_backlog",          "count_due_timers", "count_money",         "find_api_key",
-    "find_endpoint",          "find_identity",    "find_login",          "find_origin",
-    "find_session",           "find_ticket",      "forget_api_requests", "has_guests",
-    "lease_meta_connections", "lease_timers",     "list_endpoints",      "list_pauses",
-    "list_tenants",           "register_tenant",  "resolve_account",     "resolve_owner",
+inline constexpr std::array<std::string_view, 21> definer_functions{
+    "count_backlog",       "count_due_timers", "count_money",  "find_api_key",           "find_endpoint",
+    "find_identity",       "find_login",       "find_origin",  "find_session",           "find_ticket",
+    "forget_api_requests", "has_guests",       "is_anothers",  "lease_meta_connections", "lease_timers",
+    "list_endpoints",      "list_pauses",      "list_tenants", "register_tenant",        "resolve_account",
+    "resolve_owner",
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 67> made_indexes{
+inline constexpr std::array<std::string_view, 69> made_indexes{
     "accounts_endpoint_id_idx",
+    "accounts_live",
+    "accounts_of_name",
     "aliases_contact_id_tenant_id_idx",
     "api_keys_of_tenant",
     "api_requests_about",

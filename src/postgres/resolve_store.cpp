@@ -58,9 +58,9 @@ class PostgresResolveStore final : public ResolveStore {
   public:
     PostgresResolveStore(Database& database, Vault& vault) : database_(database), keys_(vault) {}
 
-    Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
-                                              EndpointId scope) override {
-        return relevo::find_account(database_, std::move(channel), std::move(external_id), scope);
+    Task<std::optional<Account>> find_account(std::string channel, std::string external_id, EndpointId scope,
+                                              SysTime written) override {
+        return relevo::find_account(database_, std::move(channel), std::move(external_id), scope, written);
     }
 
     Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) override {

@@ -26,7 +26,8 @@ class PostgresSettleStore final : public SettleStore {
 
     Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
                                               EndpointId scope) override {
-        return relevo::find_account(database_, std::move(channel), std::move(external_id), scope);
+        return relevo::find_account(database_, std::move(channel), std::move(external_id), scope,
+                                    std::nullopt);
     }
 
     Task<Settled> settle(Account account, Receipt receipt, SysTime now) override {

@@ -4,7 +4,9 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "core/log.hpp"
+#include "postgres/meta_store.hpp"
 #include "process/gathers.hpp"
+#include "process/meta_settings.hpp"
 
 namespace relevo {
 
@@ -36,7 +38,9 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       backlog_(make_backlog_store(shared.database)),
       http_(io, client_limits(shared.config)),
       channels_(make_channels(channel_settings(shared.config), http_)),
-      endpoints_(*endpoints_store_, shared.vault, channels_, shared.clock),
+      meta_store_(make_meta_store(shared.database, shared.masters)),
+      app_secret_(shared.vault, *meta_store_, ingress ? meta_settings(shared.config) : MetaSettings{}),
+      endpoints_(*endpoints_store_, app_secret_, channels_, shared.clock),
       sink_(io.get_executor(), kafka_settings(shared.config), {ingress_delivery_timeout, Millis{2}, 100'000}),
       intake_{sink_,         shared.clock,    random_, shared.metrics, shared.installation,
               expires_after, shared.observers},

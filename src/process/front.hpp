@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "channels/meta_app_secret.hpp"
 #include "cli/command_line.hpp"
 #include "gateway/demo.hpp"
 #include "gateway/health.hpp"
@@ -53,6 +54,8 @@ class Front {
     std::unique_ptr<BacklogStore> backlog_;
     PooledHttpClient http_;
     Channels channels_;
+    std::unique_ptr<MetaStore> meta_store_;
+    MetaAppSecret app_secret_;
     EndpointCache endpoints_;
     KafkaSink sink_;
     Intake intake_;

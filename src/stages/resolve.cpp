@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/trace.hpp"
 #include "domain/records.hpp"
 
@@ -43,7 +45,11 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
     const Envelope& record = records.front();
     MessageReceived message = decode_message_received(record.value).value();
     Inbound& inbound = message.inbound;
-    auto found = co_await store_.find_account(message.channel, inbound.account, message.scope);
+    // A redrive keeps it: what was written before its person was erased stays older than that.
+    const SysTime came_in = record.headers.time.value_or(record.appended);
+    // What waited at its provider while the account changed shops is still the first one's.
+    const SysTime written = std::min(inbound.sent_at.value_or(came_in), came_in);
+    auto found = co_await store_.find_account(message.channel, inbound.account, message.scope, written);
     if (!found && inbound.kind == InboundKind::archived && inbound.account.empty()) {
         // An app is told things that concern no number of it: a template, the business account.
         found = co_await store_.find_owner(message.channel, message.scope);
@@ -51,13 +57,11 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
     }
     const Account account = check_scope(found, message);
     const std::string trace(trace_id(record.headers.traceparent));
-    // A redrive keeps it: what was written before its person was erased stays older than that.
-    const SysTime came_in = record.headers.time.value_or(record.appended);
     if (!inbound.sent_at) inbound.sent_at = came_in;
 
     // What a customer wrote is stored all the same: the books have it, and its end.
-    const bool written = inbound.kind == InboundKind::message || inbound.kind == InboundKind::reaction;
-    if (account.retired && !written) co_return Drop{"account retired"};
+    const bool from_customer = inbound.kind == InboundKind::message || inbound.kind == InboundKind::reaction;
+    if (account.retired && !from_customer) co_return Drop{"account retired"};
     switch (inbound.kind) {
         case InboundKind::message:
         case InboundKind::reaction: {

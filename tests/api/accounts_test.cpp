@@ -45,6 +45,33 @@ TEST_CASE("a bot becomes the shop's by its token, which nothing shows again") {
     CHECK(member(claim(server, R"({"channel":"telegram","token":"77:canary"})"), "secret_token") == "");
 }
 
+TEST_CASE("a bot's provider is told where its webhooks go, again where it could not be") {
+    Server server;
+    server.tokens["77 77:canary"] = Token::valid;
+    const std::string body = R"({"channel":"telegram","token":"77:canary"})";
+    server.told.refusal = Error{Fault::transient, "telegram.unavailable", "502: as it says"};
+    const auto first = claim(server, body);
+    CHECK(first.status == 201);
+    CHECK(member(first, "step") == "claimed");
+    CHECK(member(first, "code") == "telegram.unavailable");
+    CHECK(member(first, "detail").find("as it says") != std::string::npos);
+    CHECK(member(first, "detail").find("send this request again") != std::string::npos);
+    CHECK_FALSE(has(first, "canary"));
+    server.told.refusal.reset();
+    const auto again = claim(server, body);
+    CHECK(again.status == 201);
+    CHECK(member(again, "step") == "ready");
+    CHECK(member(again, "code") == "");
+    CHECK(member(again, "secret_token") == "");
+    CHECK(server.told.set == std::vector<std::string>{member(again, "webhook_url") + " " +
+                                                      member(first, "secret_token") + " 77:canary"});
+    // a secret that does not open any more is no secret to tell
+    server.requests.rows.agency.secrets[{{1}, "telegram/SECRET_TOKEN"}] = "";
+    CHECK(member(claim(server, body), "code") == "account.no_secret");
+    CHECK(server.told.set.size() == 1);
+    CHECK(member(claim(server, R"({"channel":"web"})"), "step") == "");
+}
+
 TEST_CASE("nobody claims an account without a token that its provider takes for it") {
     Server server;
     server.tokens["78 78:right"] = Token::valid;

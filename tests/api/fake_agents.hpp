@@ -195,6 +195,9 @@ class FakeAccountStore final : public AccountStore {
         co_return true;
     }
     Task<std::vector<WebhookRow>> webhooks(TenantId tenant) override { co_return rows_.webhooks[tenant]; }
+    Task<Secret> secret(TenantId tenant, std::string category, std::string name) override {
+        co_return Secret(rows_.secrets[{tenant, category + "/" + name}]);
+    }
 
   private:
     AgentRows& rows_;
@@ -204,14 +207,20 @@ class FakeAccountStore final : public AccountStore {
 class FakeChannel final : public Channel {
   public:
     using Answers = std::map<std::string, AccountCheck::Token>;  // by account and token
+    struct Webhooks {
+        std::vector<std::string> set;
+        std::optional<Error> refusal;
+    };
+    /// `told`: the addresses that setWebhook was called with, each with its secret; none: a person tells it.
     FakeChannel(std::string name, std::string category, std::string sends, std::string verifies,
-                std::string challenge, const Answers& answers)
+                std::string challenge, const Answers& answers, Webhooks* told = nullptr)
         : name_(std::move(name)),
           category_(std::move(category)),
           sends_(std::move(sends)),
           verifies_(std::move(verifies)),
           challenge_(std::move(challenge)),
-          answers_(answers) {}
+          answers_(answers),
+          told_(told) {}
 
     std::string_view name() const override { return name_; }
     ChannelLimits limits() const override { return {}; }
@@ -230,17 +239,25 @@ class FakeChannel final : public Channel {
         check.text = "as the provider says";
         co_return check;
     }
+    bool sets_webhook() const override { return told_ != nullptr; }
+    Task<Result<void>> set_webhook(std::string url, Secret secret, Secret token) override {
+        if (told_->refusal) co_return *told_->refusal;
+        told_->set.push_back(url + " " + secret.reveal() + " " + token.reveal());
+        co_return Result<void>();
+    }
 
   private:
     const std::string name_, category_, sends_, verifies_, challenge_;
     const Answers& answers_;
+    Webhooks* told_;
 };
 
 /// Telegram, WhatsApp and the web, as far as the API knows them.
-inline std::vector<std::unique_ptr<Channel>> fake_channels(const FakeChannel::Answers& answers) {
+inline std::vector<std::unique_ptr<Channel>> fake_channels(const FakeChannel::Answers& answers,
+                                                           FakeChannel::Webhooks& told) {
     std::vector<std::unique_ptr<Channel>> channels;
-    channels.push_back(
-        std::make_unique<FakeChannel>("telegram", "telegram", "BOT_TOKEN", "SECRET_TOKEN", "", answers));
+    channels.push_back(std::make_unique<FakeChannel>("telegram", "telegram", "BOT_TOKEN", "SECRET_TOKEN", "",
+                                                     answers, &told));
     channels.push_back(std::make_unique<FakeChannel>("whatsapp", "whatsapp_cloud", "ACCESS_TOKEN",
                                                      "APP_SECRET", "VERIFY_TOKEN", answers));
     channels.push_back(std::make_unique<FakeChannel>("web", "", "", "", "", answers));

@@ -155,7 +155,8 @@ struct Server {
     FakeRequestBook requests;
     FakeMetaConnections meta;
     FakeChannel::Answers tokens;  // what providers say of them
-    Channels channels{fake_channels(tokens)};
+    FakeChannel::Webhooks told;   // and of addresses
+    Channels channels{fake_channels(tokens, told)};
     HeardLive live;
     Api api;
     Router router;

@@ -170,8 +170,9 @@ AccountCheck check_account(FakeHttp& http, const std::string& account = "123456"
 
 TEST_CASE("a bot's token is checked with getMe and its webhook read with getWebhookInfo") {
     FakeHttp http;
-    http.answer(200, R"({"ok":true,"result":{"id":123456,"url":"https://relevo.example/w","pending_update_count":2,)"
-                     R"("last_error_message":"Connection refused"}})");
+    http.answer(
+        200, R"({"ok":true,"result":{"id":123456,"url":"https://relevo.example/w","pending_update_count":2,)"
+             R"("last_error_message":"Connection refused"}})");
     const auto checked = check_account(http);
     CHECK(checked.token == AccountCheck::Token::valid);
     CHECK(checked.webhook == "https://relevo.example/w");
@@ -208,4 +209,33 @@ TEST_CASE("while Telegram does not answer, nothing is said of a token") {
     CHECK(check_account(http).token == AccountCheck::Token::unknown);
     http.answer(429, refusal(429, "Too Many Requests", R"({"retry_after":3})"));
     CHECK(check_account(http).token == AccountCheck::Token::unknown);
+}
+
+TEST_CASE("a bot's updates are sent where setWebhook says, with its secret, and none that waits is lost") {
+    FakeHttp http;
+    Telegram telegram("https://api.telegram.org", http);
+    const auto set = [&] {
+        const auto done = run(
+            telegram.set_webhook("https://relevo.example/w", Secret(std::string("s3cret")), Secret(token)));
+        if (done.has_error()) CHECK(done.error().text.find("canary") == std::string::npos);
+        return done ? std::string() : done.error().code;
+    };
+    CHECK(telegram.sets_webhook());
+    http.answer(200, R"({"ok":true,"result":true,"description":"Webhook is already set"})");
+    CHECK(set() == "");
+    REQUIRE(http.calls.size() == 1);
+    CHECK(http.calls[0].url == "https://api.telegram.org/bot123456:AAcanary_-x/setWebhook");
+    const std::string& body = http.calls[0].body;
+    CHECK(
+        body.starts_with(R"({"url":"https://relevo.example/w","secret_token":"s3cret","allowed_updates":[)"));
+    CHECK(body.find("\"message_reaction\"") != std::string::npos);
+    CHECK(body.ends_with(R"("drop_pending_updates":false})"));
+    http.answer(400, refusal(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook"));
+    CHECK(set() == "telegram.rejected");
+    http.answer(401, refusal(401, "Unauthorized"));
+    CHECK(set() == "telegram.bad_token");
+    http.answer(502, "<html>bad gateway</html>");
+    CHECK(set() != "");
+    http.fail(Reached::no, "api.telegram.org: connection refused");
+    CHECK(set() == "telegram.unreachable");
 }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <sstream>
 
@@ -103,6 +105,27 @@ void PostgresStores::redact(const PersonalKinds& kinds) {
     for (const PersonalKind kind : kinds) names.push_back(json_text(name_of(kind)));
     parts_->fixture.test.query("UPDATE tenants SET redact = '" + json_array(names) +
                                "' WHERE slug = 'ballet'");
+}
+
+void PostgresStores::hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,
+                               SysTime claimed) {
+    const auto moment = [](SysTime when) { return fmt::format("from_millis({})", to_millis(when)); };
+    const auto row = [&](TenantId tenant) {
+        return fmt::format(" WHERE id = '{}' AND tenant_id = {}", account.id.to_string(), tenant.value);
+    };
+    // by the database's clock both would be now
+    for (const auto& sql :
+         {"UPDATE accounts SET retired_at = " + moment(ended) + row(account.tenant),
+          "INSERT INTO accounts (tenant_id, id, channel, external_id, endpoint_id, agent_id) "
+          "SELECT " +
+              fmt::format("{0}, id, channel, external_id, {1}, (SELECT min(g.id) FROM agents AS g "
+                          "WHERE g.tenant_id = {0}) FROM accounts",
+                          to.value, under.value) +
+              row(account.tenant),
+          "UPDATE accounts SET held = tstzmultirange(tstzrange(NULL, " + moment(ended) + "))" +
+              row(account.tenant),
+          "UPDATE accounts SET held = tstzmultirange(tstzrange(" + moment(claimed) + ", NULL))" + row(to)})
+        parts_->fixture.test.query(sql);
 }
 
 std::string PostgresStores::rows() {

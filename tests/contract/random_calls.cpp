@@ -206,8 +206,9 @@ void RandomCalls::account_or_archive() {
         case 0: {
             const std::string name = chance(50) ? "" : chance(80) ? account.external_id : "nobody";
             ask(fmt::format("find account '{}' of {} at {}", name, account.channel, scope.value),
-                [=](Side& side) {
-                    return side.stores.run(side.stores.resolve->find_account(account.channel, name, scope));
+                [=, now = now_](Side& side) {
+                    return side.stores.run(
+                        side.stores.resolve->find_account(account.channel, name, scope, now));
                 });
             break;
         }

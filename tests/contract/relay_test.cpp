@@ -317,3 +317,22 @@ TEST_CASE_TEMPLATE("on the web a bubble of which nothing is known is sent again,
     CHECK(stores.ask(replies[0], at(200)).reason == "unknown");
     CHECK(stores.status(replies[0]) == "unknown: unknown");
 }
+
+TEST_CASE_TEMPLATE("nothing is sent from a number that is another shop's by now", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    const Account account = stores.account();
+    const TurnId turn = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    const auto replies = stores.answer(turn, {"uno", "dos"}, at(17));
+    const auto first = stores.ask(replies[0], at(18));
+    REQUIRE(first.permit);
+    const EndpointId theirs = stores.account("whatsapp", "2002").endpoint;
+    stores.hand_over(account, at(19), stores.other, theirs, at(20));
+    // the one that was being sent is noted as what became of it
+    stores.accept(first, "p1", at(21));
+    CHECK(stores.status(replies[0]) == "sent");
+    const auto second = stores.ask(replies[1], at(30));
+    CHECK(second.state == ReplyClaim::State::closed);
+    CHECK(second.reason == "account retired");
+    CHECK(stores.status(replies[1]) == "dropped: account retired");
+}

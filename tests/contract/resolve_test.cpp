@@ -82,11 +82,11 @@ TEST_CASE_TEMPLATE("an account is found by its name, or as the one account of it
     const Account named = stores.account();
     CHECK(named.tenant == stores.ballet);
     CHECK(named.window.quiet == Millis{16'000});
-    const auto alone = stores.run(stores.resolve->find_account("whatsapp", "", named.endpoint));
+    const auto alone = stores.run(stores.resolve->find_account("whatsapp", "", named.endpoint, at(0)));
     REQUIRE(alone);
     CHECK(alone->id == named.id);
-    CHECK_FALSE(stores.run(stores.resolve->find_account("whatsapp", "9999", named.endpoint)));
-    CHECK_FALSE(stores.run(stores.resolve->find_account("telegram", "", named.endpoint)));
+    CHECK_FALSE(stores.run(stores.resolve->find_account("whatsapp", "9999", named.endpoint, at(0))));
+    CHECK_FALSE(stores.run(stores.resolve->find_account("telegram", "", named.endpoint, at(0))));
 }
 
 TEST_CASE_TEMPLATE("a message for an account that was given up ends at once in a dropped turn of its own", S,
@@ -145,4 +145,58 @@ TEST_CASE_TEMPLATE("nobody answers through an account that was given up, a human
     // what a human was left with stays theirs
     stores.run(stores.resolve->store_message(gone, inbound("1", "hola"), at(3), "t"));
     CHECK(stores.count("turn ") == 1);
+}
+
+TEST_CASE_TEMPLATE("a number that changed shops is whose it was when a record was written", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    const Account before = stores.account();
+    const EndpointId theirs = stores.account("whatsapp", "2002").endpoint;
+    stores.hand_over(before, at(100), stores.other, theirs, at(200));
+    const auto find = [&](EndpointId scope, SysTime written, const std::string& name = "1001") {
+        const auto found = stores.run(stores.resolve->find_account("whatsapp", name, scope, written));
+        REQUIRE(found);
+        const std::string whose = found->tenant == stores.ballet ? "first" : "second";
+        return whose + (found->retired ? ", ended" : "") + (speaks_for(scope, *found) ? "" : ", refused");
+    };
+    // while it was the first shop's, nothing that comes to the second one's address is about it
+    CHECK(find(before.endpoint, at(50)) == "first, ended");
+    CHECK(find(theirs, at(50)) == "first, ended, refused");
+    // from the claim on it is the other way round, whatever still comes to the old address
+    CHECK(find(before.endpoint, at(200)) == "second, refused");
+    CHECK(find(before.endpoint, at(250), "") == "second, refused");
+    CHECK(find(theirs, at(200)) == "second");
+    // nobody had it in between: its provider tells by the address
+    CHECK(find(before.endpoint, at(150)) == "first, ended");
+    CHECK(find(theirs, at(150)) == "second");
+    CHECK(find(theirs, at(99)) == "first, ended, refused");
+    CHECK(find(theirs, at(100)) == "second");
+    const auto receipt_for = [&](EndpointId scope) {
+        return stores.run(stores.settle->find_account("whatsapp", "1001", scope)).value().tenant;
+    };
+    CHECK(receipt_for(before.endpoint) == stores.ballet);
+    CHECK(receipt_for(theirs) == stores.other);
+}
+
+TEST_CASE_TEMPLATE("under a shared address the time alone tells whose a number was", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    const Account before = stores.account();
+    stores.hand_over(before, at(100), stores.other, before.endpoint, at(200));
+    const auto whose = [&](SysTime written) {
+        const auto found =
+            stores.run(stores.resolve->find_account("whatsapp", "1001", before.endpoint, written));
+        REQUIRE(found);
+        CHECK(speaks_for(before.endpoint, *found));
+        return found->tenant;
+    };
+    for (const std::int64_t second : {0, 99, 100, 199}) CHECK(whose(at(second)) == stores.ballet);
+    for (const std::int64_t second : {200, 300}) CHECK(whose(at(second)) == stores.other);
+    // the same message again is the same row of the first shop, and none of the second's
+    const auto old = stores.run(stores.resolve->find_account("whatsapp", "1001", before.endpoint, at(50)));
+    const auto first = stores.run(stores.resolve->store_message(*old, inbound("1", "hola"), at(50), "t"));
+    const auto again = stores.run(stores.resolve->find_account("whatsapp", "1001", before.endpoint, at(50)));
+    CHECK(stores.run(stores.resolve->store_message(*again, inbound("1", "hola"), at(300), "t")).message ==
+          first.message);
+    CHECK(stores.count("message in") == 1);
 }

@@ -228,6 +228,19 @@ void SimulatedStores::redact(const PersonalKinds& kinds) {
     parts_->database.tenants[ballet].redact = kinds;
 }
 
+void SimulatedStores::hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,
+                                SysTime claimed) {
+    SimDatabase& database = parts_->database;
+    for (auto& row : database.accounts) row.retired = row.retired || row.id == account.id;
+    Account taken = account;
+    taken.tenant = to;
+    taken.endpoint = under;
+    taken.others.clear();
+    database.accounts.push_back(taken);
+    database.held[{account.tenant, account.id}] = {SysTime::min(), ended};
+    database.held[{to, account.id}] = {claimed, SysTime::max()};
+}
+
 void SimulatedStores::set_budget(const std::string& period, std::optional<std::int64_t> hard,
                                  std::optional<std::int64_t> soft, SysTime when) {
     parts_->database.set_budget(ballet, period, hard, soft, when);

@@ -6,7 +6,7 @@
 namespace relevo::testing {
 
 Account Stores::account(std::string channel, std::string external_id) {
-    auto found = run(resolve->find_account(std::move(channel), std::move(external_id), {}));
+    auto found = run(resolve->find_account(std::move(channel), std::move(external_id), {}, at(0)));
     REQUIRE(found);
     return *found;
 }

@@ -53,6 +53,9 @@ class Stores {
     virtual std::string rows() = 0;
     /// What the ballet shop shows no model from now on.
     virtual void redact(const PersonalKinds& kinds) = 0;
+    /// The account's shop ends it; later the other shop claims it, under that address.
+    virtual void hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,
+                           SysTime claimed) = 0;
 
     /// What a store answers; lets virtual time pass for as long as it takes.
     template <class T>
@@ -121,6 +124,8 @@ class SimulatedStores final : public Stores {
                     std::optional<std::int64_t> soft, SysTime when) override;
     std::string rows() override;
     void redact(const PersonalKinds& kinds) override;
+    void hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,
+                   SysTime claimed) override;
 
   protected:
     boost::asio::any_io_executor executor() override;
@@ -142,6 +147,8 @@ class PostgresStores final : public Stores {
                     std::optional<std::int64_t> soft, SysTime when) override;
     std::string rows() override;
     void redact(const PersonalKinds& kinds) override;
+    void hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,
+                   SysTime claimed) override;
     /// Both shops are as new, at the first moment: cheaper than another database.
     void clear();
     /// All of both shops.

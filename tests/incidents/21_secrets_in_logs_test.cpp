@@ -80,6 +80,9 @@ TEST_CASE("incident 21: secrets stood in logs, here no error of a provider repea
                 testing::run(channel->send(bubble, testing::Ledger::allow(testing::some_reply)));
             check_clean(sent.error.code + sent.error.text + sent.provider_id);
             check_clean(testing::run(channel->check_account("account", Secret(secret))).text);
+            const auto told =
+                testing::run(channel->set_webhook("https://relevo.test", Secret(secret), Secret(secret)));
+            if (told.has_error()) check_clean(told.error().code + told.error().text);
         }
         Prompt prompt;
         prompt.key = Secret(secret);

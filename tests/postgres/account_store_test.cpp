@@ -158,6 +158,52 @@ TEST_CASE("an account that is ended takes nothing until it is claimed again") {
     CHECK_FALSE(fixture.account("telegram", "777").retired);
 }
 
+TEST_CASE(
+    "an account that its shop ended is the next one's who proves to control it, until that one ends it") {
+    AccountsFixture fixture;
+    const AccountId id = account_id("telegram", "777");
+    const EndpointId old_address = fixture.account("telegram", "777").endpoint;
+    const auto now = [&] { return SystemClock().now() + Millis{1}; };
+    const auto holder = [&](EndpointId scope, SysTime written) {
+        return run(fixture.resolve->find_account("telegram", "777", scope, written)).value();
+    };
+    const SysTime while_first = now();
+    CHECK(run(fixture.accounts->retire(fixture.ballet, id, at(5), fixture.olga)));
+    CHECK(fixture.why(fixture.claim(fixture.other, fixture.bot("777", "777:now ours"))) == "");
+    CHECK(fixture.found(fixture.other, "telegram", "777").id == id);
+    CHECK_FALSE(fixture.found(fixture.other, "telegram", "777").retired_at);
+    CHECK(fixture.found(fixture.ballet, "telegram", "777").retired_at == at(5));
+    CHECK(fixture.secret(fixture.ballet, "telegram", "BOT_TOKEN") !=
+          fixture.secret(fixture.other, "telegram", "BOT_TOKEN"));
+    CHECK(fixture.found(fixture.other, "telegram", "777").key !=
+          fixture.found(fixture.ballet, "telegram", "777").key);
+    CHECK(holder(old_address, while_first - Millis{60'000}).tenant == fixture.ballet);
+    CHECK(holder(old_address, now()).tenant == fixture.other);
+    CHECK_FALSE(speaks_for(old_address, holder(old_address, now())));
+    CHECK(fixture.why(fixture.claim(fixture.ballet, fixture.bot("777", "777:again"))) == "account.taken");
+    CHECK_THROWS_AS(run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random)), Failure);
+
+    CHECK(run(fixture.accounts->retire(fixture.other, id, at(6), fixture.olga)));
+    CHECK(fixture.why(fixture.claim(fixture.ballet, fixture.bot("777", "777:again"))) == "");
+    CHECK(holder(old_address, now()).tenant == fixture.ballet);
+    CHECK_FALSE(holder(old_address, now()).retired);
+    CHECK(fixture.found(fixture.other, "telegram", "777").retired_at == at(6));
+}
+
+TEST_CASE("a process that does not say when a record was written waits where that decides whose it is") {
+    AccountsFixture fixture;
+    const std::string asked = R"({"channel":"telegram","external_id":"777","scope":1})";
+    CHECK_NOTHROW(run(fixture.database.call("find_account", TenantId{}, asked)));
+    run(fixture.accounts->retire(fixture.ballet, account_id("telegram", "777"), at(5), fixture.olga));
+    REQUIRE(fixture.why(fixture.claim(fixture.other, fixture.bot("777", "777:x"))) == "");
+    try {
+        run(fixture.database.call("find_account", TenantId{}, asked));
+        FAIL("it was answered");
+    } catch (const Failure& failure) {
+        CHECK(failure.error().fault == Fault::transient);
+    }
+}
+
 TEST_CASE("a claim that comes again is one claim, and its secret is told once") {
     AccountsFixture fixture;
     const auto book = make_request_book(fixture.database, fixture.masters, "the installation");

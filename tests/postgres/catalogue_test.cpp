@@ -67,7 +67,7 @@ TEST_CASE("a key that is not unique by its nature has the tenant in it, and so h
                      "AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid "
                      "AND a.attname = 'tenant_id' AND a.attnum = ANY (i.indkey)) ORDER BY "
                      "i.indexrelid::regclass::text") ==
-          "accounts_channel_external_id_key\n"
+          "accounts_live\n"
           "api_keys_hash_key\n"
           "audit_log_pkey\n"
           "dead_letters_pkey\n"

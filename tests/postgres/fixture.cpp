@@ -232,7 +232,7 @@ Fixture::Fixture(int connections)
       demo(make_demo_store(database)) {}
 
 Account Fixture::account(std::string channel, std::string external_id) {
-    auto found = run(resolve->find_account(std::move(channel), std::move(external_id), {}));
+    auto found = run(resolve->find_account(std::move(channel), std::move(external_id), {}, at(0)));
     REQUIRE(found);
     return *found;
 }

@@ -106,6 +106,7 @@ TEST_CASE("only these functions cross tenants, and nobody but the process may ca
           "find_ticket|relevo_router|search_path=pg_catalog, public|f\n"
           "forget_api_requests|relevo_router|search_path=pg_catalog, public|f\n"
           "has_guests|relevo_router|search_path=pg_catalog, public|f\n"
+          "is_anothers|relevo_router|search_path=pg_catalog, public|f\n"
           "lease_meta_connections|relevo_router|search_path=pg_catalog, public|f\n"
           "lease_timers|relevo_router|search_path=pg_catalog, public|f\n"
           "list_endpoints|relevo_router|search_path=pg_catalog, public|f\n"

@@ -147,8 +147,8 @@ struct ReceiptGoesBack final : SimDatabase {
 
 struct ScopeNotChecked final : SimDatabase {
     std::optional<Account> find_account(const std::string& channel, const std::string& external_id,
-                                        EndpointId scope) override {
-        auto found = SimDatabase::find_account(channel, external_id, scope);
+                                        EndpointId scope, std::optional<SysTime> written) override {
+        auto found = SimDatabase::find_account(channel, external_id, scope, written);
         if (found) found->others.push_back(scope);
         return found;
     }

@@ -152,6 +152,8 @@ class SimDatabase {
     /// The customer of a channel that shows the rows sees this one now.
     std::function<void(const SimConversation& conversation, const SimReply& reply)> shown;
     std::vector<Account> accounts;
+    /// When accounts that changed shops were whose: from, and until. Of all others it doesn't matter.
+    std::map<std::pair<TenantId, AccountId>, std::pair<SysTime, SysTime>> held;
     std::map<std::string, Endpoint> endpoints;  ///< by key
     std::map<TenantId, SimTenant> tenants;
     std::map<TimerId, SimTimer> timers;
@@ -167,8 +169,9 @@ class SimDatabase {
     std::set<std::string> resending;  ///< channels on which a bubble of which nothing is known is sent again
 
     // resolve
+    /// `written` is none for receipts.
     virtual std::optional<Account> find_account(const std::string& channel, const std::string& external_id,
-                                                EndpointId scope);
+                                                EndpointId scope, std::optional<SysTime> written);
     std::optional<Account> find_owner(const std::string& channel, EndpointId scope);
     virtual StoredMessage store_message(const Account& account, const Inbound& inbound, SysTime appended);
     virtual StoredMessage store_echo(const Account& account, const Inbound& inbound, SysTime appended);
@@ -228,6 +231,9 @@ class SimDatabase {
     virtual CallReservation::State verdict(const SimBudget& budget, std::int64_t asked,
                                            std::int64_t mine) const;
     std::optional<TenantId> sole_shop(EndpointId scope) const;
+    std::string sole_account(const std::string& channel, EndpointId scope) const;
+    /// Another shop has the number now.
+    bool is_anothers(const Account& account) const;
     SimConversation& ensure_conversation(const Account& account, const Inbound& inbound);
     bool is_our_own(const SimTenant& tenant, const SimConversation& conversation, const Inbound& echo) const;
     virtual void silence_agent(SimTenant& tenant, SimConversation& conversation, SysTime now);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "tests/simulation/sim_database.hpp"
 
@@ -22,18 +23,42 @@ std::optional<TenantId> SimDatabase::sole_shop(EndpointId scope) const {
     return shops.size() == 1 ? std::optional(*shops.begin()) : std::nullopt;
 }
 
-std::optional<Account> SimDatabase::find_account(const std::string& channel, const std::string& external_id,
-                                                 EndpointId scope) {
-    std::optional<Account> found;
+// The name of the account that a webhook of the address means when it names none.
+std::string SimDatabase::sole_account(const std::string& channel, EndpointId scope) const {
+    const Account* found = nullptr;
     std::size_t standing = 0;
     for (const auto& account : accounts) {
-        if (account.channel != channel) continue;
-        if (!external_id.empty() && account.external_id == external_id) return account;
-        if (!external_id.empty() || account.endpoint != scope) continue;
+        if (account.channel != channel || account.endpoint != scope) continue;
         if (!account.retired) ++standing;
-        if (!found || found->retired) found = account;
+        if (!found || found->retired) found = &account;
     }
-    return standing <= 1 && sole_shop(scope) ? found : std::nullopt;
+    return found && standing <= 1 && sole_shop(scope) ? found->external_id : std::string();
+}
+
+std::optional<Account> SimDatabase::find_account(const std::string& channel, const std::string& external_id,
+                                                 EndpointId scope, std::optional<SysTime> written) {
+    const std::string name = external_id.empty() ? sole_account(channel, scope) : external_id;
+    // whose it was then; else whom the address speaks for, of these the last one before, else the first
+    const auto rank = [&](const Account& account) {
+        const auto known = held.find({account.tenant, account.id});
+        const auto [since, until] =
+            known == held.end() ? std::pair(SysTime::min(), SysTime::max()) : known->second;
+        const bool begun = !written || since <= *written;
+        return std::tuple(written && begun && *written < until, speaks_for(scope, account), begun,
+                          begun ? since.time_since_epoch() : -since.time_since_epoch());
+    };
+    const Account* found = nullptr;
+    for (const auto& account : accounts) {
+        if (name.empty() || account.channel != channel || account.external_id != name) continue;
+        if (!found || rank(*found) < rank(account)) found = &account;
+    }
+    return found ? std::optional(*found) : std::nullopt;
+}
+
+bool SimDatabase::is_anothers(const Account& account) const {
+    return std::ranges::any_of(accounts, [&](const Account& other) {
+        return other.id == account.id && other.tenant != account.tenant && !other.retired;
+    });
 }
 
 std::optional<Account> SimDatabase::find_owner(const std::string& channel, EndpointId scope) {

@@ -80,6 +80,12 @@ SimDatabase::Claimed SimDatabase::claim_reply(TenantId tenant_id, ReplyId id, in
     if (reply.status == SimReply::Status::dropped || reply.status == SimReply::Status::failed) {
         return {answer(ReplyClaim::State::closed, reply.reason)};
     }
+    if (reply.status == SimReply::Status::pending && !reply.in_flight() &&
+        is_anothers(conversation.account)) {
+        reply.status = SimReply::Status::dropped;
+        reply.reason = "account retired";
+        return {answer(ReplyClaim::State::closed, reply.reason)};
+    }
     if (reply.in_flight()) {
         // an intent of ours whose permit we never got is no send that was begun
         if (reply.deliveries.back().claimed_by == process && !granted) return send();

@@ -52,11 +52,11 @@ Task<void> without_result(Task<bool> task) {
 class SimResolveStore final : public ResolveStore {
   public:
     explicit SimResolveStore(Session& session) : session_(session) {}
-    Task<std::optional<Account>> find_account(std::string channel, std::string external_id,
-                                              EndpointId scope) override {
+    Task<std::optional<Account>> find_account(std::string channel, std::string external_id, EndpointId scope,
+                                              SysTime written) override {
         return session_.transact("find_account",
-                                 [&database = session_.database, channel, external_id, scope] {
-                                     return database.find_account(channel, external_id, scope);
+                                 [&database = session_.database, channel, external_id, scope, written] {
+                                     return database.find_account(channel, external_id, scope, written);
                                  });
     }
     Task<std::optional<Account>> find_owner(std::string channel, EndpointId scope) override {
@@ -284,7 +284,7 @@ class SimSettleStore final : public SettleStore {
                                               EndpointId scope) override {
         return session_.transact("find_account",
                                  [&database = session_.database, channel, external_id, scope] {
-                                     return database.find_account(channel, external_id, scope);
+                                     return database.find_account(channel, external_id, scope, std::nullopt);
                                  });
     }
     Task<Settled> settle(Account account, Receipt receipt, SysTime now) override {

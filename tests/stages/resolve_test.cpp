@@ -9,7 +9,8 @@ namespace relevo {
 namespace {
 
 struct ScriptedStore final : ResolveStore {
-    Task<std::optional<Account>> find_account(std::string, std::string, EndpointId) override {
+    Task<std::optional<Account>> find_account(std::string, std::string, EndpointId, SysTime when) override {
+        written = when;
         co_return account;
     }
     Task<std::optional<Account>> find_owner(std::string, EndpointId scope) override {
@@ -44,6 +45,7 @@ struct ScriptedStore final : ResolveStore {
     StoredMessage stored;
     std::vector<std::string> calls;
     SysTime at;
+    SysTime written;
     std::optional<SysTime> sent_at;
     std::string trace;
     bool retired = false;
@@ -110,6 +112,21 @@ TEST_CASE("who was erased and writes again is told of where their name's page wa
     REQUIRE(it.live.told.size() == 2);
     CHECK(it.live.told[0].starts_with(conversation_channel({7}, it.store.stored.conversation)));
     CHECK(it.live.told[1].starts_with(conversation_channel({7}, it.by_name)));
+}
+
+TEST_CASE("an account is looked for as of when the message was written, which is not after it came in") {
+    Fixture it;
+    it.run();
+    CHECK(it.store.written == from_millis(42));
+    it.came_in = from_millis(17);
+    it.run();
+    CHECK(it.store.written == from_millis(17));
+    it.received.inbound.sent_at = from_millis(9);
+    it.run();
+    CHECK(it.store.written == from_millis(9));
+    it.received.inbound.sent_at = from_millis(1'000);
+    it.run();
+    CHECK(it.store.written == from_millis(17));
 }
 
 TEST_CASE("what is redriven is as old as when it came in first, but has its new place in the log") {

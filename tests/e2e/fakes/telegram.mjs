@@ -1,4 +1,4 @@
-// The part of the Telegram Bot API that relevo calls: POST /bot<token>/sendMessage and sendChatAction; getMe and
+// The part of the Telegram Bot API that relevo calls: POST /bot<token>/sendMessage and sendChatAction; getMe, setWebhook and
 // getWebhookInfo, which are no calls to a customer and are not noted.
 import { Ledger, parseJson, pause, readBody, sendJson } from './provider.mjs';
 
@@ -10,8 +10,8 @@ function refusal(code, description, parameters) {
 
 /**
  * `tokens`: the bots there are; without it every well-formed token is one. `webhooks`: bot id to the address that
- * setWebhook gave it. `perChatMs`: the time that must pass
- * between two messages to a chat (0: any). A fault is {code, description, retryAfter, status, body, delayMs, hang,
+ * setWebhook gave it, `orders`: all that it said; `webhookRefusal`: what it is refused with, [code, description].
+ * `perChatMs`: the time that must pass between two messages to a chat (0: any). A fault is {code, description, retryAfter, status, body, delayMs, hang,
  * close}; `hang` and `close` are "before" or "after" the message was accepted.
  */
 export class FakeTelegram extends Ledger {
@@ -26,6 +26,8 @@ export class FakeTelegram extends Ledger {
     this.lastSent = new Map();
     this.blocked = new Set();
     this.counts = new Map();
+    this.webhooks ??= new Map();
+    this.orders ??= new Map();
   }
 
   /** The accepted bubbles, in order of arrival. */
@@ -37,6 +39,7 @@ export class FakeTelegram extends Ledger {
     const [, token, method] = methodPath.exec(path) ?? [];
     const body = parseJson(await readBody(request));
     if (method === 'getMe' || method === 'getWebhookInfo') return this.#tell(response, token, method);
+    if (method === 'setWebhook') return this.#setWebhook(response, token, body);
     const call = this.note({
       kind: method === 'sendChatAction' ? 'typing' : 'message',
       method,
@@ -65,8 +68,26 @@ export class FakeTelegram extends Ledger {
 
   #tell(response, token, method) {
     const id = Number.parseInt(token, 10);
-    const result = method === 'getMe' ? { id, is_bot: true, first_name: 'Bot' } : { url: this.webhooks?.get(id) ?? '', pending_update_count: 0 };
+    const result = method === 'getMe' ? { id, is_bot: true, first_name: 'Bot' } : { url: this.webhooks.get(id) ?? '', pending_update_count: 0 };
     const { status, answer } = this.#refusesToken(token) ?? { status: 200, answer: { ok: true, result } };
+    return sendJson(response, status, answer);
+  }
+
+  #setWebhook(response, token, body) {
+    const id = Number.parseInt(token, 10);
+    const bad = () => {
+      if (this.webhookRefusal) return refusal(...this.webhookRefusal);
+      // Telegram wants HTTPS; the systems under test have none
+      if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return refusal(400, 'Bad Request: bad webhook: invalid URL');
+      if (!/^[\w-]{1,256}$/.test(body.secret_token ?? '-')) return refusal(400, 'Bad Request: secret token contains unallowed characters');
+      return undefined;
+    };
+    const refused = this.#refusesToken(token) ?? bad();
+    if (!refused) {
+      this.webhooks.set(id, body.url);
+      this.orders.set(id, body);
+    }
+    const { status, answer } = refused ?? { status: 200, answer: { ok: true, result: true, description: 'Webhook was set' } };
     return sendJson(response, status, answer);
   }
 

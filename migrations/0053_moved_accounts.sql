@@ -67,9 +67,22 @@ DROP FUNCTION resolve_account(text, text, bigint);
 CREATE FUNCTION resolve_account(wanted_channel text, wanted_id text, scope bigint, written timestamptz DEFAULT NULL)
 RETURNS TABLE (tenant_id bigint, id uuid, channel text, external_id text, endpoint_id bigint, agent_id bigint, retired boolean,
                moved boolean, spoken_for boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    SELECT * FROM held_account(wanted_channel, wanted_id, scope, written)
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+#variable_conflict use_column
+DECLARE
+    name text := CASE wanted_id WHEN '' THEN sole_account(scope) ELSE wanted_id END;
+BEGIN
+    -- nearly always: planned once, while what has to judge is planned at each call
+    RETURN QUERY SELECT a.tenant_id, a.id, a.channel, a.external_id, a.endpoint_id, a.agent_id, a.retired_at IS NOT NULL,
+                        false, false
+                 FROM accounts AS a
+                 WHERE a.channel = wanted_channel AND a.external_id = name
+                   AND NOT EXISTS (SELECT FROM accounts AS o
+                                   WHERE o.channel = a.channel AND o.external_id = a.external_id AND o.tenant_id <> a.tenant_id);
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT h.* FROM held_account(wanted_channel, name, scope, written) AS h;
+    END IF;
+END $$;
 
 -- As in 0019, but that it is said whose row it is.
 DROP FUNCTION resolve_owner;

@@ -172,6 +172,15 @@ test('whatsapp reports sent, delivered and read by signed webhooks', async () =>
 
 const toTelegram = (method, body, token = '123456:AA-x') => post(`/telegram/bot${token}/${method}`, body);
 
+test('telegram remembers where setWebhook sends the updates of a bot', async () => {
+  const order = { url: 'https://relevo.example/w', secret_token: 'abc', drop_pending_updates: false };
+  assert.equal((await toTelegram('setWebhook', order)).json().ok, true);
+  assert.equal((await toTelegram('getWebhookInfo', {})).json().result.url, order.url);
+  assert.deepEqual(fakes.telegram.orders.get(123456), order);
+  assert.equal((await toTelegram('setWebhook', { url: 'nowhere' })).status, 400);
+  assert.equal((await toTelegram('getWebhookInfo', {})).json().result.url, order.url);
+});
+
 test('telegram takes a text and names it within its chat', async () => {
   assert.equal((await toTelegram('sendMessage', { chat_id: 7, text: 'a' })).json().result.message_id, 1);
   assert.equal((await toTelegram('sendMessage', { chat_id: 8, text: 'b' })).json().result.message_id, 1);

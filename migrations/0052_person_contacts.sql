@@ -260,8 +260,8 @@ BEGIN
 END $$;
 
 -- Everything of the person at once: {"erasure", "contact" or null, "aliases": [{"kind", "value"}], "events": [{"message",
--- "mark"}]}. {"unmarked"} where marks are missing, {"contact"} where the alias has become a contact meanwhile: nothing was done
--- then. Else {"counts", "erased_at"}. It holds the locks of this person's rows only, and finds each by an index.
+-- "mark"}], "archived": parts that went before}. {"unmarked"} where marks are missing, {"contact"} where the alias has become a
+-- contact meanwhile: nothing was done then. Else {"counts", "erased_at"}. It holds the locks of this person's rows only.
 CREATE OR REPLACE FUNCTION op_erase_person(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -291,7 +291,8 @@ BEGIN
     INSERT INTO erased_events (tenant_id, mark)
     SELECT tenant, e ->> 'mark' FROM jsonb_array_elements(req -> 'events') AS e ON CONFLICT DO NOTHING;
     PERFORM count_erasure(its_id, conversation_ids, keys);
-    gone := drop_person(tenant, people, conversation_ids, keys);
+    gone := drop_person(tenant, people, conversation_ids, keys)
+            || jsonb_build_object('archive', coalesce((req ->> 'archived')::bigint, 0));
     UPDATE erasures AS e SET done_at = clock_timestamp(), counts = gone
     WHERE e.tenant_id = tenant AND e.id = its_id AND e.done_at IS NULL;
     RETURN jsonb_build_object('counts', gone, 'erased_at', (

@@ -175,34 +175,37 @@ Task<Erased> erase_person(Database& database, ErasureNote note, KnownPerson pers
                           TellNoted noted, TellLooked tell) {
     note = co_await begin_erasure(database, note, person.aliases, key, person.contact);
     noted(note);
-    const std::int64_t archived = co_await drop_archived(database, note, person.aliases, key, tell);
+    std::int64_t archived = co_await drop_archived(database, note, person.aliases, key, tell);
     std::map<std::string, std::string> events;  // marks by message
     for (;;) {
         std::vector<std::string> marked;
         for (const auto& [message, its_mark] : events) {
             marked.push_back(JsonObject().text("message", message).text("mark", its_mark).str());
         }
-        std::string request =
-            person_request(person).text("erasure", note.erasure).raw("events", json_array(marked)).str();
+        std::string request = person_request(person)
+                                  .text("erasure", note.erasure)
+                                  .raw("events", json_array(marked))
+                                  .number("archived", archived)
+                                  .str();
         const Json told =
             Json::parse(co_await database.call("erase_person", note.tenant, std::move(request)));
         if (!told["counts"].null()) {
-            auto rows = counts(told["counts"]);
-            rows["archive"] = archived;
             if (const SysTime all = told.time("erased_at"); all > note.erased_at) {
                 note.erased_at = all;
                 noted(note);
             }
-            co_return Erased{note.erasure, note.erased_at, std::move(rows)};
+            co_return Erased{note.erasure, note.erased_at, counts(told["counts"])};
         }
         const Json missing = told["unmarked"];
         for (const auto& event : missing["events"].items()) {
             events[event.text("message")] =
                 event_mark(key, event.id<AccountId>("account"), event.text("event_id"));
         }
+        std::vector<Alias> late;
         for (const auto& alias : missing["aliases"].items()) {
-            person.aliases.push_back({alias.text("kind"), alias.text("value")});
+            late.push_back({alias.text("kind"), alias.text("value")});
         }
+        person.aliases.insert(person.aliases.end(), late.begin(), late.end());
         // they wrote for the first time while we looked
         if (const std::string met = told.text("contact"); !met.empty()) {
             person = co_await read_person(database, note.tenant, {}, met, false);
@@ -210,6 +213,7 @@ Task<Erased> erase_person(Database& database, ErasureNote note, KnownPerson pers
         const std::size_t known = note.marks.size();
         note = co_await begin_erasure(database, note, person.aliases, key);
         if (note.marks.size() > known) noted(note);
+        if (!late.empty()) archived += co_await drop_archived(database, note, std::move(late), key, tell);
     }
 }
 

@@ -19,6 +19,34 @@ CREATE FUNCTION plain_email(email text) RETURNS text LANGUAGE sql IMMUTABLE PARA
     SELECT nullif(lower(btrim(email)), '')
 $$;
 
+-- The phone numbers and e-mail addresses that the CRM stated, as aliases are: no index on what a function makes of a column is used
+-- under a policy.
+CREATE TABLE contact_names (
+    tenant_id bigint NOT NULL,
+    value text NOT NULL,
+    contact_id uuid NOT NULL,
+    PRIMARY KEY (value, contact_id, tenant_id),
+    FOREIGN KEY (contact_id, tenant_id) REFERENCES contacts (id, tenant_id) ON DELETE CASCADE
+);
+CREATE INDEX contact_names_of_contact ON contact_names (contact_id, tenant_id);
+SELECT protect_tenant_rows('contact_names');
+GRANT SELECT, INSERT, DELETE ON contact_names TO relevo_app;
+GRANT SELECT ON contact_names TO relevo_operator_text;
+CREATE POLICY operator_reads ON contact_names FOR SELECT TO relevo_operator_text USING (true);
+INSERT INTO personal_tables (name, place, whose, copies) VALUES ('contact_names', 44, 'x.contact_id = $2', true);
+
+CREATE FUNCTION stated_names(phone text, email text) RETURNS SETOF text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT unnest(phone_names(phone)) UNION SELECT plain_email(email) WHERE plain_email(email) IS NOT NULL
+$$;
+
+CREATE FUNCTION keep_names() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM contact_names AS n WHERE n.tenant_id = NEW.tenant_id AND n.contact_id = NEW.id;
+    INSERT INTO contact_names (tenant_id, value, contact_id)
+    SELECT NEW.tenant_id, v, NEW.id FROM stated_names(NEW.phone, NEW.email) AS v;
+    RETURN NULL;
+END $$;
+
 -- What the contacts are called by anybody, as aliases are: an erasure has a mark of each, so that a restored database finds them
 -- by any, and whoever repeats it by the contact's id too.
 CREATE FUNCTION known_names(tenant bigint, people uuid[]) RETURNS TABLE (kind text, value text) LANGUAGE sql STABLE AS $$
@@ -34,7 +62,7 @@ CREATE FUNCTION known_names(tenant bigint, people uuid[]) RETURNS TABLE (kind te
 $$;
 
 -- The contact, and whoever has a phone number or an e-mail address of theirs, or is known by it to WhatsApp; and so on. But for
--- those who were met after that moment. Of a shop's contacts those with either are looked through.
+-- those who were met after that moment.
 CREATE FUNCTION same_person(tenant bigint, contact uuid, upto timestamptz DEFAULT 'infinity') RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -46,15 +74,13 @@ BEGIN
         names := ARRAY(SELECT n.value FROM known_names(tenant, people) AS n WHERE n.kind IN ('wa_id', 'email'));
         EXIT WHEN cardinality(names) = 0;
         more := ARRAY(
-            SELECT c.id FROM contacts AS c
-            WHERE c.tenant_id = tenant AND c.created_at <= upto AND c.id <> ALL (people)
-              AND c.id IN (SELECT a.contact_id FROM aliases AS a
-                           WHERE a.tenant_id = tenant AND a.kind = 'wa_id' AND a.value = ANY (names))
-            UNION
-            SELECT c.id FROM contacts AS c
-            WHERE c.tenant_id = tenant AND c.created_at <= upto AND c.id <> ALL (people)
-              AND (c.phone IS NOT NULL OR c.email IS NOT NULL)
-              AND (phone_names(c.phone) && names OR plain_email(c.email) = ANY (names)));
+            SELECT c.id
+            FROM (SELECT a.contact_id FROM aliases AS a
+                  WHERE a.tenant_id = tenant AND a.kind = 'wa_id' AND a.value = ANY (names)
+                  UNION
+                  SELECT n.contact_id FROM contact_names AS n WHERE n.tenant_id = tenant AND n.value = ANY (names)) AS k
+            JOIN contacts AS c ON c.tenant_id = tenant AND c.id = k.contact_id
+            WHERE c.created_at <= upto AND c.id <> ALL (people));
         EXIT WHEN cardinality(more) = 0;
         people := ARRAY(SELECT p FROM unnest(people || more) AS p ORDER BY p);
     END LOOP;
@@ -97,10 +123,10 @@ CREATE OR REPLACE FUNCTION op_find_contacts(req jsonb) RETURNS jsonb LANGUAGE sq
         WHERE a.tenant_id = app_tenant() AND a.value IN (req ->> 'value', nullif(req ->> 'digits', ''))
           AND split_part(a.kind, '_', 1) = CASE req ->> 'channel' WHEN 'whatsapp' THEN 'wa' ELSE req ->> 'channel' END),
     told AS (  -- whom only the CRM knows
-        SELECT c.id FROM contacts AS c
-        WHERE c.tenant_id = app_tenant() AND req ->> 'channel' = 'whatsapp' AND c.phone IS NOT NULL
-          AND phone_names(c.phone) && phone_names(req ->> 'digits') AND NOT EXISTS (SELECT FROM known)
-        ORDER BY c.id LIMIT 1),
+        SELECT n.contact_id AS id FROM contact_names AS n
+        WHERE n.tenant_id = app_tenant() AND req ->> 'channel' = 'whatsapp'
+          AND n.value = ANY (phone_names(req ->> 'digits')) AND NOT EXISTS (SELECT FROM known)
+        ORDER BY n.contact_id LIMIT 1),
     named AS (SELECT k.id FROM known AS k UNION ALL SELECT t.id FROM told AS t)
     SELECT jsonb_build_object('contacts', coalesce(jsonb_agg(n.id ORDER BY n.id), '[]'))
     FROM named AS n
@@ -458,11 +484,32 @@ BEGIN
            || jsonb_build_object('items', without_keys(items, tenant, people));
 END $$;
 
-GRANT EXECUTE ON FUNCTION phone_names, plain_email, known_names, same_person, conversations_of, of_person, op_find_contacts,
+GRANT EXECUTE ON FUNCTION phone_names, plain_email, stated_names, keep_names, known_names, same_person, conversations_of, of_person, op_find_contacts,
     op_begin_erasure, op_find_erasure, unmarked_of, hold_names, met_meanwhile, hold_person, count_erasure, drop_person,
     readable_row, person_rows, without_keys, person_archive, op_export_contact TO relevo_app;
 GRANT EXECUTE ON FUNCTION phone_names, plain_email, known_names, same_person, conversations_of, readable_row, person_rows,
     op_export_page TO relevo_operator_text;
 
--- last: who writes to contacts waits while it is built
-CREATE INDEX contacts_reachable ON contacts (id, tenant_id) WHERE phone IS NOT NULL OR email IS NOT NULL;
+-- ---- those who are there already; and again what changed meanwhile, while whoever writes to contacts waits
+
+CREATE FUNCTION name_contacts(since timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    tenant bigint;
+BEGIN
+    FOR tenant IN SELECT t.id FROM list_tenants() AS t LOOP
+        PERFORM set_config('app.tenant_id', tenant::text, true);
+        DELETE FROM contact_names AS n USING contacts AS c
+        WHERE n.tenant_id = tenant AND c.tenant_id = tenant AND c.id = n.contact_id AND c.updated_at >= since;
+        INSERT INTO contact_names (tenant_id, value, contact_id)
+        SELECT tenant, v, c.id FROM contacts AS c CROSS JOIN LATERAL stated_names(c.phone, c.email) AS v
+        WHERE c.tenant_id = tenant AND (c.phone IS NOT NULL OR c.email IS NOT NULL) AND c.updated_at >= since;
+    END LOOP;
+    PERFORM set_config('app.tenant_id', '', true);
+END $$;
+SELECT name_contacts('-infinity');
+CREATE TRIGGER named_first AFTER INSERT ON contacts FOR EACH ROW WHEN (NEW.phone IS NOT NULL OR NEW.email IS NOT NULL)
+    EXECUTE FUNCTION keep_names();
+CREATE TRIGGER named AFTER UPDATE OF phone, email ON contacts
+    FOR EACH ROW WHEN (OLD.phone IS DISTINCT FROM NEW.phone OR OLD.email IS DISTINCT FROM NEW.email) EXECUTE FUNCTION keep_names();
+SELECT name_contacts(now() - interval '1 hour');
+DROP FUNCTION name_contacts;

@@ -1,5 +1,5 @@
--- A person may be several contacts of a shop: the one whom a channel knows, and those whom its CRM told of. An erasure takes all of
--- them, an export has all of them, and the API asks for both (op_export_contact, op_find_erasure; erasing is what it was).
+-- A person may be several contacts of a shop: the one whom a channel knows, and those whom its CRM told of. An erasure takes all
+-- of them, an export has all of them, and the API asks for both.
 
 -- ---- who is the same person
 
@@ -19,8 +19,8 @@ CREATE FUNCTION plain_email(email text) RETURNS text LANGUAGE sql IMMUTABLE PARA
     SELECT nullif(lower(btrim(email)), '')
 $$;
 
--- The phone numbers and e-mail addresses that the CRM stated, as aliases are: no index on what a function makes of a column is used
--- under a policy.
+-- The phone numbers and e-mail addresses that the CRM stated, as aliases are: no index on what a function makes of a column is
+-- used under a policy.
 CREATE TABLE contact_names (
     tenant_id bigint NOT NULL,
     value text NOT NULL,
@@ -162,8 +162,8 @@ END $$;
 
 -- ---- an erasure
 
--- As in 0042. One that is new here is noted once, with who asked for it, under what the log calls each of their contacts; nobody is
--- given such a name for it to stay: who has one is the CRM's, and kept.
+-- As in 0042. One that is new here is noted once, with who asked for it, under what the log calls each of their contacts; nobody
+-- is given such a name for it to stay: who has one is the CRM's, and kept.
 ALTER FUNCTION op_begin_erasure RENAME TO begin_erasure;
 CREATE FUNCTION op_begin_erasure(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -342,7 +342,8 @@ DECLARE
     before text := coalesce(current_setting('app.tenant_id', true), '');
     statement text := format(
         $query$
-            SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.key, 'row', readable_row(%L, r.row)) ORDER BY r.key COLLATE "C"), '[]')
+            SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.key, 'row', readable_row(%L, r.row))
+                                      ORDER BY r.key COLLATE "C"), '[]')
             FROM (SELECT k.key, to_jsonb(x) - 'tenant_id' AS row
                   FROM %I AS x CROSS JOIN LATERAL (SELECT concat_ws('/', %s) AS key) AS k
                   WHERE %%s AND (%s) AND k.key COLLATE "C" > $5
@@ -432,6 +433,11 @@ BEGIN
         THEN to_jsonb(format('(%s,0)', page)) END);
 END $$;
 
+CREATE FUNCTION export_items(its_table name, page jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('table', its_table, 'row', r.item -> 'row') ORDER BY r.nth), '[]')
+    FROM jsonb_array_elements(page) WITH ORDINALITY AS r(item, nth)
+$$;
+
 -- By the API, as the shop. {"contact", "limit", "after": where the page before ended, "most_contacts"}: {"items": [{"table",
 -- "row"}], "next", "log_subject": under which it was noted, of the first page}; {"contacts": how many} where they are more than
 -- one person can be; null where there is no such contact.
@@ -466,8 +472,7 @@ BEGIN
              WHERE p.place <= from_place AND NOT p.copies ORDER BY p.place DESC LOOP
         page := person_rows(t, tenant, people, conversation_ids, keys, CASE t.name WHEN its_table THEN its_key ELSE '' END,
                             most - jsonb_array_length(items));
-        items := items || (SELECT coalesce(jsonb_agg(jsonb_build_object('table', t.name, 'row', r.item -> 'row') ORDER BY r.nth), '[]')
-                           FROM jsonb_array_elements(page) WITH ORDINALITY AS r(item, nth));
+        items := items || export_items(t.name, page);
         IF jsonb_array_length(items) >= most THEN
             next := t.name || '|' || (page -> -1 ->> 'key');
             EXIT;
@@ -476,17 +481,17 @@ BEGIN
     IF next IS NULL THEN
         page := person_archive(tenant, names, CASE its_table WHEN 'archive' THEN its_key ELSE '' END,
                                most - jsonb_array_length(items));
-        items := items || (SELECT coalesce(jsonb_agg(jsonb_build_object('table', 'archive', 'row', r.item -> 'row') ORDER BY r.nth), '[]')
-                           FROM jsonb_array_elements(page -> 'rows') WITH ORDINALITY AS r(item, nth));
+        items := items || export_items('archive', page -> 'rows');
         next := 'archive|' || (page ->> 'upto');
     END IF;
     RETURN jsonb_strip_nulls(jsonb_build_object('next', next, 'log_subject', subject))
            || jsonb_build_object('items', without_keys(items, tenant, people));
 END $$;
 
-GRANT EXECUTE ON FUNCTION phone_names, plain_email, stated_names, keep_names, known_names, same_person, conversations_of, of_person, op_find_contacts,
-    op_begin_erasure, op_find_erasure, unmarked_of, hold_names, met_meanwhile, hold_person, count_erasure, drop_person,
-    readable_row, person_rows, without_keys, person_archive, op_export_contact TO relevo_app;
+GRANT EXECUTE ON FUNCTION phone_names, plain_email, stated_names, keep_names, known_names, same_person, conversations_of,
+    of_person, op_find_contacts, op_begin_erasure, op_find_erasure, unmarked_of, hold_names, met_meanwhile, hold_person,
+    count_erasure, drop_person, readable_row, person_rows, export_items, without_keys, person_archive, op_export_contact
+    TO relevo_app;
 GRANT EXECUTE ON FUNCTION phone_names, plain_email, known_names, same_person, conversations_of, readable_row, person_rows,
     op_export_page TO relevo_operator_text;
 
@@ -510,6 +515,6 @@ SELECT name_contacts('-infinity');
 CREATE TRIGGER named_first AFTER INSERT ON contacts FOR EACH ROW WHEN (NEW.phone IS NOT NULL OR NEW.email IS NOT NULL)
     EXECUTE FUNCTION keep_names();
 CREATE TRIGGER named AFTER UPDATE OF phone, email ON contacts
-    FOR EACH ROW WHEN (OLD.phone IS DISTINCT FROM NEW.phone OR OLD.email IS DISTINCT FROM NEW.email) EXECUTE FUNCTION keep_names();
+    FOR EACH ROW WHEN ((OLD.phone, OLD.email) IS DISTINCT FROM (NEW.phone, NEW.email)) EXECUTE FUNCTION keep_names();
 SELECT name_contacts(now() - interval '1 hour');
 DROP FUNCTION name_contacts;

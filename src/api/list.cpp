@@ -17,6 +17,7 @@ ApiHandlers api_handlers(const ApiDocument& document, const HandlerParts& parts)
     add_budget_handlers(handlers);
     add_price_handlers(handlers);
     add_crm_handlers(handlers);
+    add_person_handlers(handlers, parts.erasure);
     add_audit_handlers(handlers);
     add_meta_handlers(handlers, parts.meta);
     add_agent_handlers(handlers, parts.providers);

@@ -5,12 +5,14 @@
 #include "domain/identity.hpp"
 #include "domain/live.hpp"
 #include "domain/meta.hpp"
+#include "domain/person_store.hpp"
 
 namespace relevo {
 
 /// What handlers work with beside the stores of a request; what is referred to outlives them.
 struct HandlerParts {
     MetaConnections& meta;
+    PersonErasure& erasure;
     const Channels& channels;
     /// Of models: those that an agent may name, and the category of credentials with each one's key.
     std::map<std::string, std::string> providers;
@@ -36,6 +38,7 @@ void add_credential_handlers(ApiHandlers& handlers);
 void add_crm_handlers(ApiHandlers& handlers);
 void add_document_handlers(ApiHandlers& handlers, const ApiDocument& document);
 void add_meta_handlers(ApiHandlers& handlers, MetaConnections& meta);
+void add_person_handlers(ApiHandlers& handlers, PersonErasure& erasure);
 void add_price_handlers(ApiHandlers& handlers);
 void add_role_handlers(ApiHandlers& handlers);
 void add_session_handlers(ApiHandlers& handlers);

@@ -31,6 +31,7 @@ std::string person_json(const KnownPerson& person, bool dry_run, const Erased& e
     JsonObject json;
     json.flag("dry_run", dry_run)
         .text_if_any("contact", person.contact)
+        .raw("contacts", json_texts(person.contacts))
         .raw("aliases", json_array(aliases))
         .raw("rows", rows_json(dry_run ? person.rows : erased.rows));
     if (!dry_run) json.text("erasure", erased.erasure).time("erased_at_ms", erased.erased_at);
@@ -48,8 +49,13 @@ void print_person(const KnownPerson& person) {
         fmt::print("nobody is known by that name\n");
     } else {
         std::vector<std::string> names;
-        for (const auto& alias : person.aliases) names.push_back(alias.value);
+        for (const auto& alias : person.aliases) {
+            if (alias.kind != "contact") names.push_back(alias.value);
+        }
         fmt::print("contact {}, known as {}\n", person.contact, fmt::join(names, ", "));
+        for (const auto& other : person.contacts) {
+            if (other != person.contact) fmt::print("with contact {}, who shares one of these\n", other);
+        }
     }
     print_rows(person.rows);
 }

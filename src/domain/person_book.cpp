@@ -1,9 +1,19 @@
 #include "domain/person_book.hpp"
 
+#include <fmt/format.h>
+
 #include "core/error.hpp"
 #include "core/ids.hpp"
 
 namespace relevo {
+
+Error too_many_contacts(std::size_t contacts) {
+    return {
+        Fault::permanent, "person.shared",
+        fmt::format("{} contacts have a phone number or an e-mail address of theirs, more than {}: take it "
+                    "from those who are somebody else first",
+                    contacts, most_contacts_of_person)};
+}
 
 PersonName parse_person(std::string_view text) {
     if (const auto id = parse_uuid(text)) return {format_uuid(*id), {}, {}};

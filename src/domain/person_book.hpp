@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/error.hpp"
 #include "domain/inbound.hpp"
 
 namespace relevo {
@@ -27,7 +28,14 @@ struct KnownPerson {
     std::string contact;  ///< empty: nobody is known by that name; there may be dead letters
     std::vector<Alias> aliases;
     std::map<std::string, std::int64_t> rows;  ///< by table
+    std::vector<std::string> contacts = {};    ///< that are the same person; `contact` is one of them
 };
+
+/// Who shares a phone number or an e-mail address is taken for one person. Of more contacts than these it is
+/// a company's, and nobody's own.
+inline constexpr std::size_t most_contacts_of_person = 10;
+/// "person.shared" (permanent): what to do about so many.
+Error too_many_contacts(std::size_t contacts);
 
 /// An erasure that is done.
 struct Erased {
@@ -42,7 +50,8 @@ using TellLooked = std::function<void(double done)>;
 using WriteText = std::function<void(std::string_view)>;
 
 /// A shop's customers as persons with rights, for the command line: blocks. Every call may throw Failure
-/// "shop.unknown"; "person.several" where a name means several contacts, and says which.
+/// "shop.unknown"; "person.several" where a name means several contacts, and says which;
+/// "person.shared".
 class PersonBook {
   public:
     virtual ~PersonBook() = default;

@@ -16,6 +16,7 @@
 #include "domain/crm.hpp"
 #include "domain/identity_stores.hpp"
 #include "domain/personal_kind.hpp"
+#include "domain/person_store.hpp"
 #include "domain/secret.hpp"
 #include "domain/vault_book.hpp"
 
@@ -133,6 +134,7 @@ class RequestStores {
     virtual TenantStore& tenants() = 0;
     virtual SessionStore& sessions() = 0;
     virtual CrmStore& crm() = 0;
+    virtual PersonStore& persons() = 0;
     virtual CredentialStore& credentials() = 0;
     virtual AgentStore& agents() = 0;
     virtual AccountStore& accounts() = 0;

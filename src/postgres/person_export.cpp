@@ -48,26 +48,27 @@ void export_person(const Secret& url, TenantId tenant, const std::string& shop, 
     OperatorSession session(url, operator_text_setting);
     const Json person = session.ask(
         "export_person", JsonObject().number("tenant", tenant.value).text("contact", contact).str());
-    const std::string aliases = person["aliases"].source();
+    const auto contacts = person["contacts"].texts();
+    if (contacts.size() > most_contacts_of_person) throw Failure(too_many_contacts(contacts.size()));
     out("{\"shop\":" + json_text(shop) + ",\"contact\":" + json_text(contact));
     std::vector<std::string> files;
     for (const auto& table : person["tables"].items()) {
         Rows rows(table.text(), out);
-        for (std::int64_t after = 0, more = 1; more != 0; after = more) {
-            const Json page = session.ask("export_rows", JsonObject()
+        std::string after;
+        do {
+            const Json page = session.ask("export_page", JsonObject()
                                                              .number("tenant", tenant.value)
                                                              .text("contact", contact)
-                                                             .raw("aliases", aliases)
                                                              .text("table", table.text())
-                                                             .number("after", after)
+                                                             .text("after", after)
                                                              .number("limit", rows_at_once)
                                                              .str());
             for (const auto& row : page["rows"].items()) {
                 rows.add(row);
                 if (table.text() == "messages") note_files(row, files);
             }
-            more = page.number("after");
-        }
+            after = page.text("after");
+        } while (!after.empty());
         rows.end();
     }
     std::vector<std::string> names;

@@ -113,6 +113,7 @@ Task<KnownPerson> read_person(Database& database, TenantId tenant, PersonName na
         for (const auto& alias : read["aliases"].items()) {
             person.aliases.push_back({alias.text("kind"), alias.text("value")});
         }
+        person.contacts = read["contacts"].texts();
     } else if (!name.address.empty()) {
         person.aliases = names_to_be(name);
     }
@@ -143,9 +144,10 @@ Task<Secret> ensure_erasure_key(Database& database, PostgresVault& vault, Tenant
     co_return co_await vault.find(tenant, category, name);
 }
 
-Task<ErasureNote> note_erasure(Database& database, ErasureNote note) {
+Task<ErasureNote> note_erasure(Database& database, ErasureNote note, std::string contact) {
     std::string request = JsonObject()
                               .text("erasure", note.erasure)
+                              .text_if_any("contact", contact)
                               .time("erased_at", note.erased_at)
                               .text("by", note.by)
                               .raw("marks", json_texts(note.marks))
@@ -156,8 +158,8 @@ Task<ErasureNote> note_erasure(Database& database, ErasureNote note) {
     co_return note;
 }
 
-Task<ErasureNote> begin_erasure(Database& database, ErasureNote note, std::vector<Alias> aliases,
-                                Secret key) {
+Task<ErasureNote> begin_erasure(Database& database, ErasureNote note, std::vector<Alias> aliases, Secret key,
+                                std::string contact) {
     const std::size_t known = note.marks.size();
     for (const auto& alias : aliases) {
         std::string its_mark = name_mark(key, alias.value);
@@ -166,41 +168,44 @@ Task<ErasureNote> begin_erasure(Database& database, ErasureNote note, std::vecto
         }
     }
     if (known > 0 && note.marks.size() == known) co_return note;
-    co_return co_await note_erasure(database, note);
+    co_return co_await note_erasure(database, note, std::move(contact));
 }
 
 Task<Erased> erase_person(Database& database, ErasureNote note, KnownPerson person, Secret key,
                           TellNoted noted, TellLooked tell) {
-    note = co_await begin_erasure(database, note, person.aliases, key);
+    note = co_await begin_erasure(database, note, person.aliases, key, person.contact);
     noted(note);
-    const std::int64_t archived = co_await drop_archived(database, note, person.aliases, key, tell);
+    std::int64_t archived = co_await drop_archived(database, note, person.aliases, key, tell);
     std::map<std::string, std::string> events;  // marks by message
     for (;;) {
         std::vector<std::string> marked;
         for (const auto& [message, its_mark] : events) {
             marked.push_back(JsonObject().text("message", message).text("mark", its_mark).str());
         }
-        std::string request =
-            person_request(person).text("erasure", note.erasure).raw("events", json_array(marked)).str();
+        std::string request = person_request(person)
+                                  .text("erasure", note.erasure)
+                                  .raw("events", json_array(marked))
+                                  .number("archived", archived)
+                                  .str();
         const Json told =
             Json::parse(co_await database.call("erase_person", note.tenant, std::move(request)));
         if (!told["counts"].null()) {
-            auto rows = counts(told["counts"]);
-            rows["archive"] = archived;
             if (const SysTime all = told.time("erased_at"); all > note.erased_at) {
                 note.erased_at = all;
                 noted(note);
             }
-            co_return Erased{note.erasure, note.erased_at, std::move(rows)};
+            co_return Erased{note.erasure, note.erased_at, counts(told["counts"])};
         }
         const Json missing = told["unmarked"];
         for (const auto& event : missing["events"].items()) {
             events[event.text("message")] =
                 event_mark(key, event.id<AccountId>("account"), event.text("event_id"));
         }
+        std::vector<Alias> late;
         for (const auto& alias : missing["aliases"].items()) {
-            person.aliases.push_back({alias.text("kind"), alias.text("value")});
+            late.push_back({alias.text("kind"), alias.text("value")});
         }
+        person.aliases.insert(person.aliases.end(), late.begin(), late.end());
         // they wrote for the first time while we looked
         if (const std::string met = told.text("contact"); !met.empty()) {
             person = co_await read_person(database, note.tenant, {}, met, false);
@@ -208,7 +213,15 @@ Task<Erased> erase_person(Database& database, ErasureNote note, KnownPerson pers
         const std::size_t known = note.marks.size();
         note = co_await begin_erasure(database, note, person.aliases, key);
         if (note.marks.size() > known) noted(note);
+        if (!late.empty()) archived += co_await drop_archived(database, note, std::move(late), key, tell);
     }
+}
+
+Task<std::optional<Erased>> find_erasure(Database& database, TenantId tenant, Secret key, std::string name) {
+    std::string request = JsonObject().text("mark", name_mark(key, name)).str();
+    const Json found = co_await ask(database, "find_erasure", tenant, std::move(request));
+    if (found.null()) co_return std::nullopt;
+    co_return Erased{found.text("erasure"), found.time("erased_at"), counts(found["counts"])};
 }
 
 Task<std::vector<std::string>> unknown_erasures(Database& database, TenantId tenant,

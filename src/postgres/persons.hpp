@@ -23,7 +23,8 @@ struct ErasureNote {
 
 /// Contacts that the name means.
 Task<std::vector<std::string>> find_contacts(Database& database, TenantId tenant, PersonName name);
-/// With the rows where `count`. Where no contact is meant the name itself is the one alias.
+/// With the rows where `count`. Where no contact is meant the name itself is the one alias; else they are all
+/// that any of the person's contacts is called by: aliases, phone numbers, e-mail addresses, ids.
 Task<KnownPerson> read_person(Database& database, TenantId tenant, PersonName name, std::string contact,
                               bool count);
 
@@ -33,10 +34,11 @@ Task<Secret> ensure_erasure_key(Database& database, PostgresVault& vault, Tenant
 Task<bool> restore_erasure_key(Database& database, PostgresVault& vault, TenantId tenant, Secret key);
 
 /// From now on nothing is stored that was written under the marks before. Goes on under the id of an erasure
-/// of theirs that was cut off, and gives that one.
-Task<ErasureNote> note_erasure(Database& database, ErasureNote note);
+/// of theirs that was cut off, and gives that one. A new one the audit log has as the contact's.
+Task<ErasureNote> note_erasure(Database& database, ErasureNote note, std::string contact = {});
 /// The same, with the marks of these names.
-Task<ErasureNote> begin_erasure(Database& database, ErasureNote note, std::vector<Alias> aliases, Secret key);
+Task<ErasureNote> begin_erasure(Database& database, ErasureNote note, std::vector<Alias> aliases, Secret key,
+                                std::string contact = {});
 
 /// Told of an erasure before any row goes, and again where names have come in meanwhile: it is to be kept
 /// where a restored database finds it. May throw.
@@ -44,6 +46,9 @@ using TellNoted = std::function<void(const ErasureNote&)>;
 /// Erases everything of the person. Idempotent.
 Task<Erased> erase_person(Database& database, ErasureNote note, KnownPerson person, Secret key,
                           TellNoted noted, TellLooked tell);
+
+/// The last erasure of whoever was called so.
+Task<std::optional<Erased>> find_erasure(Database& database, TenantId tenant, Secret key, std::string name);
 
 /// Of these, the ids that the database knows nothing of, though it had the tenant already.
 Task<std::vector<std::string>> unknown_erasures(Database& database, TenantId tenant,

@@ -73,7 +73,8 @@ class PostgresRequestStores final : public RequestStores {
           credentials_(database_, std::move(masters), installation),
           conversations_(make_conversation_store(database_)),
           billing_(make_billing_store(database_)),
-          crm_(make_crm_store(database_)) {}
+          crm_(make_crm_store(database_)),
+          persons_(make_person_store(database_)) {}
 
     PeopleStore& people() override { return *people_; }
     TenantStore& tenants() override { return *tenants_; }
@@ -84,6 +85,7 @@ class PostgresRequestStores final : public RequestStores {
     ConversationStore& conversations() override { return *conversations_; }
     BillingStore& billing() override { return *billing_; }
     CrmStore& crm() override { return *crm_; }
+    PersonStore& persons() override { return *persons_; }
     void hold() override { database_.hold(); }
     bool repeated() const override { return database_.repeated(); }
 
@@ -98,6 +100,7 @@ class PostgresRequestStores final : public RequestStores {
     std::unique_ptr<ConversationStore> conversations_;
     std::unique_ptr<BillingStore> billing_;
     std::unique_ptr<CrmStore> crm_;
+    std::unique_ptr<PersonStore> persons_;
 };
 
 class PostgresRequestBook final : public RequestBook {

@@ -24,5 +24,6 @@ std::unique_ptr<AccountStore> make_account_store(Database& database, Database& r
 std::unique_ptr<ConversationStore> make_conversation_store(Database& database);
 std::unique_ptr<BillingStore> make_billing_store(Database& database);
 std::unique_ptr<CrmStore> make_crm_store(Database& database);
+std::unique_ptr<PersonStore> make_person_store(Database& database);
 
 }  // namespace relevo

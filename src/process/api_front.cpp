@@ -64,9 +64,10 @@ ApiFront::ApiFront(boost::asio::io_context& io, Shared& shared, HttpClient& http
       meta_store_(make_meta_store(shared.database, shared.masters)),
       meta_({meta_settings_, meta_graph_, *meta_store_, shared.clock, random, counted(shared.metrics)}),
       channels_(make_channels(channel_settings(shared.config), http)),
+      erasure_(shared.config),
       api_(document,
-           api_handlers(document,
-                        {meta_, channels_, model_provider_keys(), shared.config.public_url, &shared.live}),
+           api_handlers(document, {meta_, erasure_, channels_, model_provider_keys(),
+                                   shared.config.public_url, &shared.live}),
            {*identity_, *requests_, pace_, shared.clock, random, origin_of(shared.config.public_url),
             shared.config.http.proxies}) {}
 

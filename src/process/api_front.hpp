@@ -7,6 +7,7 @@
 #include "channels/meta_connect.hpp"
 #include "domain/channel.hpp"
 #include "identity/passwords.hpp"
+#include "process/background_erasure.hpp"
 #include "process/shared.hpp"
 #include "redis/pace.hpp"
 
@@ -39,6 +40,7 @@ class ApiFront {
     std::unique_ptr<MetaStore> meta_store_;
     MetaConnect meta_;
     const Channels channels_;
+    BackgroundErasure erasure_;
     Api api_;
 };
 

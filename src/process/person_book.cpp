@@ -13,6 +13,7 @@
 #include "postgres/operator_books.hpp"
 #include "postgres/person_export.hpp"
 #include "postgres/persons.hpp"
+#include "postgres/request_database.hpp"
 #include "postgres/shop_names.hpp"
 #include "process/erasure_journal.hpp"
 #include "process/shared.hpp"
@@ -47,11 +48,30 @@ class PostgresPersonBook final : public PersonBook {
         const TenantId tenant = tenant_of(shop);
         read_journal();
         apply_erasures({tenant, shop, {}});  // the key that the log knows, before another one is drawn
-        const Secret key = await(ensure_erasure_key(database_, vault_, tenant, random_));
         const KnownPerson person =
             await(read_person(database_, tenant, name, the_contact(tenant, name), false));
-        const ErasureNote note{tenant, drawn_id(), SystemClock().now(), by, {}};
-        return await(erase_person(database_, note, person, key, keeping(key), tell));
+        auto erased = erase_all(database_, tenant, person, by, tell);
+        if (!erased) throw Failure(erased.error());
+        return std::move(*erased);
+    }
+
+    // One who is gone was erased under the mark of their id.
+    Result<Erased> erase_contact(TenantId tenant, const std::string& contact, const Actor& actor) {
+        read_journal();
+        apply_erasures({tenant, "shop " + tenant.to_string(), {}});
+        const PersonName name{contact, {}, {}};
+        if (await(find_contacts(database_, tenant, name)).empty()) {
+            const Secret key =
+                await(vault_.find(tenant, std::string(erasure_key_category), std::string(erasure_key_name)));
+            const auto gone =
+                key.empty() ? std::nullopt : await(find_erasure(database_, tenant, key, contact));
+            if (gone) return *gone;
+            return Error{Fault::permanent, "person.unknown", "there is no contact " + contact};
+        }
+        const KnownPerson person = await(read_person(database_, tenant, name, contact, false));
+        RequestDatabase acting(database_, std::nullopt);
+        acting.act_as(actor);
+        return erase_all(acting, tenant, person, actor.kind + " " + actor.id, [](double) {});
     }
 
     void write(const std::string& shop, const PersonName& name, const WriteText& out) override {
@@ -80,6 +100,16 @@ class PostgresPersonBook final : public PersonBook {
     }
 
   private:
+    Result<Erased> erase_all(Database& database, TenantId tenant, const KnownPerson& person,
+                             const std::string& by, const TellLooked& tell) {
+        if (person.contacts.size() > most_contacts_of_person) {
+            return too_many_contacts(person.contacts.size());
+        }
+        const Secret key = await(ensure_erasure_key(database, vault_, tenant, random_));
+        const ErasureNote note{tenant, drawn_id(), SystemClock().now(), by, {}};
+        return await(erase_person(database, note, person, key, keeping(key), tell));
+    }
+
     void read_journal() {
         journaled_.clear();
         for (auto& entry : journal_.read()) {
@@ -174,6 +204,11 @@ class PostgresPersonBook final : public PersonBook {
 std::unique_ptr<PersonBook> make_person_book(const Config& config, const std::string& user,
                                              PersonLimits limits) {
     return std::make_unique<PostgresPersonBook>(config, user, limits);
+}
+
+Result<Erased> erase_contact(const Config& config, TenantId tenant, CrmId contact, const Actor& actor,
+                             PersonLimits limits) {
+    return PostgresPersonBook(config, {}, limits).erase_contact(tenant, contact.to_string(), actor);
 }
 
 }  // namespace relevo

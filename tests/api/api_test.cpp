@@ -16,8 +16,9 @@ std::string start_error(const std::function<void(ApiHandlers&)>& change) {
     LocalPace pace{clock};
     SeededRandom random{1};
     FakeMetaConnections meta;
+    FakeErasure erasure;
     const Channels channels{{}};
-    ApiHandlers handlers = api_handlers(project_document(), {meta, channels, {}, ""});
+    ApiHandlers handlers = api_handlers(project_document(), {meta, erasure, channels, {}, ""});
     change(handlers);
     try {
         const Api api(project_document(), handlers, {identity, requests, pace, clock, random, "", {}});

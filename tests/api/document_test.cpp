@@ -134,8 +134,10 @@ TEST_CASE("every operation of ours documents each way in which it can be refused
 TEST_CASE("what is made takes an Idempotency-Key, and what is changed an If-Match") {
     // signing in makes a secret each time, and a ticket ends the one before
     const std::set<std::string> secrets{"sign_in", "redeem_ticket", "invite_user"};
-    // a second beginning is one more page to sign in at; the code and the claim go on where they were
-    const std::set<std::string> resumed{"begin_meta_connection", "redeem_meta_code", "claim_meta_account"};
+    // a second beginning is one more page to sign in at; the code, the claim and an erasure go on where they
+    // were
+    const std::set<std::string> resumed{"begin_meta_connection", "redeem_meta_code", "claim_meta_account",
+                                        "erase_contact"};
     // states all of it, whatever was there: a value that nobody can read is based on none, and a customer who
     // writes meanwhile is no reason to keep a human out
     const std::set<std::string> stated{"put_credential", "put_conversation_standing"};

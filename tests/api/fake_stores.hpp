@@ -12,6 +12,7 @@
 #include "domain/request_stores.hpp"
 #include "tests/api/fake_agents.hpp"
 #include "tests/api/fake_crm.hpp"
+#include "tests/api/fake_persons.hpp"
 #include "tests/api/fake_talk.hpp"
 
 namespace relevo::testing {
@@ -29,6 +30,7 @@ struct Rows {
     std::map<std::pair<TenantId, SessionId>, SessionRow> sessions;
     std::map<std::pair<TenantId, std::string>, CredentialLine> credentials;
     CrmRows crm;
+    PersonRows persons;
     std::vector<std::pair<TenantId, AuditRow>> audit;
     AgentRows agency;
     TalkRows talk;
@@ -55,6 +57,7 @@ class FakeRequestStores final : public RequestStores,
     SessionStore& sessions() override { return *this; }
     CredentialStore& credentials() override { return *this; }
     CrmStore& crm() override { return crm_; }
+    PersonStore& persons() override { return persons_; }
     AgentStore& agents() override { return agents_; }
     AccountStore& accounts() override { return accounts_; }
     ConversationStore& conversations() override { return conversations_; }
@@ -301,6 +304,7 @@ class FakeRequestStores final : public RequestStores,
     FakeCrmStore crm_{rows_.crm, rows_.refuse_crm,
                       [this](const std::string& op, const Actor& actor) { return start(op, actor); },
                       [this] { settle(Outcome::done); }};
+    FakePersonStore persons_{rows_.persons};
     FakeAgentStore agents_{rows_.agency};
     FakeAccountStore accounts_{rows_.agency};
     FakeConversationStore conversations_{rows_.talk};

@@ -14,6 +14,7 @@
 #include "api/list.hpp"
 #include "domain/local_pace.hpp"
 #include "tests/api/fake_meta.hpp"
+#include "tests/api/fake_persons.hpp"
 #include "tests/api/fake_stores.hpp"
 #include "tests/api/project_document.hpp"
 
@@ -86,9 +87,12 @@ struct Server {
     Server() : Server(project_document()) {}
     explicit Server(const ApiDocument& document)
         : api(document,
-              api_handlers(
-                  document,
-                  {meta, channels, {{"offline", ""}, {"openai", "openai"}}, "https://own.example", &live}),
+              api_handlers(document, {meta,
+                                      erasure,
+                                      channels,
+                                      {{"offline", ""}, {"openai", "openai"}},
+                                      "https://own.example",
+                                      &live}),
               {identity, requests, pace, clock, random, "https://own.example", {"192.0.2.9"}}) {
         auto& callers = identity.callers;
         callers.emplace("admin",
@@ -154,6 +158,7 @@ struct Server {
     FakeIdentity identity;
     FakeRequestBook requests;
     FakeMetaConnections meta;
+    FakeErasure erasure;
     FakeChannel::Answers tokens;  // what providers say of them
     FakeChannel::Webhooks told;   // and of addresses
     Channels channels{fake_channels(tokens, told)};

@@ -9,14 +9,17 @@ namespace {
 
 using Told = std::vector<std::string>;
 
+const std::string other = "33333333-3333-8333-8333-333333333333";
+
 struct FakePersons final : PersonBook {
     explicit FakePersons(Told& its_told) : told(its_told) {}
     KnownPerson find(const std::string& shop, const PersonName& name) override {
         told.push_back("find " + shop + " " + name.contact + name.channel + "|" + name.address);
         if (name.address == "nobody") return {};
         return {"11111111-1111-8111-8111-111111111111",
-                {{"wa_id", "5491155550001"}, {"wa_user", "AR.1"}},
-                {{"messages", 1'200}, {"turns", 0}}};
+                {{"wa_id", "5491155550001"}, {"wa_user", "AR.1"}, {"contact", other}},
+                {{"messages", 1'200}, {"turns", 0}},
+                {"11111111-1111-8111-8111-111111111111", other}};
     }
     Erased erase(const std::string& shop, const PersonName& name, const std::string& by,
                  const TellLooked& tell) override {
@@ -73,7 +76,8 @@ TEST_CASE("an erasure shows first what there is, and erases with --yes only") {
     Bench it;
     const auto shown = it({"person", "erase", "pointe", "whatsapp:+54 9 11 5555-0001"});
     CHECK(shown.code == 0);
-    CHECK(has(shown, "5491155550001, AR.1"));
+    CHECK(has(shown, "known as 5491155550001, AR.1\n"));
+    CHECK(has(shown, "with contact " + other + ","));
     CHECK(has(shown, "messages       1,200"));
     CHECK_FALSE(has(shown, "turns"));
     CHECK(has(shown, "Nothing was erased"));
@@ -91,6 +95,7 @@ TEST_CASE("an erasure tells other programs what it would do, and what it did") {
     const auto shown = it({"person", "erase", "pointe", id, "--json"});
     CHECK(has(shown, R"("dry_run":true)"));
     CHECK(has(shown, R"("rows":{"messages":1200,"turns":0})"));
+    CHECK(has(shown, R"("contacts":[")" + id + R"(",")" + other + R"("])"));
     CHECK(it.told == Told{"find pointe " + id + "|"});
     const auto done = it({"person", "erase", "pointe", id, "--json", "--yes"});
     CHECK(has(done, R"("dry_run":false)"));

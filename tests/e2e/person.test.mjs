@@ -147,6 +147,46 @@ describe('an erasure while the model answers', () => {
   });
 });
 
+describe('a person whom the shop erases by the API', () => {
+  it('goes with the contact of its CRM that has their number, and is not erased twice', async () => {
+    const [{ id }] = await system.sql(`SELECT id FROM tenants WHERE slug = '${slug}'`);
+    const call = async (method, target, body, headers = {}) => {
+      const type = body && { 'content-type': 'application/json' };
+      const response = await fetch(`${system.http}/v1${target}`, { method, headers: { ...headers, ...type }, body: body && JSON.stringify(body) });
+      const text = await response.text();
+      assert.ok(response.ok, `${method} ${target}: ${text}`);
+      return JSON.parse(text);
+    };
+    const operator = { authorization: `Bearer ${system.admin_token}`, 'x-tenant-id': String(id) };
+    const user = await call('POST', '/users', { email: 'ana.erases@example.com', roles: ['admin'] }, operator);
+    const { ticket } = await call('POST', `/users/${user.id}/tickets`, undefined, operator);
+    const { secret } = await call('POST', '/tickets/redeem', { ticket, password: 'una clave larga' });
+    const admin = { authorization: `Bearer ${secret}` };
+
+    const mine = canary();
+    const customer = new Customer(system);
+    const told = await call('POST', '/contacts', { name: mine, phone: `+${customer.address}` }, admin);
+    await customer.writes(`hola ${mine}`);
+    await customer.receives(1);
+    await system.untilIdle();
+    const rows = [];
+    for (let next = ''; next !== undefined; ) {
+      const page = await call('GET', `/contacts/${told.id}/export?limit=5${next && `&cursor=${next}`}`, undefined, admin);
+      rows.push(...page.items);
+      next = page.next;
+    }
+    assert.ok(rows.some(({ table, row }) => table === 'messages' && row.text === `hola ${mine}`));
+    assert.equal(rows.filter(({ table }) => table === 'contacts').length, 2);
+
+    const erased = await call('POST', `/contacts/${told.id}/erasure`, undefined, admin);
+    assert.equal(erased.rows.contacts, 2);
+    await assertNowhere(mine, customer.address, told.id);
+    assert.deepEqual(await call('POST', `/contacts/${told.id}/erasure`, undefined, admin), erased);
+    const { items } = await call('GET', '/audit-log?action=contact.erase', undefined, admin);
+    assert.ok(items.some(({ actor }) => actor.id === user.id));
+  });
+});
+
 describe('a backup', () => {
   it('that is restored learns of the erasures from the log at the start', async () => {
     const mine = canary();

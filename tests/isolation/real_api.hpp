@@ -13,6 +13,7 @@
 #include "api/list.hpp"
 #include "channels/list.hpp"
 #include "channels/meta_connect.hpp"
+#include "postgres/persons.hpp"
 #include "postgres/request_stores.hpp"
 #include "tests/api/project_document.hpp"
 #include "tests/isolation/two_shops.hpp"
@@ -56,6 +57,31 @@ struct NoMeta final : HttpClient {
     Task<boost::system::result<HttpResponse, HttpFault>> send(HttpCall, BodySink) override {
         co_return HttpFault{Reached::no, "not connected"};
     }
+};
+
+/// As the process erases, but for the log.
+struct ErasureOfRows final : PersonErasure {
+    ErasureOfRows(Database& its_database, PostgresVault& its_vault, Random& its_random)
+        : database(its_database), vault(its_vault), random(its_random) {}
+    Task<Result<Erased>> erase(TenantId tenant, CrmId contact, Actor) override {
+        const std::string id = contact.to_string();
+        const PersonName name{id, {}, {}};
+        auto looked_up = find_contacts(database, tenant, name);
+        if ((co_await std::move(looked_up)).empty())
+            co_return Error{Fault::permanent, "person.unknown", "there is none"};
+        auto read = read_person(database, tenant, name, id, false);
+        const KnownPerson person = co_await std::move(read);
+        auto drawn = ensure_erasure_key(database, vault, tenant, random);
+        const Secret key = co_await std::move(drawn);
+        const ErasureNote note{
+            tenant, format_uuid(hash_uuid("erasure", {random.hex(16)})), SystemClock().now(), "tester", {}};
+        auto erased = erase_person(
+            database, note, person, key, [](const ErasureNote&) {}, [](double) {});
+        co_return co_await std::move(erased);
+    }
+    Database& database;
+    PostgresVault& vault;
+    Random& random;
 };
 
 /// /v1 as the process serves it, on real rows; but for who is calling, and how often.
@@ -111,8 +137,10 @@ struct RealApi : TwoShops {
     MetaConnect connect{{settings, graph, *connections, clock, random, {}}};
     std::unique_ptr<RequestBook> book = make_request_book(database, masters, "the installation");
     const Channels channels{make_channels({}, nowhere)};
+    ErasureOfRows erasure{database, vault, random};
     Api api{project_document(),
-            api_handlers(project_document(), {connect, channels, {{"offline", ""}}, "https://own.example"}),
+            api_handlers(project_document(),
+                         {connect, erasure, channels, {{"offline", ""}}, "https://own.example"}),
             {identity, *book, pace, clock, random, "https://own.example", {}}};
     Router router;
 };

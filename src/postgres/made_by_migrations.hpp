@@ -18,7 +18,7 @@ inline constexpr std::array<std::string_view, 21> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 69> made_indexes{
+inline constexpr std::array<std::string_view, 70> made_indexes{
     "accounts_endpoint_id_idx",
     "accounts_live",
     "accounts_of_name",
@@ -33,6 +33,7 @@ inline constexpr std::array<std::string_view, 69> made_indexes{
     "chunks_of_source",
     "companies_listed",
     "companies_of_crm",
+    "contact_names_of_contact",
     "contacts_deleted",
     "contacts_listed",
     "contacts_of_crm",

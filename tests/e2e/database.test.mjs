@@ -1,7 +1,7 @@
 // schemas/database.sql is what all migrations together make: there one reads which text of a function counts.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 
@@ -28,6 +28,7 @@ describe('the database', () => {
   it('is as schemas/database.sql says', async () => {
     const { stdout } = await run('pg_dump', [system.postgres, '--schema-only', '--no-tablespaces'], { maxBuffer: 1 << 28 });
     const now = trimmed(stdout);
+    await mkdir(new URL('.', made), { recursive: true });
     await writeFile(made, now);
     const before = await readFile(kept, 'utf8').catch(() => '');
     assert.ok(now === before, 'another schema: look at it, then cp .dev/test/database.sql schemas/database.sql');

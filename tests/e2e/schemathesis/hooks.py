@@ -35,7 +35,11 @@ REFUSALS = {
 
 calls = itertools.count()
 ids = {}  # by the path of a list: what it had last
-pages = {}  # by the operation: a query whose answer had a page after it, with that page's cursor
+pages = {}  # by the operation and its path: a query whose answer had a page after it, with that page's cursor
+
+
+def place_of(case):
+    return case.operation.label, tuple(sorted((name, str(value)) for name, value in (case.path_parameters or {}).items()))
 
 
 def is_wrong(case, location):
@@ -102,7 +106,7 @@ def before_call(context, case, kwargs):
         fill(case)
     if takes(case.operation.query, "cursor") and not is_wrong(case, ParameterLocation.QUERY):
         without = {name: value for name, value in (case.query or {}).items() if name != "cursor"}
-        case.query = pages.get(case.operation.label, without)
+        case.query = pages.get(place_of(case), without)
 
 
 @schemathesis.hook
@@ -116,7 +120,7 @@ def after_call(context, case, response):
         named = [item.get("id", item.get("name")) for item in page["items"]]
         ids[case.operation.path] = named or ids.get(case.operation.path)
     if following:
-        pages[case.operation.label] = {**(case.query or {}), "cursor": following}
+        pages[place_of(case)] = {**(case.query or {}), "cursor": following}
 
 
 def is_of_what_is_there(problem, operation):

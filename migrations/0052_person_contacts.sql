@@ -523,8 +523,9 @@ BEGIN
 END $$;
 
 GRANT EXECUTE ON FUNCTION phone_names, plain_email, stated_names, keep_names, known_names, most_contacts, same_person,
-    conversations_of, of_person, op_find_contacts, op_begin_erasure, op_find_erasure, unmarked_of, hold_names, met_meanwhile,
-    hold_person, count_erasure, drop_person, op_read_names, readable_row, person_rows, export_items, without_keys, person_archive, op_export_contact
+    conversations_of, of_person, op_find_contacts, op_begin_erasure, op_find_erasure, unmarked_of, hold_names,
+    met_meanwhile, hold_person, count_erasure, drop_person, op_read_names, readable_row, person_rows, export_items,
+    without_keys, person_archive, op_export_contact
     TO relevo_app;
 GRANT EXECUTE ON FUNCTION phone_names, plain_email, known_names, most_contacts, same_person, conversations_of, readable_row,
     person_rows, op_export_page TO relevo_operator_text;

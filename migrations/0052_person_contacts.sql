@@ -25,10 +25,9 @@ CREATE TABLE contact_names (
     tenant_id bigint NOT NULL,
     value text NOT NULL,
     contact_id uuid NOT NULL,
-    PRIMARY KEY (value, contact_id, tenant_id),
-    FOREIGN KEY (contact_id, tenant_id) REFERENCES contacts (id, tenant_id) ON DELETE CASCADE
+    PRIMARY KEY (value, contact_id, tenant_id)  -- at the end of this file it refers to contacts
 );
-CREATE INDEX contact_names_of_contact ON contact_names (contact_id, tenant_id);
+CREATE INDEX contact_names_of_contact ON contact_names (tenant_id, contact_id);
 SELECT protect_tenant_rows('contact_names');
 GRANT SELECT, INSERT, DELETE ON contact_names TO relevo_app;
 GRANT SELECT ON contact_names TO relevo_operator_text;
@@ -61,8 +60,11 @@ CREATE FUNCTION known_names(tenant bigint, people uuid[]) RETURNS TABLE (kind te
     WHERE c.tenant_id = tenant AND c.id = ANY (people) AND n.value <> ''
 $$;
 
+-- A number or an address of more contacts is a company's, and nobody's own: domain/person_book.hpp has the same.
+CREATE FUNCTION most_contacts() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 10 $$;
+
 -- The contact, and whoever has a phone number or an e-mail address of theirs, or is known by it to WhatsApp; and so on. But for
--- those who were met after that moment.
+-- those who were met after that moment. Of more than one person can be, one more than that.
 CREATE FUNCTION same_person(tenant bigint, contact uuid, upto timestamptz DEFAULT 'infinity') RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -70,7 +72,7 @@ DECLARE
     names text[];
     more uuid[];
 BEGIN
-    LOOP
+    WHILE cardinality(people) <= most_contacts() LOOP
         names := ARRAY(SELECT n.value FROM known_names(tenant, people) AS n WHERE n.kind IN ('wa_id', 'email'));
         EXIT WHEN cardinality(names) = 0;
         more := ARRAY(
@@ -80,7 +82,8 @@ BEGIN
                   UNION
                   SELECT n.contact_id FROM contact_names AS n WHERE n.tenant_id = tenant AND n.value = ANY (names)) AS k
             JOIN contacts AS c ON c.tenant_id = tenant AND c.id = k.contact_id
-            WHERE c.created_at <= upto AND c.id <> ALL (people));
+            WHERE c.created_at <= upto AND c.id <> ALL (people)
+            LIMIT most_contacts() + 1 - cardinality(people));
         EXIT WHEN cardinality(more) = 0;
         people := ARRAY(SELECT p FROM unnest(people || more) AS p ORDER BY p);
     END LOOP;
@@ -223,20 +226,23 @@ CREATE FUNCTION met_meanwhile(erasure uuid, aliases jsonb) RETURNS uuid LANGUAGE
     WHERE a.tenant_id = app_tenant() AND a.value = ANY (names_of($2)) LIMIT 1
 $$;
 
--- The person's contacts, held. Whoever is new since the erasure is somebody else.
-CREATE FUNCTION hold_person(contact uuid, erasure uuid) RETURNS uuid[] LANGUAGE plpgsql AS $$
+-- The person's contacts, held: of those who are named, who is there; else all of the contact's. Whoever is new since the erasure
+-- is somebody else. Of more than one person can be none is held.
+CREATE FUNCTION hold_person(contact uuid, named uuid[], erasure uuid) RETURNS uuid[] LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
     upto timestamptz := (SELECT e.erased_at FROM erasures AS e WHERE e.tenant_id = tenant AND e.id = erasure);
     held uuid[];
-    people uuid[] := same_person(tenant, contact, upto);
+    people uuid[] := coalesce(named, same_person(tenant, contact, upto));
 BEGIN
     LOOP
+        EXIT WHEN named IS NULL AND cardinality(people) > most_contacts();
         held := people;
         -- before the conversations, as who settles them does
         PERFORM FROM model_calls AS k JOIN conversations AS c ON c.tenant_id = tenant AND c.id = k.conversation_id
         WHERE k.tenant_id = tenant AND c.contact_id = ANY (held) FOR UPDATE OF k;
         PERFORM FROM contacts AS c WHERE c.tenant_id = tenant AND c.id = ANY (held) ORDER BY c.id FOR UPDATE;
+        EXIT WHEN named IS NOT NULL;
         people := same_person(tenant, contact, upto);  -- a phone number may have changed meanwhile
         EXIT WHEN people <@ held;
     END LOOP;
@@ -285,14 +291,17 @@ BEGIN
     RETURN gone;
 END $$;
 
--- Everything of the person at once: {"erasure", "contact" or null, "aliases": [{"kind", "value"}], "events": [{"message",
--- "mark"}], "archived": parts that went before}. {"unmarked"} where marks are missing, {"contact"} where the alias has become a
--- contact meanwhile: nothing was done then. Else {"counts", "erased_at"}. It holds the locks of this person's rows only.
+-- Everything of the person at once: {"erasure", "contact" or null, "contacts": those that an erasure named that was cut off, and
+-- no others, "aliases": [{"kind", "value"}], "events": [{"message", "mark"}], "archived": parts that went before}. {"unmarked"}
+-- where marks are missing, {"contact"} where the alias has become a contact meanwhile, {"contacts": how many} where they have become
+-- more than one person can be: nothing was done then. Else {"counts", "erased_at"}. It holds the locks of this person's rows only.
 CREATE OR REPLACE FUNCTION op_erase_person(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
     its_id uuid := (req ->> 'erasure')::uuid;
     contact uuid := (req ->> 'contact')::uuid;
+    named uuid[] := CASE WHEN req ? 'contacts'
+                         THEN ARRAY(SELECT c::uuid FROM jsonb_array_elements_text(req -> 'contacts') AS c) END;
     met uuid;
     people uuid[];
     conversation_ids uuid[];
@@ -301,13 +310,16 @@ DECLARE
     gone jsonb;
 BEGIN
     PERFORM hold_names(req -> 'aliases');
-    IF contact IS NULL THEN
+    IF contact IS NULL AND named IS NULL THEN
         met := met_meanwhile(its_id, req -> 'aliases');
         IF met IS NOT NULL THEN
             RETURN jsonb_build_object('contact', met);
         END IF;
     END IF;
-    people := hold_person(contact, its_id);
+    people := hold_person(contact, named, its_id);
+    IF named IS NULL AND cardinality(people) > most_contacts() THEN
+        RETURN jsonb_build_object('contacts', cardinality(people));
+    END IF;
     conversation_ids := conversations_of(tenant, people);
     missing := unmarked_of(people, conversation_ids, req);
     IF missing IS NOT NULL THEN
@@ -319,11 +331,34 @@ BEGIN
     PERFORM count_erasure(its_id, conversation_ids, keys);
     gone := drop_person(tenant, people, conversation_ids, keys)
             || jsonb_build_object('archive', coalesce((req ->> 'archived')::bigint, 0));
-    UPDATE erasures AS e SET done_at = clock_timestamp(), counts = gone
-    WHERE e.tenant_id = tenant AND e.id = its_id AND e.done_at IS NULL;
+    -- another process may have looked for the person in between, and closed it
+    UPDATE erasures AS e SET done_at = coalesce(e.done_at, clock_timestamp()), counts = gone
+    WHERE e.tenant_id = tenant AND e.id = its_id AND (e.done_at IS NULL OR e.counts = '{}');
     RETURN jsonb_build_object('counts', gone, 'erased_at', (
         SELECT to_millis(e.erased_at) FROM erasures AS e WHERE e.tenant_id = tenant AND e.id = its_id));
 END $$;
+
+-- {"contacts": that an erasure named}: their names, as op_read_person has them.
+CREATE FUNCTION op_read_names(req jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('kind', n.kind, 'value', n.value)), '[]')
+    FROM known_names(app_tenant(), ARRAY(SELECT c::uuid FROM jsonb_array_elements_text(req -> 'contacts') AS c)) AS n
+$$;
+
+-- ---- what names somebody
+
+-- As in 0042; and an address is not part of a longer one, and the same however it is written. Raw text is JSON mostly: \n before
+-- an address is no letter of it.
+CREATE OR REPLACE FUNCTION is_named(raw text, names text[]) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (SELECT FROM unnest(names) AS n(name)
+                   WHERE length(n.name) > 3 AND CASE
+                       WHEN position('@' IN n.name) > 0
+                       THEN position(lower(n.name) IN lower(raw)) > 0
+                            AND lower(raw) ~ ('(^|[^a-z0-9._%+-]|\\[bfnrt]|\\u00[0-3][0-9a-f])'
+                                              || regexp_replace(lower(n.name), '[][\\*+?(){}|^$.]', '\\\&', 'g')
+                                              || '(?![a-z0-9-]|[.][a-z0-9])')
+                       ELSE position(n.name IN raw) > 0
+                            AND (n.name !~ '^[0-9]+$' OR raw ~ ('(^|[^0-9])' || n.name || '([^0-9]|$)')) END)
+$$;
 
 -- ---- an export
 
@@ -438,9 +473,9 @@ CREATE FUNCTION export_items(its_table name, page jsonb) RETURNS jsonb LANGUAGE 
     FROM jsonb_array_elements(page) WITH ORDINALITY AS r(item, nth)
 $$;
 
--- By the API, as the shop. {"contact", "limit", "after": where the page before ended, "most_contacts"}: {"items": [{"table",
--- "row"}], "next", "log_subject": under which it was noted, of the first page}; {"contacts": how many} where they are more than
--- one person can be; null where there is no such contact.
+-- By the API, as the shop. {"contact", "limit", "after": where the page before ended}: {"items": [{"table", "row"}], "next",
+-- "log_subject": under which it was noted, as every page is: who keeps a place may begin there}; {"contacts": how many} where they are
+-- more than one person can be; null where there is no such contact.
 CREATE FUNCTION op_export_contact(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -461,13 +496,12 @@ DECLARE
 BEGIN
     IF cardinality(people) = 0 THEN
         RETURN 'null';
-    ELSIF cardinality(people) > (req ->> 'most_contacts')::integer THEN
+    ELSIF cardinality(people) > most_contacts() THEN
         RETURN jsonb_build_object('contacts', cardinality(people));
-    ELSIF its_table = '' THEN
-        SELECT 'contact:' || coalesce(c.log_name, gen_random_uuid()) INTO subject
-        FROM contacts AS c WHERE c.tenant_id = tenant AND c.id = (req ->> 'contact')::uuid;
-        PERFORM note_change(acting(), 'contact.export', subject, NULL, NULL);
     END IF;
+    SELECT 'contact:' || coalesce(c.log_name, gen_random_uuid()) INTO subject
+    FROM contacts AS c WHERE c.tenant_id = tenant AND c.id = (req ->> 'contact')::uuid;
+    PERFORM note_change(acting(), 'contact.export', subject, NULL, NULL);
     FOR t IN SELECT * FROM personal_tables AS p
              WHERE p.place <= from_place AND NOT p.copies ORDER BY p.place DESC LOOP
         page := person_rows(t, tenant, people, conversation_ids, keys, CASE t.name WHEN its_table THEN its_key ELSE '' END,
@@ -488,33 +522,52 @@ BEGIN
            || jsonb_build_object('items', without_keys(items, tenant, people));
 END $$;
 
-GRANT EXECUTE ON FUNCTION phone_names, plain_email, stated_names, keep_names, known_names, same_person, conversations_of,
-    of_person, op_find_contacts, op_begin_erasure, op_find_erasure, unmarked_of, hold_names, met_meanwhile, hold_person,
-    count_erasure, drop_person, readable_row, person_rows, export_items, without_keys, person_archive, op_export_contact
+GRANT EXECUTE ON FUNCTION phone_names, plain_email, stated_names, keep_names, known_names, most_contacts, same_person,
+    conversations_of, of_person, op_find_contacts, op_begin_erasure, op_find_erasure, unmarked_of, hold_names,
+    met_meanwhile, hold_person, count_erasure, drop_person, op_read_names, readable_row, person_rows, export_items,
+    without_keys, person_archive, op_export_contact
     TO relevo_app;
-GRANT EXECUTE ON FUNCTION phone_names, plain_email, known_names, same_person, conversations_of, readable_row, person_rows,
-    op_export_page TO relevo_operator_text;
+GRANT EXECUTE ON FUNCTION phone_names, plain_email, known_names, most_contacts, same_person, conversations_of, readable_row,
+    person_rows, op_export_page TO relevo_operator_text;
 
--- ---- those who are there already; and again what changed meanwhile, while whoever writes to contacts waits
+-- ---- those who are there already, while everybody goes on
 
+-- Shop by shop, as the policies want it: by contacts_listed and contacts_deleted.
 CREATE FUNCTION name_contacts(since timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint;
 BEGIN
     FOR tenant IN SELECT t.id FROM list_tenants() AS t LOOP
         PERFORM set_config('app.tenant_id', tenant::text, true);
-        DELETE FROM contact_names AS n USING contacts AS c
-        WHERE n.tenant_id = tenant AND c.tenant_id = tenant AND c.id = n.contact_id AND c.updated_at >= since;
+        DELETE FROM contact_names AS n
+        WHERE n.tenant_id = tenant AND NOT EXISTS (
+            SELECT FROM (SELECT x.id FROM contacts AS x
+                         WHERE x.tenant_id = tenant AND x.deleted_at IS NULL AND x.updated_at < since
+                         UNION ALL
+                         SELECT x.id FROM contacts AS x
+                         WHERE x.tenant_id = tenant AND x.deleted_at IS NOT NULL AND x.updated_at < since) AS c
+            WHERE c.id = n.contact_id);
         INSERT INTO contact_names (tenant_id, value, contact_id)
-        SELECT tenant, v, c.id FROM contacts AS c CROSS JOIN LATERAL stated_names(c.phone, c.email) AS v
-        WHERE c.tenant_id = tenant AND (c.phone IS NOT NULL OR c.email IS NOT NULL) AND c.updated_at >= since;
+        SELECT tenant, v, c.id
+        FROM (SELECT x.id, x.phone, x.email FROM contacts AS x
+              WHERE x.tenant_id = tenant AND x.deleted_at IS NULL AND x.updated_at >= since
+              UNION ALL
+              SELECT x.id, x.phone, x.email FROM contacts AS x
+              WHERE x.tenant_id = tenant AND x.deleted_at IS NOT NULL AND x.updated_at >= since) AS c
+        CROSS JOIN LATERAL stated_names(c.phone, c.email) AS v
+        WHERE c.phone IS NOT NULL OR c.email IS NOT NULL;
     END LOOP;
     PERFORM set_config('app.tenant_id', '', true);
 END $$;
 SELECT name_contacts('-infinity');
+ANALYZE contact_names;
+
+-- From here on whoever writes to contacts waits: what changed meanwhile, and who is gone.
+LOCK TABLE contacts IN SHARE ROW EXCLUSIVE MODE;
+SELECT name_contacts(now() - interval '1 hour');
+ALTER TABLE contact_names ADD FOREIGN KEY (contact_id, tenant_id) REFERENCES contacts (id, tenant_id) ON DELETE CASCADE;
 CREATE TRIGGER named_first AFTER INSERT ON contacts FOR EACH ROW WHEN (NEW.phone IS NOT NULL OR NEW.email IS NOT NULL)
     EXECUTE FUNCTION keep_names();
 CREATE TRIGGER named AFTER UPDATE OF phone, email ON contacts
     FOR EACH ROW WHEN ((OLD.phone, OLD.email) IS DISTINCT FROM (NEW.phone, NEW.email)) EXECUTE FUNCTION keep_names();
-SELECT name_contacts(now() - interval '1 hour');
 DROP FUNCTION name_contacts;

@@ -358,22 +358,21 @@ $$;
 
 -- One whose shop states its app's secret stands under an app of its own from now on: neither that secret nor its token is kept up
 -- by the sign-in that claimed it before.
-CREATE FUNCTION leave_meta(accounts_of uuid[], sealed jsonb) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION leave_meta(accounts_of uuid[]) RETURNS void LANGUAGE sql AS $$
     DELETE FROM meta_accounts AS m USING accounts AS a
     WHERE m.tenant_id = app_tenant() AND m.account_id = ANY (accounts_of)
       AND a.tenant_id = m.tenant_id AND a.id = m.account_id AND a.channel = 'whatsapp'
-      AND EXISTS (SELECT FROM jsonb_array_elements(sealed) AS k
-                  WHERE k ->> 'category' = 'whatsapp_cloud' AND k ->> 'name' = 'APP_SECRET')
 $$;
 GRANT EXECUTE ON FUNCTION leave_meta TO relevo_app;
 
+-- "own_app": an app's secret was stated, be it the one that is kept already.
 ALTER FUNCTION op_claim_account RENAME TO claim_account;
 CREATE FUNCTION op_claim_account(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     claimed jsonb := claim_account(req);
 BEGIN
-    IF claimed = '{}' THEN
-        PERFORM leave_meta(ARRAY[(req ->> 'account_id')::uuid], coalesce(req -> 'credentials', '[]'));
+    IF claimed = '{}' AND (req ->> 'own_app')::boolean THEN
+        PERFORM leave_meta(ARRAY[(req ->> 'account_id')::uuid]);
     END IF;
     RETURN claimed;
 END $$;
@@ -383,9 +382,8 @@ CREATE FUNCTION op_apply_shop(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     applied jsonb := apply_shop(req);
 BEGIN
-    IF applied = 'null' THEN
-        PERFORM leave_meta(ARRAY(SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(req -> 'accounts') AS k),
-                           req -> 'credentials');
+    IF applied = 'null' AND req -> 'credentials' @> '[{"category": "whatsapp_cloud", "name": "APP_SECRET"}]' THEN
+        PERFORM leave_meta(ARRAY(SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(req -> 'accounts') AS k));
     END IF;
     RETURN applied;
 END $$;

@@ -7,12 +7,12 @@
 
 namespace relevo {
 
-Error too_many_contacts(std::size_t contacts) {
+Error too_many_contacts() {
     return {
         Fault::permanent, "person.shared",
-        fmt::format("{} contacts have a phone number or an e-mail address of theirs, more than {}: take it "
-                    "from those who are somebody else first",
-                    contacts, most_contacts_of_person)};
+        fmt::format("more than {} contacts have a phone number or an e-mail address of theirs: take it from "
+                    "those who are somebody else first",
+                    most_contacts_of_person)};
 }
 
 PersonName parse_person(std::string_view text) {

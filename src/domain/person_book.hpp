@@ -25,17 +25,18 @@ PersonName parse_person(std::string_view text);
 
 /// Who that is, and what there is of them.
 struct KnownPerson {
-    std::string contact;  ///< empty: nobody is known by that name; there may be dead letters
+    std::string contact;  ///< empty: nobody is known by that name; there may be dead letters. Or `contacts`
+                          ///< are meant and no others
     std::vector<Alias> aliases;
     std::map<std::string, std::int64_t> rows;  ///< by table
     std::vector<std::string> contacts = {};    ///< that are the same person; `contact` is one of them
 };
 
 /// Who shares a phone number or an e-mail address is taken for one person. Of more contacts than these it is
-/// a company's, and nobody's own.
+/// a company's, and nobody's own: most_contacts of migrations/0052_person_contacts.sql.
 inline constexpr std::size_t most_contacts_of_person = 10;
 /// "person.shared" (permanent): what to do about so many.
-Error too_many_contacts(std::size_t contacts);
+Error too_many_contacts();
 
 /// An erasure that is done.
 struct Erased {

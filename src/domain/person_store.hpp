@@ -17,14 +17,14 @@ namespace relevo {
 struct PersonPage {
     std::vector<std::string> items;  ///< JSON: {"table", "row"}
     std::string next;                ///< where the next page begins; empty after the last one
-    std::string log_subject;         ///< of the first page: under which the audit log has the export
+    std::string log_subject;         ///< under which the audit log has the page
 };
 
 class PersonStore {
   public:
     virtual ~PersonStore() = default;
-    /// `after`: where the page before ended. At most `limit` rows; fewer are not the end. Who begins is
-    /// noted. Throws as the other stores do.
+    /// `after`: where the page before ended. At most `limit` rows; fewer are not the end. Every page is
+    /// noted: whoever keeps a place may begin there. Throws as the other stores do.
     virtual Task<Result<PersonPage>> export_page(TenantId tenant, CrmId contact, std::string after, int limit,
                                                  Actor actor) = 0;
 };

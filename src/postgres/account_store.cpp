@@ -43,6 +43,13 @@ Error refusal(const std::string& why) {
     return {Fault::permanent, "account.another", "another account of the shop lives by its secrets"};
 }
 
+// Be it the one that is kept already: the account leaves the installation's app at Meta.
+bool states_app(const std::vector<AccountSecret>& secrets) {
+    return std::ranges::any_of(secrets, [](const AccountSecret& it) {
+        return it.credential.name == "APP_SECRET" && !it.drawn && !it.credential.value.empty();
+    });
+}
+
 /// What a claim puts into the vault.
 struct Keeping {
     std::vector<StatedCredential> stated;
@@ -80,6 +87,7 @@ class PostgresAccountStore final : public AccountStore {
         request.id("account_id", account_id(account.channel, account.external_id));
         request.text("external_id", account.external_id).text("name", account.name);
         request.text("drawn", account.drawn_key).flag("alone", account.alone || kept->alone);
+        request.flag("own_app", states_app(account.secrets));
         for (;;) {
             auto sealed = vault_.sealed_json(tenant, kept->stated);
             const std::string rows = co_await std::move(sealed);

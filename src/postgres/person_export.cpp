@@ -49,7 +49,7 @@ void export_person(const Secret& url, TenantId tenant, const std::string& shop, 
     const Json person = session.ask(
         "export_person", JsonObject().number("tenant", tenant.value).text("contact", contact).str());
     const auto contacts = person["contacts"].texts();
-    if (contacts.size() > most_contacts_of_person) throw Failure(too_many_contacts(contacts.size()));
+    if (contacts.size() > most_contacts_of_person) throw Failure(too_many_contacts());
     out("{\"shop\":" + json_text(shop) + ",\"contact\":" + json_text(contact));
     std::vector<std::string> files;
     for (const auto& table : person["tables"].items()) {

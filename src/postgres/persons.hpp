@@ -43,9 +43,10 @@ Task<ErasureNote> begin_erasure(Database& database, ErasureNote note, std::vecto
 /// Told of an erasure before any row goes, and again where names have come in meanwhile: it is to be kept
 /// where a restored database finds it. May throw.
 using TellNoted = std::function<void(const ErasureNote&)>;
-/// Erases everything of the person. Idempotent.
-Task<Erased> erase_person(Database& database, ErasureNote note, KnownPerson person, Secret key,
-                          TellNoted noted, TellLooked tell);
+/// Erases everything of the person. Idempotent. Error "person.shared": they have become more contacts than
+/// a person can be; nothing went then, and the erasure stays open.
+Task<Result<Erased>> erase_person(Database& database, ErasureNote note, KnownPerson person, Secret key,
+                                  TellNoted noted, TellLooked tell);
 
 /// The last erasure of whoever was called so.
 Task<std::optional<Erased>> find_erasure(Database& database, TenantId tenant, Secret key, std::string name);
@@ -55,7 +56,8 @@ Task<std::vector<std::string>> unknown_erasures(Database& database, TenantId ten
                                                 std::vector<ErasureNote> notes);
 /// Those that have begun and did not end.
 Task<std::vector<ErasureNote>> open_erasures(Database& database, TenantId tenant);
-/// Finishes them: looks for the marks' persons among all contacts that are older. How many.
+/// Finishes them: looks for those whom the marks name among all contacts that are older, and takes nobody
+/// else along. How many.
 Task<std::int64_t> finish_erasures(Database& database, TenantId tenant, std::vector<ErasureNote> open,
                                    Secret key, TellNoted noted);
 

@@ -103,7 +103,7 @@ class PostgresPersonBook final : public PersonBook {
     Result<Erased> erase_all(Database& database, TenantId tenant, const KnownPerson& person,
                              const std::string& by, const TellLooked& tell) {
         if (person.contacts.size() > most_contacts_of_person) {
-            return too_many_contacts(person.contacts.size());
+            return too_many_contacts();
         }
         const Secret key = await(ensure_erasure_key(database, vault_, tenant, random_));
         const ErasureNote note{tenant, drawn_id(), SystemClock().now(), by, {}};

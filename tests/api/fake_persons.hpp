@@ -27,10 +27,8 @@ class FakePersonStore final : public PersonStore {
         const auto found = rows_.rows.find({tenant, contact});
         if (found == rows_.rows.end()) co_return Error{Fault::permanent, "person.unknown", "there is none"};
         PersonPage page;
-        if (after.empty()) {
-            rows_.actors.push_back(actor);
-            page.log_subject = "contact:drawn";
-        }
+        rows_.actors.push_back(actor);
+        page.log_subject = "contact:drawn";
         std::size_t from = after.empty() ? 0 : std::stoul(after);
         for (; from < found->second.size() && std::ssize(page.items) < limit; ++from) {
             page.items.push_back(R"({"table":"messages","row":)" + found->second[from] + "}");

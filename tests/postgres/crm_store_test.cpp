@@ -82,7 +82,8 @@ struct CrmFixture : PeopleFixture {
         ErasureNote note{ballet, format_uuid(hash_uuid("erasure", {contact})), when, "tester", {}};
         note = run(begin_erasure(database, note, who.aliases, key));
         run(erase_person(
-            database, note, who, key, [](const ErasureNote&) {}, [](double) {}));
+                database, note, who, key, [](const ErasureNote&) {}, [](double) {}))
+            .value();
     }
 };
 

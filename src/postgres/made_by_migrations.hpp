@@ -18,7 +18,7 @@ inline constexpr std::array<std::string_view, 21> definer_functions{
 };
 
 /// The indexes that no constraint brings.
-inline constexpr std::array<std::string_view, 70> made_indexes{
+inline constexpr std::array<std::string_view, 72> made_indexes{
     "accounts_endpoint_id_idx",
     "accounts_live",
     "accounts_of_name",
@@ -64,6 +64,8 @@ inline constexpr std::array<std::string_view, 70> made_indexes{
     "meta_connections_due",
     "meta_connections_live",
     "meta_connections_of_tenant",
+    "model_calls_by_conversation",
+    "model_calls_by_turn",
     "model_calls_expiring",
     "model_calls_of_conversation",
     "model_calls_of_time",

@@ -219,7 +219,9 @@ BEGIN
         FOREACH id IN ARRAY swapped LOOP
             theirs := replace(theirs, swaps.nobodys(id), id);
         END LOOP;
-        IF theirs IS DISTINCT FROM its_result THEN
+        -- each call draws a name for the log
+        IF regexp_replace(theirs, '"log_subject": "contact:[^"]*"', '') IS DISTINCT FROM
+           regexp_replace(its_result, '"log_subject": "contact:[^"]*"', '') THEN
             what := 'told: ' || coalesce(theirs, 'null');
             RETURN NEXT;
         END IF;

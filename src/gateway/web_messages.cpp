@@ -98,6 +98,10 @@ std::string web_session(const std::string& visitor) {
     return JsonObject().text("visitor", visitor).str();
 }
 
+std::string web_standing(bool human) {
+    return JsonObject().text("standing", human ? "human" : "agent").str();
+}
+
 std::string web_history(const std::vector<WebMessage>& messages) {
     std::vector<std::string> items;
     for (const auto& message : messages) items.push_back(web_message(message));

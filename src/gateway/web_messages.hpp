@@ -44,6 +44,8 @@ struct WebDraft {
 std::optional<WebDraft> parse_live(std::string_view payload);
 
 std::string web_session(const std::string& visitor);
+/// Who answers what the visitor writes: "human" or "agent".
+std::string web_standing(bool human);
 std::string web_history(const std::vector<WebMessage>& messages);
 std::string web_message(const WebMessage& message);
 std::string web_delta(const WebDraft& draft);

@@ -145,8 +145,10 @@ Task<void> WebWidget::follow(std::weak_ptr<Visit> weak) {
             visit->more = true;
             continue;
         }
+        const bool stands_otherwise = visit->human != read->human;
         visit->human = read->human;
         visit->epoch = read->epoch;
+        if (!visit->greeted || stands_otherwise) socket->emit("standing", web_standing(visit->human));
         if (!visit->greeted) socket->emit("history", web_history(read->messages));
         for (const auto& message : read->messages) {
             if (visit->greeted) socket->emit("message", web_message(message));

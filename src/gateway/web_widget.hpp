@@ -14,8 +14,8 @@ namespace relevo {
 
 /// The web channel's sockets, namespace /web. A visitor connects with the shop's public key and, coming back,
 /// with the unguessable name that `session` gave them. What they write goes to the log as any webhook does;
-/// what they see is read from the rows whenever a nudge says that there is more. Drafts (`delta`) pass
-/// through while an agent has the conversation.
+/// what they see is read from the rows whenever a nudge says that there is more. `standing` says who answers,
+/// at the beginning and whenever that changes; drafts (`delta`) pass through while an agent does.
 class WebWidget {
   public:
     WebWidget(EndpointCache& endpoints, WebStore& store, Live& live, Intake& intake, Random& random)

@@ -77,6 +77,19 @@ describe("the widget's conversation", () => {
     assert.deepEqual(shown(conversation), []);
   });
 
+  it('expects no answer while a human has it, and one again once an agent has', () => {
+    const conversation = new Conversation();
+    const stored = row('m', 1, { text: 'hola' });
+    conversation.message(stored);
+    assert.equal(conversation.expects_answer_until(), Date.parse(stored.at) + 60_000);
+    conversation.standing({ standing: 'human' });
+    assert.equal(conversation.expects_answer_until(), 0);
+    conversation.message(row('n', 2));
+    assert.equal(conversation.expects_answer_until(), 0);
+    conversation.standing({ standing: 'agent' });
+    assert.ok(conversation.expects_answer_until() > 0);
+  });
+
   it('sends a refused message again only when it is told to', () => {
     const conversation = new Conversation();
     conversation.say({ client_id: 'c', text: 'hola', at: at(0) });

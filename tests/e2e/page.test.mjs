@@ -96,6 +96,8 @@ describe('the demo page', () => {
     const answers = await shop.answers.count();
     await shop.says('¡Gracias, Ana!');
     await until(async () => (await shop.said.count()) === 2);
+    await shop.root.locator(`${test('message')}[data-state="sent"]`).filter({ hasText: '¡Gracias, Ana!' }).waitFor();
+    assert.equal(await shop.root.locator(test('typing')).count(), 0, 'nobody is typing');
     await system.untilIdle();
     assert.equal(await shop.answers.count(), answers, 'the agent is silent');
     await page.locator(test('giveback')).click();

@@ -21,6 +21,17 @@ function visit(options) {
   return visitor;
 }
 
+const standings = (visitor) => visitor.of('standing').map(({ standing }) => standing);
+
+/** `what`: takeover or giveback of the visitor's conversation, whose id it resolves with. They have written already. */
+async function handOver(visitor, what) {
+  const [{ tenant_id: tenant, conversation_id: id }] = await system.sql(
+    `SELECT tenant_id, conversation_id FROM messages WHERE id = '${visitor.messages[0].id}'`);
+  const answer = await fetch(`${system.http}/demo/api/conversations/${tenant}/${id}/${what}`, { method: 'POST' });
+  assert.equal(answer.status, 200);
+  return id;
+}
+
 describe('a visitor of a shop', () => {
   it('is answered with a product of that shop: a draft word by word, then the rows', async () => {
     const visitor = await visit().arrives();
@@ -65,6 +76,21 @@ describe('a visitor of a shop', () => {
     assert.equal(again.id, first.id);
     assert.deepEqual(again.history.map(({ id, direction, text }) => ({ id, direction, text })), said);
     assert.ok(again.history.every(({ seq, at }) => Number.isInteger(seq) && at));
+  });
+
+  it('is told who answers, at once and whenever that changes, and never of another conversation', async () => {
+    const [visitor, other] = await Promise.all([visit().arrives(), visit().arrives()]);
+    await Promise.all([visitor, other].map((each) => each.says('Hola')));
+    await Promise.all([visitor, other].map((each) => each.isAnswered()));
+    await system.untilIdle();
+    await handOver(visitor, 'takeover');
+    await until(() => standings(visitor).length === 2);
+    const again = await visit({ visitor: visitor.id }).arrives();
+    await handOver(visitor, 'giveback');
+    await until(() => standings(visitor).length === 3 && standings(again).length === 2);
+    assert.deepEqual(standings(visitor), ['agent', 'human', 'agent']);
+    assert.deepEqual(standings(again), ['human', 'agent']);
+    assert.deepEqual(standings(other), ['agent']);
   });
 
   it("cannot read another visitor's conversation, nor one of another shop", async () => {

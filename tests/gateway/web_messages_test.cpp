@@ -81,6 +81,11 @@ TEST_CASE("the history lists messages in their order") {
     CHECK(json.find(R"("client_id":"c1")") != std::string::npos);
 }
 
+TEST_CASE("a page is told whether a human or an agent answers, in the words of the API") {
+    CHECK(web_standing(true) == R"({"standing":"human"})");
+    CHECK(web_standing(false) == R"({"standing":"agent"})");
+}
+
 TEST_CASE("a live event of another shape is nothing") {
     CHECK(!parse_live(""));
     CHECK(!parse_live("[]"));

@@ -73,6 +73,7 @@ export class Connection {
     const conversation = this.#conversation;
     const on = (event, apply) => this.#socket.on(event, (payload) => { apply(payload); this.#changed(event, payload); });
     on("session", ({ visitor }) => { this.#store.visitor = visitor; });
+    on("standing", (standing) => conversation.standing(standing));
     on("history", ({ messages }) => conversation.history(messages).forEach((own) => this.#store.forget(own)));
     on("message", (message) => {
       const own = conversation.message(message);

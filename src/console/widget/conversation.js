@@ -1,7 +1,7 @@
 // What the customer sees, decided without a browser or a network: committed messages by `seq`, then
 // what is on its way in either direction. The server's rows are the truth; everything else gives way to them.
 
-const ANSWER_EXPECTED_MS = 60_000; // longer than the window plus a model call; after that, dots would be a lie (a human may have the conversation)
+const ANSWER_EXPECTED_MS = 60_000; // longer than the window plus a model call; after that, dots would be a lie
 
 export class Conversation {
   #committed = new Map(); // id → message
@@ -10,6 +10,7 @@ export class Conversation {
   #broken = new Set(); // turns some of whose deltas were lost with a connection
   #names = new Map(); // message id → client_id, so that a bubble keeps its place on the page when its row arrives
   #born = 0;
+  #human = false; // a human has the conversation: nobody knows when they answer
 
   say({ client_id, text, at }) { this.#mine.push({ client_id, text, at, state: "pending", born: ++this.#born }); }
 
@@ -51,6 +52,8 @@ export class Conversation {
     for (const [key, draft] of this.#drafts) if (draft.turn === turn) this.#drafts.delete(key);
   }
 
+  standing({ standing }) { this.#human = standing === "human"; }
+
   /** Without a connection deltas are lost, and a draft with a hole is worse than none. */
   connection_lost() {
     for (const { turn } of this.#drafts.values()) this.#broken.add(turn);
@@ -70,8 +73,9 @@ export class Conversation {
     return [...rows, ...[...drafts, ...mine].sort((a, b) => a.born - b.born)];
   }
 
-  /** Until when (ms since the epoch) an answer to the last message may be expected; 0 when none is. */
+  /** Until when (ms since the epoch) an agent's answer to the last message may be expected; 0 when none is. */
   expects_answer_until() {
+    if (this.#human) return 0;
     const last = this.items().at(-1);
     return last?.direction === "in" && last.state === "sent" ? Date.parse(last.at) + ANSWER_EXPECTED_MS : 0;
   }

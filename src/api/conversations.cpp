@@ -115,7 +115,7 @@ Task<ApiResult> hand_over(ApiCall& call, Live* live) {
     auto asked = call.stores.conversations().hand_over(call.tenant(), id, to_human, call.now, call.actor());
     const bool found = co_await std::move(asked);
     if (!found) co_return not_found("Conversation", id.to_string());
-    if (live) live->publish(conversation_channel(call.tenant(), id), live_changed());
+    if (live) tell_desk_changed(*live, call.tenant(), id);
     auto read_back = read(call);
     co_return co_await std::move(read_back);
 }

@@ -35,6 +35,16 @@ std::string live_delta(TurnId turn, int index, std::string_view text, std::int64
 std::string live_withdrawn(TurnId turn);
 std::string live_changed();
 
+/// The channel on which the conversations of humans are told, of all shops, for whoever answers them: JSON
+/// objects with `event`, tenant and conversation.
+///  written  the customer wrote while a human has it: no record follows that would tell so
+///  changed  a human was called, took it over, wrote, or gave it back
+inline constexpr std::string_view desk_channel = "desk";
+std::string desk_written(TenantId tenant, ConversationId conversation);
+std::string desk_changed(TenantId tenant, ConversationId conversation);
+/// live_changed on the conversation's channel, and desk_changed.
+void tell_desk_changed(Live& live, TenantId tenant, ConversationId conversation);
+
 /// The channel on which each settled record is told, for the demo page: StageEvent as JSON.
 inline constexpr std::string_view path_channel = "path";
 

@@ -58,6 +58,8 @@ std::string text_of(const rapidjson::Document& body, const char* name) {
 Demo::Demo(DemoStore& store, HandoffStore& handoff, Live& live, Intake& intake, std::string public_url)
     : store_(store), handoff_(handoff), live_(live), intake_(intake), public_url_(std::move(public_url)) {
     path_ = live_.subscribe(std::string(path_channel), [this](std::string_view payload) { tell(payload); });
+    desk_ =
+        live_.subscribe(std::string(desk_channel), [this](std::string_view payload) { tell_desk(payload); });
 }
 
 void Demo::route(Router& router, std::string_view method, std::string_view pattern, Handler handler) {
@@ -116,8 +118,7 @@ Task<HttpResponse> Demo::hand_over(PathParams params, bool to_human) {
     const bool found = to_human ? co_await handoff_.take_over(place->tenant, place->conversation, now)
                                 : co_await handoff_.give_back(place->tenant, place->conversation, now);
     if (!found) co_return not_found();
-    live_.publish(conversation_channel(place->tenant, place->conversation), live_changed());
-    changed(place->tenant.value, place->conversation.to_string());
+    tell_desk_changed(live_, place->tenant, place->conversation);
     co_return json(JsonObject().text("mode", to_human ? "human" : "agent").str());
 }
 
@@ -139,8 +140,7 @@ Task<HttpResponse> Demo::reply(HttpRequest request, PathParams params) {
         co_await handoff_.request_reply(place->tenant, place->conversation, client_id, text, now);
     if (!reply) co_return not_found();
     co_await intake_.request(ReplyReady{place->tenant, place->conversation, *reply, std::nullopt});
-    live_.publish(conversation_channel(place->tenant, place->conversation), live_changed());
-    changed(place->tenant.value, place->conversation.to_string());
+    tell_desk_changed(live_, place->tenant, place->conversation);
     co_return json(JsonObject().id("id", *reply).str());
 }
 
@@ -161,16 +161,26 @@ void Demo::tell(std::string_view payload) {
     if (payload.empty()) return;
     recent_.emplace_back(payload);
     if (recent_.size() > max_recent) recent_.pop_front();
-    for (const auto& socket : std::set(sockets_)) socket->emit("stage", payload);
+    tell_pages("stage", payload);
     rapidjson::Document event;
     event.Parse<rapidjson::kParseIterativeFlag>(payload.data(), payload.size());
     const std::string conversation = text_of(event, "conversation");
-    if (!conversation.empty() && event["tenant"].IsInt64()) changed(event["tenant"].GetInt64(), conversation);
+    if (conversation.empty() || !event["tenant"].IsInt64()) return;
+    const std::int64_t tenant = event["tenant"].GetInt64();
+    tell_pages("changed", JsonObject().number("tenant", tenant).text("conversation", conversation).str());
 }
 
-void Demo::changed(std::int64_t tenant, const std::string& conversation) {
-    const std::string which = JsonObject().number("tenant", tenant).text("conversation", conversation).str();
-    for (const auto& socket : std::set(sockets_)) socket->emit("changed", which);
+void Demo::tell_desk(std::string_view payload) {
+    // Something may have been missed, of whichever conversation.
+    if (payload.empty()) return tell_pages("changed", "");
+    rapidjson::Document told;
+    told.Parse<rapidjson::kParseIterativeFlag>(payload.data(), payload.size());
+    const std::string event = text_of(told, "event");
+    if (event == "written" || event == "changed") tell_pages(event, payload);
+}
+
+void Demo::tell_pages(std::string_view event, std::string_view json_args) {
+    for (const auto& socket : std::set(sockets_)) socket->emit(event, json_args);
 }
 
 }  // namespace relevo

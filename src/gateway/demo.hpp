@@ -14,7 +14,7 @@
 namespace relevo {
 
 /// The page /demo, its data and the shop's side of each conversation; namespace /demo tells each settled
-/// record. Answers requests of this machine only: it has no login.
+/// record, and what humans' conversations come to. Answers requests of this machine only: it has no login.
 class Demo {
   public:
     Demo(DemoStore& store, HandoffStore& handoff, Live& live, Intake& intake, std::string public_url);
@@ -28,7 +28,8 @@ class Demo {
     Task<HttpResponse> hand_over(PathParams params, bool to_human);
     Task<HttpResponse> reply(HttpRequest request, PathParams params);
     void tell(std::string_view payload);
-    void changed(std::int64_t tenant, const std::string& conversation);
+    void tell_desk(std::string_view payload);
+    void tell_pages(std::string_view event, std::string_view json_args);
 
     DemoStore& store_;
     HandoffStore& handoff_;
@@ -38,6 +39,7 @@ class Demo {
     std::deque<std::string> recent_;
     std::set<std::shared_ptr<Socket>> sockets_;
     std::unique_ptr<Subscription> path_;
+    std::unique_ptr<Subscription> desk_;
 };
 
 }  // namespace relevo

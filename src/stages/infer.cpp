@@ -244,7 +244,7 @@ Task<void> Infer::out_of_patience(const bool& begun, SysTime begins_by, SysTime 
 Task<Outcome> Infer::fail(const TurnStep& step, const Error& error) {
     const auto replies = co_await store_.fail_turn(step.tenant, step.turn, error.code, clock_.now());
     // A human may have the conversation now.
-    live_.publish(conversation_channel(step.tenant, step.conversation), live_changed());
+    tell_desk_changed(live_, step.tenant, step.conversation);
     if (replies.empty()) co_return Drop{"turn ended before its answer"};
     co_return Emit{to_records(step.tenant, step.conversation, step.turn, replies)};
 }

@@ -71,6 +71,7 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
                 co_await store_.store_message(account, std::move(inbound), record.appended, trace);
             if (stored.erased) co_return Drop{"erased"};
             tell_changed(live_, account, names.front(), stored.conversation);
+            if (stored.human) live_.publish(desk_channel, desk_written(account.tenant, stored.conversation));
             if (!opens_turn) co_return Drop{"reaction"};
             if (stored.retired) co_return Drop{"account retired"};
             if (stored.human) co_return Drop{"human has the conversation"};
@@ -83,7 +84,7 @@ Task<Outcome> Resolve::handle(std::span<const Envelope> records) {
             const StoredMessage stored =
                 co_await store_.store_echo(account, std::move(inbound), record.appended, trace);
             if (stored.erased) co_return Drop{"erased"};
-            live_.publish(conversation_channel(account.tenant, stored.conversation), live_changed());
+            tell_desk_changed(live_, account.tenant, stored.conversation);
             co_return Drop{"owner's echo"};
         }
         case InboundKind::renamed: {

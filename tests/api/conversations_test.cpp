@@ -109,14 +109,16 @@ TEST_CASE(
     const std::string path = path_of(1) + "/standing";
     CHECK(member(server.ask("PUT", path, "admin", R"({"standing":"human"})"), "standing") == "human");
     CHECK(member(server.ask("PUT", path, "admin", R"({"standing":"agent"})"), "standing") == "agent");
-    REQUIRE(server.live.heard.size() == 2);
+    REQUIRE(server.live.heard.size() == 4);
     CHECK(server.live.heard[0].first == conversation_channel({1}, nth<ConversationId>(1)));
     CHECK(server.live.heard[0].second == live_changed());
+    CHECK(server.live.heard[1].first == desk_channel);
+    CHECK(server.live.heard[1].second == desk_changed({1}, nth<ConversationId>(1)));
     REQUIRE(server.rows.actors.size() == 2);
     CHECK(server.rows.actors[0].id == nth<UserId>(1).to_string());
     CHECK(server.ask("PUT", path, "admin", R"({"standing":"paused"})").status == 422);
     CHECK(server.ask("PUT", path_of(9) + "/standing", "admin", R"({"standing":"human"})").status == 404);
-    CHECK(server.live.heard.size() == 2);
+    CHECK(server.live.heard.size() == 4);
 }
 
 TEST_CASE("messages come newest first with how each stands, a bubble that was not sent behind its message") {

@@ -31,6 +31,15 @@ TEST_CASE("the other events say no more than what happened") {
     CHECK(live_withdrawn(turn) == R"({"event":"withdrawn","turn":")" + turn.to_string() + "\"}");
 }
 
+TEST_CASE("what the shop's people are told names the conversation, of which shop, and none of its words") {
+    const auto written = parse(desk_written({7}, ConversationId{}));
+    CHECK(written["event"] == "written");
+    CHECK(written["tenant"] == 7);
+    CHECK(ConversationId{}.to_string() == written["conversation"].GetString());
+    CHECK(written.MemberCount() == 3);
+    CHECK(parse(desk_changed({7}, ConversationId{}))["event"] == "changed");
+}
+
 TEST_CASE("two tenants' conversations never share a channel") {
     CHECK(conversation_channel(TenantId{1}, ConversationId{}) !=
           conversation_channel(TenantId{2}, ConversationId{}));

@@ -95,6 +95,8 @@ describe('the demo page', () => {
     await page.locator(test('human-reply')).filter({ hasText: 'soy Ana' }).first().waitFor();
     const answers = await shop.answers.count();
     await shop.says('¡Gracias, Ana!');
+    await page.locator(test('path-message')).filter({ hasText: '¡Gracias, Ana!' }).first().waitFor();
+    await page.locator(`${test('conversation')}[data-mode="human"]`).filter({ hasText: '¡Gracias, Ana!' }).first().waitFor();
     await until(async () => (await shop.said.count()) === 2);
     await shop.root.locator(`${test('message')}[data-state="sent"]`).filter({ hasText: '¡Gracias, Ana!' }).waitFor();
     assert.equal(await shop.root.locator(test('typing')).count(), 0, 'nobody is typing');
@@ -104,6 +106,26 @@ describe('the demo page', () => {
     await page.locator(`${test('mode')}[data-mode="agent"]`).waitFor();
     await shop.says('¿Y puntas Odette?');
     await shop.answer(/Odette/);
+    assert.deepEqual(problems, []);
+  });
+
+  it('shows what a customer writes to a human whom somebody else called, and follows there', async () => {
+    const shop = widget('pointe');
+    await shop.says('¿Abren el lunes?');
+    await shop.answer(/./);
+    await system.untilIdle();
+    const mine = page.locator(`${test('conversation')}[aria-pressed="true"]`);
+    await mine.filter({ hasText: /./ }).first().waitFor();
+    const { tenant, conversation } = await mine.first().evaluate(({ dataset: { tenant, conversation } }) => ({ tenant, conversation }));
+    const there = `${system.http}/demo/api/conversations/${tenant}/${conversation}`;
+    assert.equal((await fetch(`${there}/takeover`, { method: 'POST' })).status, 200);
+    await page.locator(`${test('mode')}[data-mode="human"]`).waitFor();
+    await widget('tueste').says('Hola');
+    await widget('tueste').answer(/./);
+    await page.locator(`${test('desk')}:not([data-conversation="${conversation}"])`).waitFor();
+    await shop.says('¿Y el martes?');
+    await page.locator(`${test('desk')}[data-conversation="${conversation}"]`).waitFor();
+    await page.locator(test('path-message')).filter({ hasText: '¿Y el martes?' }).first().waitFor();
     assert.deepEqual(problems, []);
   });
 

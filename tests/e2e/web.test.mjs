@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { io } from 'socket.io-client';
 
 import { until, up } from './harness.mjs';
 import { Visitor } from './web.mjs';
@@ -170,5 +171,26 @@ describe('a visitor of a shop', () => {
     await system.untilIdle();
     const shown = [...visitor.history, ...visitor.messages].filter(({ direction }) => direction === 'in');
     assert.deepEqual(new Set(shown.map(({ text }) => text)), new Set(['¿Tenés puntas?', 'En talle 36']));
+  });
+});
+
+describe('who answers as a human', () => {
+  it('hears of each customer that writes, whichever process stores it', async () => {
+    const desk = io(`${system.http}/demo`, { path: '/socket.io/', forceNew: true });
+    try {
+      const heard = new Set();
+      desk.on('written', ({ conversation }) => heard.add(conversation));
+      await until(() => desk.connected);
+      await system.runAnother();
+      const customers = await Promise.all(Array.from({ length: 12 }, () => visit().arrives()));
+      await Promise.all(customers.map((customer) => customer.says('Hola')));
+      await Promise.all(customers.map((customer) => customer.isAnswered(1, 60_000)));
+      const taken = await Promise.all(customers.map((customer) => handOver(customer, 'takeover')));
+      assert.deepEqual([...heard], [], 'an agent answered until now');
+      await Promise.all(customers.map((customer) => customer.says('¿Hay alguien?')));
+      await until(() => taken.every((conversation) => heard.has(conversation)), { what: 'the desk hears of everybody' });
+    } finally {
+      desk.disconnect();
+    }
   });
 });

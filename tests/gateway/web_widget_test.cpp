@@ -114,15 +114,15 @@ TEST_CASE("a page that comes while a human answers hears so at once, and no draf
     CHECK(it.count("delta") == 0);
 }
 
-TEST_CASE("a page hears of its own conversation alone") {
+TEST_CASE("a page hears of its own conversation alone, and nothing of what the shop's people are told") {
     Bench it;
     it.arrive();
     REQUIRE(it.live.watching.size() == 1);
     CHECK(it.live.watching.begin()->first == conversation_channel({7}, it.conversation));
     const auto before = it.page->heard;
     const ConversationId others = conversation_id({7}, contact_id({7}, "web_visitor", "b"), {});
-    it.live.publish(conversation_channel({7}, others), live_changed());
-    it.live.publish(conversation_channel({8}, it.conversation), live_changed());
+    tell_desk_changed(it.live, {7}, others);
+    tell_desk_changed(it.live, {8}, it.conversation);
     it.io.restart();
     it.io.poll();
     CHECK(it.rows.reads == 1);

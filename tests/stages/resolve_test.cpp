@@ -105,6 +105,23 @@ TEST_CASE("a message is stored with the log's time and goes on with its place an
     CHECK(it.live.told.size() == 1);
 }
 
+TEST_CASE("who has a conversation as a human is told when its customer writes, and when its owner does") {
+    Fixture it;
+    it.store.stored.human = true;
+    const std::string changed = conversation_channel({7}, it.by_name) + " " + live_changed();
+    const std::string desk = std::string(desk_channel) + " ";
+    for (const auto kind : {InboundKind::message, InboundKind::reaction}) {
+        it.received.inbound.kind = kind;
+        it.live.told.clear();
+        it.run();
+        CHECK(it.live.told == std::vector<std::string>{changed, desk + desk_written({7}, it.by_name)});
+    }
+    it.received.inbound.kind = InboundKind::echo;
+    it.live.told.clear();
+    it.run();
+    CHECK(it.live.told == std::vector<std::string>{changed, desk + desk_changed({7}, it.by_name)});
+}
+
 TEST_CASE("who was erased and writes again is told of where their name's page waits, too") {
     Fixture it;
     it.store.stored.conversation = conversation_id({7}, contact_id({7}, "wa_id", "somebody new"), {});

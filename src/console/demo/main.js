@@ -90,10 +90,20 @@ function draw_soon() {
 function take(event, live) {
   if (!track.add(event)) return;
   beat(event, live);
-  const arrived = live && event.stage === "resolve" && event.outcome === "emit" && event.conversation;
-  if (!arrived || !follow || desk.busy) return;
-  pick({ tenant: event.tenant, conversation: event.conversation });
+  if (live && event.stage === "resolve" && event.outcome === "emit" && event.conversation) go_after(event);
+}
+
+/** Where a customer wrote the page goes, unless it is held here. */
+function go_after({ tenant, conversation }) {
+  if (!follow || desk.busy) return;
+  pick({ tenant, conversation });
   document.getElementById("conversations").scrollLeft = 0; // the latest comes first
+}
+
+/** Without `which` it may be any. */
+function fetch_changed(which) {
+  fetch_list();
+  if (!which || same(which, selected)) fetch_detail();
 }
 
 function listen(socket) {
@@ -105,7 +115,8 @@ function listen(socket) {
   socket.on("connect_error", () => { away(); if (!socket.active) setTimeout(() => socket.connect(), RETRY_MS); });
   socket.on("recent", (events) => { events.forEach((event) => take(event, false)); draw_soon(); });
   socket.on("stage", (event) => { take(event, true); if (!event.conversation || event.conversation === selected?.conversation) draw_soon(); });
-  socket.on("changed", (which) => { fetch_list(); if (same(which, selected)) fetch_detail(); });
+  socket.on("changed", fetch_changed);
+  socket.on("written", (which) => { fetch_changed(which); go_after(which); });
   socket.connect();
 }
 

@@ -94,7 +94,7 @@ class BacklogStore {
     virtual Task<Backlog> read(SysTime now) = 0;
 };
 
-/// What the demo page shows. Each method gives a JSON document.
+/// What the demo page shows, of shops with an account that takes messages. Each method gives a JSON document.
 class DemoStore {
   public:
     virtual ~DemoStore() = default;

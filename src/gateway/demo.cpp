@@ -179,6 +179,10 @@ void Demo::tell_desk(std::string_view payload) {
     if (event == "written" || event == "changed") tell_pages(event, payload);
 }
 
+void Demo::shops_changed() {
+    tell_pages("shops", "");
+}
+
 void Demo::tell_pages(std::string_view event, std::string_view json_args) {
     for (const auto& socket : std::set(sockets_)) socket->emit(event, json_args);
 }

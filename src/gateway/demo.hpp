@@ -14,13 +14,16 @@
 namespace relevo {
 
 /// The page /demo, its data and the shop's side of each conversation; namespace /demo tells each settled
-/// record, and what humans' conversations come to. Answers requests of this machine only: it has no login.
+/// record, what humans' conversations come to, and when to read the shops again. Answers requests of this
+/// machine only: it has no login.
 class Demo {
   public:
     Demo(DemoStore& store, HandoffStore& handoff, Live& live, Intake& intake, std::string public_url);
 
     void add_routes(Router& router, const StaticFiles& pages);
     Namespace name_space();
+    /// Which there are, or their addresses: the pages read them again.
+    void shops_changed();
 
   private:
     using Handler = std::function<Task<HttpResponse>(HttpRequest, PathParams)>;

@@ -78,7 +78,9 @@ Task<void> EndpointCache::watch_changes() {
     for (;;) {
         co_await clock_.sleep_until(clock_.now() + look_for_changes);
         try {
-            changes_ = co_await store_.secret_changes();
+            const std::int64_t changes = co_await store_.secret_changes();
+            const bool changed = std::exchange(changes_, changes) != changes;
+            if (changed && on_change_) on_change_();
         } catch (const Failure& failure) {
             log_warn("endpoint.changes_unknown",
                      {{"code", failure.error().code}, {"text", failure.error().text}});

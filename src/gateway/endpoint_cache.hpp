@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class EndpointCache {
     /// Looks every second whether a secret was changed: then no old one verifies a webhook any more. Never
     /// ends.
     Task<void> watch_changes();
+    /// `callback` runs for each change that watch_changes sees: a shop or an address may be gone, too.
+    void on_change(std::function<void()> callback) { on_change_ = std::move(callback); }
 
   private:
     using Key = std::pair<std::string, std::string>;
@@ -56,6 +59,7 @@ class EndpointCache {
     Clock& clock_;
     std::map<Key, Entry> entries_;
     std::int64_t changes_ = 0;
+    std::function<void()> on_change_;
 };
 
 }  // namespace relevo

@@ -105,6 +105,7 @@ void Front::serve_demo() {
     demo_ = std::make_unique<Demo>(*demo_store_, *handoff_, shared_.live, intake_, shared_.config.public_url);
     demo_->add_routes(router_, demo_files_);
     sockets_.add("/demo", demo_->name_space());
+    endpoints_.on_change([this] { demo_->shops_changed(); });
 }
 
 void Front::serve_api(asio::io_context& io) {

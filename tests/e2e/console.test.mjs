@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { embedding, person, webhook_addresses } from '../../src/console/demo/shop.js';
+import { embedding, person, shop_color, webhook_addresses } from '../../src/console/demo/shop.js';
 import { Track } from '../../src/console/demo/track.js';
 import { Conversation } from '../../src/console/widget/conversation.js';
 
@@ -106,9 +106,9 @@ describe("the widget's conversation", () => {
 describe('a shop of the demo page', () => {
   it('embeds the widget where it has a web chat, and only there', () => {
     const shop = { slug: 'a-1', name: 'A', web: { key: 'k' }, webhooks: {} };
-    assert.deepEqual(embedding(shop, 0), { key: 'k', target: '#chat-a-1', color: '#a83e6c' });
-    assert.equal(embedding({ ...shop, examples: ['uno', 'dos'] }, 0).suggestions, 'uno|dos');
-    assert.equal(embedding({ ...shop, web: undefined, webhooks: { whatsapp: { path: '/w' } } }, 0), null);
+    assert.deepEqual(embedding(shop, shop_color(0)), { key: 'k', target: '#chat-a-1', color: '#a83e6c' });
+    assert.equal(embedding({ ...shop, examples: ['uno', 'dos'] }, shop_color(0)).suggestions, 'uno|dos');
+    assert.equal(embedding({ ...shop, web: undefined, webhooks: { whatsapp: { path: '/w' } } }, shop_color(0)), null);
   });
 
   it('has whole webhook addresses, whichever page they are read on', () => {

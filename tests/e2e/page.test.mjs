@@ -129,6 +129,26 @@ describe('the demo page', () => {
     assert.deepEqual(problems, []);
   });
 
+  it('leaves out a shop and its conversations once it is removed, and keeps the others as they are', async () => {
+    const slug = `short-lived-${Date.now()}`;
+    await system.applyShops(`slug: ${slug}\nname: Short-lived\nagent: {provider: offline, quiet_ms: 300}\nweb: {}\n`);
+    await page.reload();
+    await widget(slug).says('¿Hay alguien?');
+    await widget(slug).answer(/./);
+    const [{ id }] = await system.sql(`SELECT id FROM tenants WHERE slug = '${slug}'`);
+    const itsConversations = page.locator(`${test('conversation')}[data-tenant="${id}"]`);
+    await itsConversations.first().waitFor();
+    const kept = widget('pointe').root.locator(test('widget-input'));
+    await kept.fill('Todavía escribo');
+    // its conversation may be open: then it answers 1, and its accounts take nothing any more all the same
+    await system.command('shops', 'remove', slug, '--yes').catch(({ code }) => assert.equal(code, 1));
+    await page.locator(test(`shop-${slug}`)).waitFor({ state: 'detached' });
+    await page.locator(test(`tab-${slug}`)).waitFor({ state: 'detached' });
+    await itsConversations.first().waitFor({ state: 'detached' });
+    assert.equal(await kept.inputValue(), 'Todavía escribo');
+    assert.deepEqual(problems, []);
+  });
+
   it('keeps the conversation over a reload', async () => {
     const shop = widget('pointe');
     await shop.says('¿Hacen envíos?');

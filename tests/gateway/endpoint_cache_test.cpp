@@ -111,6 +111,22 @@ TEST_CASE("a secret that was changed verifies nothing any more once the change i
     CHECK(it.shop.asked == 2);
 }
 
+TEST_CASE("who asked is told of each change once it is seen, and of nothing else") {
+    Bench it;
+    it.shop.changes = 5;
+    loopback::run(it.io, it.cache.preload());
+    int told = 0;
+    it.cache.on_change([&told] { ++told; });
+    it.watch(2);
+    CHECK(told == 0);
+    it.shop.change("second");
+    it.watch(2);
+    CHECK(told == 1);
+    it.shop.away = true;
+    it.watch(1);
+    CHECK(told == 1);
+}
+
 TEST_CASE("while the database is away a webhook is verified with what is known") {
     Bench it;
     CHECK(it.secret() == "first");

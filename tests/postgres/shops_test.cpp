@@ -318,6 +318,28 @@ TEST_CASE("the demo page's documents tell a conversation's whole way") {
     CHECK_FALSE(run(fixture.demo->conversation(fixture.other, stored.conversation)));
 }
 
+TEST_CASE("the demo page shows no shop that takes nothing, nor its conversations, nor a web chat given up") {
+    Fixture fixture;
+    fixture.store("1", "hola", at(0));
+    const auto slugs = [&] {
+        std::vector<std::string> all;
+        for (const auto& shop : Json::parse(run(fixture.demo->shops())).items()) {
+            all.push_back(shop.text("slug"));
+        }
+        return all;
+    };
+    run(retire_shop(fixture.database, "ballet"));  // its secrets are left
+    CHECK(slugs() == std::vector<std::string>{"ferreteria"});
+    CHECK(Json::parse(run(fixture.demo->conversations())).items().empty());
+    run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
+    CHECK(slugs() == std::vector<std::string>{"ballet", "ferreteria"});
+    CHECK(Json::parse(run(fixture.demo->conversations())).items().size() == 1);
+    fixture.test.query("UPDATE accounts SET retired_at = now() WHERE tenant_id = 1 AND channel = 'web'");
+    const Json shops = Json::parse(run(fixture.demo->shops()));
+    CHECK(shops.items()[0]["web"].null());
+    CHECK_FALSE(shops.items()[0]["webhooks"]["whatsapp"].null());
+}
+
 TEST_CASE("a removed shop takes nothing any more, and its secrets go when what it took is through") {
     Fixture fixture;
     const auto credentials = [&](const char* tenant) {

@@ -21,7 +21,7 @@ const DETAIL_NUDGES_MS = 100;
 const LIST_NUDGES_MS = 400;
 
 const track = new Track();
-const colors = new Map();
+const colors = new Map(); // by tenant; a shop keeps its own, whoever else comes and goes
 let list = [];
 let selected = null;
 let detail = null;
@@ -42,6 +42,20 @@ const fetch_detail = gathered(DETAIL_NUDGES_MS, async () => {
   desk.show(selected, detail);
   draw();
 });
+
+const fetch_shops = gathered(LIST_NUDGES_MS, async () => take_shops(await api.shops()));
+
+function take_shops(shops) {
+  for (const { tenant } of shops) if (!colors.has(tenant)) colors.set(tenant, shop_color(colors.size));
+  show_shops(shops, colors, show_view);
+  const views = [...shops.map(({ slug, name }) => [slug, name]), ["inside", "Inside relevo"]];
+  document.getElementById("tabs").replaceChildren(...views.map(([view, name]) =>
+    h("button", { type: "button", "data-view": view, "data-testid": `tab-${view}`, onclick: () => show_view(view) }, name)));
+  const { view } = document.body.dataset;
+  show_view(views.some(([name]) => name === view) ? view : "inside");
+  if (selected && !shops.some(({ tenant }) => tenant === selected.tenant)) pick(null);
+  fetch_list();
+}
 
 function pick(which) {
   if (same(which, selected)) return;
@@ -110,13 +124,14 @@ function listen(socket) {
   const link = document.getElementById("link");
   const say = (state, text) => { link.dataset.state = state; link.textContent = text; };
   const away = () => { say("away", "Reconnecting…"); banner("The server is away. Reconnecting; what you write is kept and sent then."); };
-  socket.on("connect", () => { say("live", "Live"); banner(null); fetch_list(); fetch_detail(); });
+  socket.on("connect", () => { say("live", "Live"); banner(null); fetch_shops(); fetch_detail(); });
   socket.on("disconnect", () => { away(); if (!socket.active) setTimeout(() => socket.connect(), RETRY_MS); });
   socket.on("connect_error", () => { away(); if (!socket.active) setTimeout(() => socket.connect(), RETRY_MS); });
   socket.on("recent", (events) => { events.forEach((event) => take(event, false)); draw_soon(); });
   socket.on("stage", (event) => { take(event, true); if (!event.conversation || event.conversation === selected?.conversation) draw_soon(); });
   socket.on("changed", fetch_changed);
   socket.on("written", (which) => { fetch_changed(which); go_after(which); });
+  socket.on("shops", fetch_shops);
   socket.connect();
 }
 
@@ -131,10 +146,7 @@ async function start() {
   show_pipeline();
   draw();
   const shops = await insist(api.shops);
-  shops.forEach(({ tenant }, place) => colors.set(tenant, shop_color(place)));
-  show_shops(shops, show_view);
-  document.getElementById("tabs").replaceChildren(...[...shops.map(({ slug, name }) => [slug, name]), ["inside", "Inside relevo"]].map(([view, name]) =>
-    h("button", { type: "button", "data-view": view, "data-testid": `tab-${view}`, onclick: () => show_view(view) }, name)));
+  take_shops(shops);
   show_view(shops[0]?.slug ?? "inside");
   listen(await insist(() => open_socket("/demo")));
 }

@@ -2,7 +2,7 @@
 
 const colors = ["#a83e6c", "#1f6d5c", "#8a5a14", "#3a5a9c"];
 
-/** The color that stands for a shop on the whole page. */
+/** The color that stands for a shop on the whole page; `place`: how many came before it. */
 export const shop_color = (place) => colors[place % colors.length];
 
 export const channel_names = { web: "Web", whatsapp: "WhatsApp", telegram: "Telegram" };
@@ -11,9 +11,9 @@ export const channel_names = { web: "Web", whatsapp: "WhatsApp", telegram: "Tele
 export const chat_id = (slug) => `chat-${slug}`;
 
 /** The data-… of the script tag that a shop's page embeds; null for a shop without a web chat. */
-export function embedding({ slug, web, examples }, place) {
+export function embedding({ slug, web, examples }, color) {
   if (!web) return null;
-  const tag = { key: web.key, target: `#${chat_id(slug)}`, color: shop_color(place) };
+  const tag = { key: web.key, target: `#${chat_id(slug)}`, color };
   return examples?.length ? { ...tag, suggestions: examples.join("|") } : tag;
 }
 

@@ -2,19 +2,26 @@
 
 import { h } from "/widget/dom.js";
 import { toast } from "./notices.js";
-import { chat_id, embedding, shop_color, webhook_addresses } from "./shop.js";
+import { chat_id, embedding, webhook_addresses } from "./shop.js";
 
-export function show_shops(shops, show_view) {
-  const frames = document.getElementById("shops");
-  frames.replaceChildren(...shops.map(frame));
+const frames = new Map(); // a shop's row as text: its page, which keeps what is being written there
+
+/** Shops that came or changed get a page, those that are gone leave; all others stay as they are. `colors`: by tenant. */
+export function show_shops(shops, colors, show_view) {
+  const shown = document.getElementById("shops");
+  const rows = shops.map((shop) => JSON.stringify(shop));
+  for (const [row, page] of frames) {
+    if (rows.includes(row)) continue;
+    page.remove();
+    frames.delete(row);
+  }
   shops.forEach((shop, place) => {
-    const tag = embedding(shop, place);
-    if (!tag) return;
-    const script = document.createElement("script");
-    script.src = "/widget.js";
-    script.async = true;
-    Object.assign(script.dataset, tag);
-    document.body.append(script);
+    if (frames.has(rows[place])) return;
+    const color = colors.get(shop.tenant);
+    const page = frame(shop, color);
+    frames.set(rows[place], page);
+    shown.insertBefore(page, shown.children[place] ?? null);
+    embed(embedding(shop, color));
   });
 
   const write_to = (slug) => {
@@ -30,9 +37,18 @@ export function show_shops(shops, show_view) {
   ].filter(Boolean));
 }
 
-function frame(shop, place) {
+function embed(tag) {
+  if (!tag) return;
+  const script = document.createElement("script");
+  script.src = "/widget.js";
+  script.async = true;
+  Object.assign(script.dataset, tag);
+  document.body.append(script);
+}
+
+function frame(shop, color) {
   const { slug, name, web } = shop;
-  return h("article", { class: "shop", "data-testid": `shop-${slug}`, "data-view": slug, style: `--shop:${shop_color(place)}` },
+  return h("article", { class: "shop", "data-testid": `shop-${slug}`, "data-view": slug, style: `--shop:${color}` },
     h("div", { class: "window-bar", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("span", {}, slug)),
     h("header", {}, h("h2", {}, name), h("p", { "aria-hidden": "true" }, ["Productos", "Envíos", "Contacto"].map((word) => h("span", {}, word)))),
     h("div", { class: "chat", id: chat_id(slug) }, !web && h("p", { class: "empty" }, "This shop has no web chat.")),

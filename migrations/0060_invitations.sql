@@ -39,7 +39,7 @@ DECLARE
     named record;
 BEGIN
     SELECT * INTO named FROM find_login(address);
-    IF NOT FOUND OR named.tenant_id = app_tenant() THEN
+    IF NOT FOUND THEN
         RETURN;
     END IF;
     PERFORM set_config('app.tenant_id', named.tenant_id::text, true);

@@ -28,7 +28,7 @@ Problem none(const ApiCall& call) {
 Problem built_in(std::string_view name) {
     return {409, "api.built_in",
             "the role " + std::string(name) +
-                " is built in: every shop has it, and nobody changes or deletes it; make one of another name"};
+                " is built in: every shop has it, nobody changes or deletes it; make one of another name"};
 }
 
 Task<ApiResult> list(ApiCall& call) {

@@ -8,8 +8,8 @@
 
 namespace relevo {
 
-/// How far a long command is, on standard error: a line that is written over where somebody looks on, else, in
-/// a file or a pipe, a line every five seconds, so that what is done sooner says nothing.
+/// How far a long command is, on standard error: a line that is written over where somebody looks on, else,
+/// in a file or a pipe, a line every five seconds, so that what is done sooner says nothing.
 class Progress {
   public:
     Progress();

@@ -39,8 +39,8 @@ Gather gather_growth(std::string name, std::string help, std::string label_name,
 /// process tells the same.
 Gather gather_backlog(BacklogStore& store, Clock& clock);
 
-/// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one that is
-/// needed is away; send no requests). /metrics: what Prometheus reads.
+/// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one that
+/// is needed is away; send no requests). /metrics: what Prometheus reads.
 class Health {
   public:
     Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats,

@@ -138,8 +138,8 @@ void Front::listen(const RunOptions& options) {
     log_info("http.listening", {{"address", shared_.config.http.address}, {"port", server_.port()}});
 }
 
-// Webhooks are taken without Redis, and without PostgreSQL once their addresses are known; stages take nothing
-// without PostgreSQL.
+// Webhooks are taken without Redis, and without PostgreSQL once their addresses are known; stages take
+// nothing without PostgreSQL.
 std::vector<Dependency> Front::dependencies(bool ingress) {
     const auto kafka = [this]() -> Task<bool> {
         return asio::co_spawn(

@@ -25,6 +25,12 @@ Problem none(const ApiCall& call) {
     return not_found("Role", call.parameter("role"));
 }
 
+Problem built_in(std::string_view name) {
+    return {409, "api.built_in",
+            "the role " + std::string(name) +
+                " is built in: every shop has it, nobody changes or deletes it; make one of another name"};
+}
+
 Task<ApiResult> list(ApiCall& call) {
     auto asked = call.stores.people().roles(call.tenant());
     auto rows = co_await std::move(asked);
@@ -46,14 +52,13 @@ Task<ApiResult> put(ApiCall& call) {
     auto asked = find(call);
     const auto before = co_await std::move(asked);
     const std::string name(call.parameter("role"));
+    if (before && before->built_in) co_return built_in(name);
     std::optional<std::string> base;
     if (before) base = json_of(*before);
     if (auto problem = check_base(call, base, "Role", name)) co_return std::move(*problem);
     auto changed = call.stores.people().put_role(call.tenant(), name, *permissions, call.actor());
     const auto outcome = co_await std::move(changed);
-    if (outcome == PeopleStore::Outcome::taken) {
-        co_return Problem{409, "api.built_in", "a built-in role cannot be changed; make one of another name"};
-    }
+    if (outcome == PeopleStore::Outcome::taken) co_return built_in(name);
     if (outcome != PeopleStore::Outcome::done) co_return refusal(outcome, "Role", name);
     auto read_back = find(call);
     const auto after = co_await std::move(read_back);
@@ -63,6 +68,9 @@ Task<ApiResult> put(ApiCall& call) {
 
 Task<ApiResult> remove(ApiCall& call) {
     const std::string name(call.parameter("role"));
+    auto looked = find(call);
+    const auto role = co_await std::move(looked);
+    if (role && role->built_in) co_return built_in(name);
     auto asked = call.stores.people().remove_role(call.tenant(), name, call.actor());
     const auto outcome = co_await std::move(asked);
     if (outcome == PeopleStore::Outcome::taken) {

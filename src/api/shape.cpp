@@ -30,9 +30,9 @@ constexpr std::array<std::string_view, 20> asserting{
     "items",         "minItems",      "maxItems",   "uniqueItems", "minLength",
     "maxLength",     "pattern",       "minimum",    "maximum",     "multipleOf",
     "minProperties", "maxProperties", "anyOf",      "oneOf",       "allOf"};
-constexpr std::array<std::string_view, 9> describing{"title",     "description", "default",
-                                                     "example",   "examples",    "readOnly",
-                                                     "writeOnly", "deprecated",  "format"};
+constexpr std::array<std::string_view, 10> describing{
+    "title",    "description", "default",    "example", "examples",
+    "readOnly", "writeOnly",   "deprecated", "format",  "x-form"};
 
 std::string_view view(const Value& text) {
     return {text.GetString(), text.GetStringLength()};
@@ -112,6 +112,9 @@ void check_schema_words(const Value& schema, const std::string& place) {
         if (!pattern->IsString()) refuse(place, "a pattern is a text");
         const rapidjson::internal::Regex regex(pattern->GetString());
         if (!regex.IsValid()) refuse(place, "the validator cannot read the pattern");
+        const auto* form = member(schema, "x-form");
+        if (!form || !form->IsString() || form->GetStringLength() == 0)
+            refuse(place, "x-form is missing: the pattern in words, for whoever sent something else");
     }
     if (const auto* properties = member(schema, "properties")) {
         if (!properties->IsObject()) refuse(place, "properties are an object");
@@ -155,7 +158,7 @@ std::string wish(std::string_view word, const Value& schema, const Value* sent) 
     if (word == "required") return fmt::format("missing: {}", fmt::join(missing(*stated, sent), ", "));
     if (word == "type") return fmt::format("must be of type {}", value);
     if (word == "enum") return fmt::format("must be one of {}", value);
-    if (word == "pattern") return fmt::format("must match {}", value);
+    if (word == "pattern") return fmt::format("must be {}", view(*member(schema, "x-form")));
     if (word == "minLength") return fmt::format("must have at least {} characters", value);
     if (word == "maxLength") return fmt::format("may have at most {} characters", value);
     if (word == "minimum") return fmt::format("must be at least {}", value);

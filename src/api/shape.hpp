@@ -48,7 +48,7 @@ class SentJson {
 class Shape {
   public:
     /// `schema` has no $ref. Throws Failure "api.bad_document" where it uses what the validator would pass
-    /// over in silence: `place` says where that is.
+    /// over in silence, or a pattern without x-form, which says in words what to send: `place` says where.
     Shape(const std::string& schema, const std::string& place);
     /// The first thing that is wrong, if any. The text tells what the schema wants.
     std::optional<Flaw> judge(const SentJson& sent) const;

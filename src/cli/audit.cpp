@@ -1,9 +1,9 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "cli/audit_text.hpp"
 #include "cli/commands.hpp"
 #include "cli/moments.hpp"
+#include "cli/progress.hpp"
 #include "cli/stage_lag.hpp"
 
 namespace relevo {
@@ -21,21 +21,17 @@ int audit_books(const Commands& commands, const AuditOptions& options) {
     // The log first: what it no longer has when the database is read has its row by then.
     request.lagging = lagging_stages(stage_lags(commands));
     request.now = commands.backend().now();
-    const bool watched = ::isatty(STDERR_FILENO) == 1;
-    SysTime told = request.now;
-    const auto progress = [&](double done, const Audit& so_far) {
-        const SysTime now = commands.backend().now();
-        if (!watched && now - told < Millis{5'000}) return;  // a file wants few lines
-        told = now;
-        const auto spent = now - request.now;
+    std::optional<Progress> progress(std::in_place);
+    const auto tell = [&](double done, const Audit& so_far) {
+        const auto spent = commands.backend().now() - request.now;
         const auto left =
             Millis{static_cast<std::int64_t>(static_cast<double>(spent.count()) * (1 - done) / done)};
-        fmt::print(stderr, "{}{:3.0f} %, {} messages, {} left{}", watched ? "\r" : "", done * 100,
-                   human_count(total(so_far)), human_span(left), watched ? "   " : "\n");
-        if (watched && done >= 1) fmt::print(stderr, "\n");
+        progress->tell(fmt::format("{:3.0f} %, {} messages, {} left", done * 100, human_count(total(so_far)),
+                                   human_span(left)));
     };
     const auto book = commands.backend().audits(commands.config());
-    const Audit audit = book->audit(request, progress);
+    const Audit audit = book->audit(request, tell);
+    progress.reset();  // its line ends before the table
     fmt::print("{}", commands.json() ? audit_json(audit) + "\n" : audit_table(audit, request.now));
     return audit.counts.contains("unexplained") ? 1 : 0;
 }

@@ -7,6 +7,7 @@
 #include "cli/dead_plan.hpp"
 #include "cli/dead_text.hpp"
 #include "cli/moments.hpp"
+#include "cli/progress.hpp"
 #include "cli/usage.hpp"
 #include "core/json_object.hpp"
 
@@ -165,12 +166,14 @@ class Dead {
         if (!json_) fmt::print("{}", describe(plan, options_.yes ? verb : "would " + verb));
         std::vector<RefusedLetter> refused;
         std::size_t done = 0;
+        std::optional<Progress> progress(std::in_place);
         for (const auto& batch : options_.yes ? batches_of(plan, at_once) : std::vector<DeadBatch>{}) {
             for (auto& letter : change(batch)) refused.push_back(std::move(letter));
             done += batch.ids.size();
-            if (plan.letters.size() > at_once) fmt::print(stderr, "\r{} of {}", done, plan.letters.size());
+            if (plan.letters.size() > at_once)
+                progress->tell(fmt::format("{} of {}", done, plan.letters.size()));
         }
-        if (done > at_once) fmt::print(stderr, "\n");
+        progress.reset();  // its line ends before what came of it
         const auto changed = static_cast<std::int64_t>(done - std::min(done, refused.size()));
         if (json_) {
             print_result(plan, changed, refused);

@@ -5,6 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/moments.hpp"
+#include "cli/progress.hpp"
 #include "core/json_object.hpp"
 
 namespace relevo {
@@ -75,13 +76,12 @@ int erase(const Commands& commands, const PersonOptions& options) {
         }
         return 0;
     }
-    double told = 0;
-    const Erased erased = book->erase(options.shop, name, commands.backend().user, [&](double done) {
-        if (done < 1 && done - told < 0.05) return;
-        told = done;
-        fmt::print(stderr, "\rarchive looked through: {:3.0f} %", done * 100);
-    });
-    if (told > 0) fmt::print(stderr, "\n");
+    const Erased erased = [&] {
+        Progress progress;
+        return book->erase(options.shop, name, commands.backend().user, [&](double done) {
+            progress.tell(fmt::format("archive looked through: {:3.0f} %", done * 100));
+        });
+    }();
     if (commands.json()) {
         fmt::print("{}\n", person_json(person, false, erased));
         return 0;

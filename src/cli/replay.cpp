@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/moments.hpp"
+#include "cli/progress.hpp"
 #include "cli/usage.hpp"
 #include "domain/prompt.hpp"
 #include "domain/records.hpp"
@@ -93,12 +94,14 @@ TurnReplay turns_of(const ReplayOptions& options) {
 int replay_turns(const Commands& commands, ReplayOptions options) {
     options.turns = turns_of(options);
     TurnReport report{what_is_asked(options), {}, 0, options.text};
+    std::optional<Progress> progress(std::in_place);
     const bool done = commands.backend().replay_turns(
         commands.config(), options.turns, [&](ReplayedTurn turn, std::size_t all) {
             report.turns.push_back(std::move(turn));
             report.all = all;
-            fmt::print(stderr, "{} of {}\n", report.turns.size(), all);
+            progress->tell(fmt::format("{} of {}", report.turns.size(), all));
         });
+    progress.reset();  // its line ends before the report
     std::stable_sort(report.turns.begin(), report.turns.end(),
                      [](const auto& left, const auto& right) { return left.created < right.created; });
     if (report.turns.empty()) throw refused("no turn that a model answered is found there");

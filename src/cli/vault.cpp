@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "cli/commands.hpp"
+#include "cli/progress.hpp"
 #include "cli/usage.hpp"
 #include "core/json_object.hpp"
 
@@ -140,10 +141,12 @@ int rotate(VaultBook& vault, const VaultOptions& options, bool json) {
         fmt::print(stderr, "copy the file to every machine that runs relevo, then: relevo vault rotate\n");
         return show_state(vault, json);
     }
-    vault.rewrap([](std::int64_t done, std::int64_t of) {
-        fmt::print(stderr, "\rwrapped again: {} of {} shops", done, of);
-    });
-    fmt::print(stderr, "\n");
+    {
+        Progress progress;
+        vault.rewrap([&](std::int64_t done, std::int64_t of) {
+            progress.tell(fmt::format("wrapped again: {} of {} shops", done, of));
+        });
+    }
     return show_state(vault, json);
 }
 

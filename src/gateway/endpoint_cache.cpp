@@ -4,6 +4,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <utility>
 
 #include "core/log.hpp"
 
@@ -78,9 +79,13 @@ Task<void> EndpointCache::watch_changes() {
     for (;;) {
         co_await clock_.sleep_until(clock_.now() + look_for_changes);
         try {
-            const std::int64_t changes = co_await store_.secret_changes();
-            const bool changed = std::exchange(changes_, changes) != changes;
-            if (changed && on_change_) on_change_();
+            const std::int64_t before = changes_;
+            if (std::exchange(preload_failed_, false)) {
+                co_await preload();
+            } else {
+                changes_ = co_await store_.secret_changes();
+            }
+            if (changes_ != before && on_change_) on_change_();
         } catch (const Failure& failure) {
             log_warn("endpoint.changes_unknown",
                      {{"code", failure.error().code}, {"text", failure.error().text}});
@@ -99,6 +104,16 @@ Task<void> EndpointCache::refresh(Key key) {
 }
 
 Task<void> EndpointCache::preload() {
+    try {
+        co_await read_all();
+        preloaded_ = true;
+    } catch (const Failure&) {
+        preload_failed_ = true;
+        throw;
+    }
+}
+
+Task<void> EndpointCache::read_all() {
     changes_ = co_await store_.secret_changes();
     for (auto& [channel, key] : co_await store_.keys()) {
         Key name{channel, key};

@@ -34,8 +34,10 @@ class EndpointCache {
     Task<std::optional<KnownEndpoint>> find(std::string channel, std::string key);
     /// Reads every address of the installation, so that the first webhook of each needs no database.
     Task<void> preload();
-    /// Looks every second whether a secret was changed: then no old one verifies a webhook any more. Never
-    /// ends.
+    /// Whether that was done: webhooks can be taken without the database.
+    bool preloaded() const { return preloaded_; }
+    /// Looks every second whether a secret was changed: then no old one verifies a webhook any more. Makes up
+    /// for a preload that failed. Never ends.
     Task<void> watch_changes();
     /// `callback` runs for each change that watch_changes sees: a shop or an address may be gone, too.
     void on_change(std::function<void()> callback) { on_change_ = std::move(callback); }
@@ -52,6 +54,7 @@ class EndpointCache {
     /// Within a second.
     Task<Entry> read_soon(Key key);
     Task<void> refresh(Key key);
+    Task<void> read_all();
 
     EndpointStore& store_;
     Vault& vault_;
@@ -60,6 +63,8 @@ class EndpointCache {
     std::map<Key, Entry> entries_;
     std::int64_t changes_ = 0;
     std::function<void()> on_change_;
+    bool preloaded_ = false;
+    bool preload_failed_ = false;
 };
 
 }  // namespace relevo

@@ -1,5 +1,6 @@
 #include "gateway/health.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <optional>
 #include <utility>
 
@@ -11,6 +12,7 @@ namespace {
 constexpr Millis stuck_after{60'000};  // a loop turns five times a second
 constexpr Millis gathered_for{5'000};  // anybody may ask: no oftener do the servers hear of it
 constexpr Millis look_again{20};       // while somebody else gathers
+constexpr Millis longest_look{500};    // for what is only told: a load balancer waits a second or two
 
 HttpResponse report(int status, const std::vector<std::pair<std::string, std::string>>& lines) {
     JsonObject states;
@@ -131,12 +133,20 @@ HttpResponse Health::alive() const {
     return report(status, lines);
 }
 
+Task<bool> Health::answers_soon(const Dependency& dependency) {
+    using namespace boost::asio::experimental::awaitable_operators;
+    const auto first = co_await (dependency.answers() || clock_.sleep_until(clock_.now() + longest_look));
+    co_return first.index() == 0 && std::get<0>(first);
+}
+
 Task<HttpResponse> Health::ready() {
     std::vector<std::pair<std::string, std::string>> lines;
     int status = 200;
     for (const auto& dependency : dependencies_) {
-        const bool answers = co_await dependency.answers();
-        if (!answers) status = 503;
+        const bool needed = dependency.needed();
+        auto asked = needed ? dependency.answers() : answers_soon(dependency);
+        const bool answers = co_await std::move(asked);
+        if (needed && !answers) status = 503;
         lines.emplace_back(dependency.name, answers ? "ok" : "away");
     }
     co_return report(status, lines);

@@ -13,10 +13,11 @@
 
 namespace relevo {
 
-/// Something that the process cannot do its work without.
+/// A server that the process works with.
 struct Dependency {
     std::string name;
-    std::function<Task<bool>()> answers;  ///< within a few seconds; never throws
+    std::function<Task<bool>()> answers;                 ///< within a few seconds; never throws
+    std::function<bool()> needed = [] { return true; };  ///< whether nothing can be taken without it now
 };
 
 /// When a thread of ours last went through its loop.
@@ -38,8 +39,8 @@ Gather gather_growth(std::string name, std::string help, std::string label_name,
 /// process tells the same.
 Gather gather_backlog(BacklogStore& store, Clock& clock);
 
-/// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one is
-/// away). /metrics: what Prometheus reads.
+/// /healthz: the process turns its loops (503: restart it). /readyz: each dependency by name (503: one that
+/// is needed is away; send no requests). /metrics: what Prometheus reads.
 class Health {
   public:
     Health(std::vector<Dependency> dependencies, std::vector<Heartbeat> heartbeats,
@@ -55,6 +56,7 @@ class Health {
   private:
     HttpResponse alive() const;
     Task<HttpResponse> ready();
+    Task<bool> answers_soon(const Dependency& dependency);
     Task<HttpResponse> figures();
     Task<void> gather();
 

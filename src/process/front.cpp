@@ -47,7 +47,7 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
       webhooks_(channels_, endpoints_, intake_),
       widget_(endpoints_, *web_store_, shared.live, intake_, random_),
       cluster_(kafka_settings(shared.config), Millis{2'000}),
-      health_(dependencies(), std::move(heartbeats), make_gathers(shared, *backlog_), shared.metrics,
+      health_(dependencies(ingress), std::move(heartbeats), make_gathers(shared, *backlog_), shared.metrics,
               shared.clock),
       sockets_(io),
       widget_files_(shared.config.console / "widget", {{"Access-Control-Allow-Origin", "*"}}),
@@ -139,7 +139,9 @@ void Front::listen(const RunOptions& options) {
     log_info("http.listening", {{"address", shared_.config.http.address}, {"port", server_.port()}});
 }
 
-std::vector<Dependency> Front::dependencies() {
+// Webhooks are taken without Redis, and without PostgreSQL once their addresses are known; stages take
+// nothing without PostgreSQL.
+std::vector<Dependency> Front::dependencies(bool ingress) {
     const auto kafka = [this]() -> Task<bool> {
         return asio::co_spawn(
             blocking_, [this]() -> Task<bool> { co_return cluster_.reachable(); }, asio::use_awaitable);
@@ -152,7 +154,9 @@ std::vector<Dependency> Front::dependencies() {
             co_return false;
         }
     };
-    return {{"kafka", kafka}, {"postgres", postgres}, {"redis", [this] { return shared_.live.ping(); }}};
+    return {{"kafka", kafka},
+            {"postgres", postgres, [this, ingress] { return !ingress || !endpoints_.preloaded(); }},
+            {"redis", [this] { return shared_.live.ping(); }, [] { return false; }}};
 }
 
 }  // namespace relevo

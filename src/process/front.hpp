@@ -43,7 +43,7 @@ class Front {
     void serve_demo();
     void serve_api(boost::asio::io_context& io);
     void listen(const RunOptions& options);
-    std::vector<Dependency> dependencies();
+    std::vector<Dependency> dependencies(bool ingress);
 
     Shared& shared_;
     SystemRandom random_;

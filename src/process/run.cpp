@@ -111,7 +111,9 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
         stop();
     });
     asio::co_spawn(io, front.warm_up(), [](std::exception_ptr problem) {
-        if (problem) log_warn("start.cold", {{"text", "the first webhooks will ask the database"}});
+        if (problem) {
+            log_warn("start.cold", {{"text", "webhooks ask the database until their addresses are read"}});
+        }
     });
     const auto unwatched = [&](const char* what) {
         return [&, what](std::exception_ptr problem) {

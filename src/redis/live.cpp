@@ -1,12 +1,16 @@
 #include "redis/live.hpp"
 
 #include <atomic>
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -216,12 +220,25 @@ std::unique_ptr<Subscription> RedisLive::subscribe(std::string channel,
 Task<bool> RedisLive::ping() {
     auto start = [this](auto handler) {
         using Handler = decltype(handler);
-        auto shared = std::make_shared<Handler>(std::move(handler));
-        asio::post(hub_->io, [hub = hub_, shared] {
-            hub->ping([shared](bool ok) {
-                auto executor = asio::get_associated_executor(*shared);
-                asio::post(executor, [shared, ok] { std::move (*shared)(ok); });
+        auto shared = std::make_shared<std::optional<Handler>>(std::move(handler));
+        const auto executor = asio::get_associated_executor(**shared);
+        // Redis's answer, or the end of the waiting: the first one of them, on the executor of who waits.
+        const auto tell = [executor](const std::shared_ptr<std::optional<Handler>>& waiting, bool ok) {
+            asio::post(executor, [waiting, ok] {
+                if (!*waiting) return;
+                asio::get_associated_cancellation_slot(**waiting).clear();
+                Handler told = std::move(**waiting);
+                waiting->reset();
+                std::move(told)(ok);
             });
+        };
+        if (auto slot = asio::get_associated_cancellation_slot(**shared); slot.is_connected()) {
+            slot.assign([tell, weak = std::weak_ptr(shared)](asio::cancellation_type) {
+                if (const auto waiting = weak.lock()) tell(waiting, false);
+            });
+        }
+        asio::post(hub_->io, [hub = hub_, shared, tell] {
+            hub->ping([shared, tell](bool ok) { tell(shared, ok); });
         });
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(std::move(start),

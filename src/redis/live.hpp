@@ -41,8 +41,8 @@ class RedisLive final : public Live {
     std::unique_ptr<Subscription> subscribe(std::string channel,
                                             std::function<void(std::string_view payload)> on_event) override;
 
-    /// Whether Redis answers, on both connections; after two commands' deadlines at the latest. May be
-    /// awaited on any executor, while this object lives.
+    /// Whether Redis answers, on both connections; after two commands' deadlines at the latest, and at once
+    /// where the wait is cancelled. May be awaited on any executor, while this object lives.
     Task<bool> ping();
     /// Events that were dropped since the start.
     std::uint64_t dropped() const;

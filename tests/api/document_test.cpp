@@ -1,6 +1,7 @@
 #include "api/document.hpp"
 
 #include <doctest/doctest.h>
+#include <rapidjson/document.h>
 
 #include <set>
 
@@ -53,6 +54,24 @@ std::string refusal(std::string from, const std::string& to) {
         return failure.error().code + " " + failure.error().text;
     }
     return {};
+}
+
+// Where a pattern is not told in words, in what stands at `place`; a property may have the name.
+void collect_wordless(const rapidjson::Value& value, const std::string& place,
+                      std::vector<std::string>& into) {
+    if (value.IsArray()) {
+        for (const auto& item : value.GetArray()) collect_wordless(item, place + "/-", into);
+    }
+    if (!value.IsObject()) return;
+    const auto pattern = value.FindMember("pattern");
+    if (pattern != value.MemberEnd() && pattern->value.IsString()) {
+        const auto form = value.FindMember("x-form");
+        const bool told =
+            form != value.MemberEnd() && form->value.IsString() && form->value.GetStringLength() > 0;
+        if (!told) into.push_back(place);
+    }
+    for (const auto& [name, part] : value.GetObject())
+        collect_wordless(part, place + "/" + name.GetString(), into);
 }
 
 }  // namespace
@@ -150,6 +169,18 @@ TEST_CASE("what is made takes an Idempotency-Key, and what is changed an If-Matc
         const bool changes = operation.method == "PATCH" || operation.method == "PUT";
         if (changes && !stated.contains(operation.id)) CHECK(operation.parameter(In::header, "If-Match"));
     }
+}
+
+TEST_CASE("every pattern of ours is told in words, which a refusal says") {
+    rapidjson::Document all;
+    all.Parse(project_document().json().c_str());
+    REQUIRE_FALSE(all.HasParseError());
+    std::vector<std::string> wordless;
+    collect_wordless(all, "", wordless);
+    CHECK(wordless == std::vector<std::string>{});
+    const auto slug = project_document().shape("/components/schemas/Slug");
+    CHECK(slug.judge(SentJson::parse(R"("Danza Sur")").value())->text ==
+          "must be lower case letters, digits and -, at most 63, the first a letter or a digit");
 }
 
 TEST_CASE("every operation but signing in and the document itself says whom it serves") {

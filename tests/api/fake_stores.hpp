@@ -284,9 +284,9 @@ class FakeRequestStores final : public RequestStores,
                 if (found->second.first != once_->request) {
                     throw Failure({Fault::permanent, "request.another", "another request"});
                 }
-                repeated_ = true;
                 outcome_ = found->second.second;
-                return false;
+                repeated_ = outcome_ == Outcome::done;
+                if (repeated_) return false;
             }
         }
         outcome_ = rows_.refuse;

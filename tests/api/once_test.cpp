@@ -116,3 +116,39 @@ TEST_CASE("a role is made where there is none, and changed where it was read") {
     CHECK(server.ask("DELETE", path).status == 204);
     CHECK(server.ask("DELETE", path).status == 404);
 }
+
+TEST_CASE("a built-in role is neither changed nor deleted, whatever the request is based on") {
+    Server server;
+    const std::string path = "/v1/roles/admin";
+    const auto read = server.ask("GET", path);
+    REQUIRE(read.status == 200);
+    const auto change = [&](HttpHeaders headers) {
+        return server.ask("PUT", path, "admin", R"({"permissions":["users.read"]})", std::move(headers));
+    };
+    for (const auto& answer : {change({}), change({{"If-None-Match", "*"}}), change({{"If-Match", "\"00\""}}),
+                               change({{"If-Match", header(read, "ETag")}}), server.ask("DELETE", path)}) {
+        CHECK(answer.status == 409);
+        CHECK(member(answer, "code") == "api.built_in");
+        CHECK(member(answer, "detail").starts_with("the role admin is built in: "));
+    }
+    CHECK(server.requests.rows.changes == 0);
+    CHECK(server.ask("GET", path).body == read.body);
+}
+
+TEST_CASE("what was refused may be tried again with its key, once its cause is mended") {
+    Server server;
+    REQUIRE(add(server, "k1").status == 201);
+    CHECK(add(server, "k2").status == 409);
+    CHECK(add(server, "k2").status == 409);  // nothing is mended yet
+    // the key stands for that request all the same
+    const auto other = add(server, "k2", R"({"email":"pia@example.com","roles":["viewer"]})");
+    CHECK(member(other, "code") == "api.other_request");
+    std::erase_if(server.requests.rows.users,
+                  [](const auto& row) { return row.second.email == "eva@example.com"; });
+    const auto made = add(server, "k2");
+    CHECK(made.status == 201);
+    CHECK(header(made, "Idempotency-Replayed") == "");
+    const auto again = add(server, "k2");
+    CHECK(again.body == made.body);
+    CHECK(header(again, "Idempotency-Replayed") == "true");
+}

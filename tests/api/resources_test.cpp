@@ -94,13 +94,32 @@ TEST_CASE("what the store refuses has an answer of its own") {
     CHECK(member(last, "code") == "api.last_admin");
 }
 
-TEST_CASE("a ticket is given to the operator, and to nobody of the shop") {
+TEST_CASE("a ticket is given to the operator, and to the shop's people for whoever may do no more") {
     Server server;
     const std::string path = user_path(2) + "/tickets";
     const auto given = server.ask("POST", path, "operator", "", {{"X-Tenant-Id", "2"}});
     CHECK(given.status == 201);
     CHECK(member(given, "ticket") == "rlv_ticket_1");
-    CHECK(server.ask("POST", user_path(1) + "/tickets", "admin").status == 403);
+    auto& callers = server.identity.callers;
+    const auto of_shop = [](int n, std::vector<std::string> names) {
+        return Principal::user({1}, nth<UserId>(n), "Di", Permissions::known(names));
+    };
+    callers.emplace("inviter", of_shop(4, {"users.invite", "agents.read"}));
+    callers.emplace("writer", of_shop(5, {"users.read", "users.write"}));
+    const auto invite = [&](const std::string& token) {
+        const auto answer = server.ask("POST", user_path(1) + "/tickets", token);
+        return answer.status == 201 ? member(answer, "ticket") : member(answer, "code");
+    };
+    server.identity.invited_may = Permissions::known(std::vector<std::string>{"agents.read"});
+    CHECK(invite("admin") == "rlv_ticket_1");
+    CHECK(invite("inviter") == "rlv_ticket_1");
+    CHECK(invite("writer") == "api.not_permitted");
+    CHECK(invite("nobody") == "api.not_permitted");
+    // only people invite people: a key that leaked makes nobody's sign-in its own
+    CHECK(invite("key") == "api.wrong_caller");
+    server.identity.invited_may = Permissions::known(std::vector<std::string>{"agents.read", "vault.read"});
+    CHECK(invite("admin") == "rlv_ticket_1");
+    CHECK(invite("inviter") == "identity.not_yours");
     const std::string nobodys = "/v1/users/" + UserId{}.to_string() + "/tickets";
     CHECK(server.ask("POST", nobodys, "operator", "", {{"X-Tenant-Id", "2"}}).status == 404);
 }

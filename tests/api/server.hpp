@@ -40,6 +40,7 @@ class FakeIdentity final : public Identity {
     std::map<std::string, Principal> callers;
     std::optional<Error> refusal;  // of everybody
     std::vector<std::string> addresses;
+    Permissions invited_may;  // what every user may who is invited
 
     Task<Result<Principal>> authenticate(Credentials credentials) override {
         if (refusal) co_return *refusal;
@@ -64,8 +65,9 @@ class FakeIdentity final : public Identity {
         if (ticket.reveal() != "good") co_return denied("bad_ticket");
         co_return session("Ana").principal;
     }
-    Task<Result<Secret>> issue_ticket(Principal, UserId user, std::string) override {
+    Task<Result<Secret>> issue_ticket(Principal by, UserId user, std::string) override {
         if (user == UserId{}) co_return denied("no_user");
+        if (!by.permissions().covers(invited_may)) co_return denied("not_yours");
         co_return Secret(std::string("rlv_ticket_1"));
     }
 

@@ -27,7 +27,7 @@ std::string unreadable(const std::string& json) {
 
 const std::string user =
     R"({"type":"object","required":["email","roles"],"additionalProperties":false,"properties":{)"
-    R"("email":{"type":"string","pattern":"^[^@ ]+@[^@ ]+$","maxLength":20},)"
+    R"("email":{"type":"string","pattern":"^[^@ ]+@[^@ ]+$","x-form":"an address, as a@b","maxLength":20},)"
     R"("age":{"type":"integer","minimum":1,"maximum":200},"kind":{"enum":["a","b"]},)"
     R"("roles":{"type":"array","minItems":1,"maxItems":2,"uniqueItems":true,"items":{"type":"string"}}}})";
 
@@ -41,7 +41,7 @@ TEST_CASE("a flaw says where it is and what to send instead") {
     CHECK(flaw(user, "[]") == R"(# must be of type "object")");
     CHECK(flaw(user, R"({"roles":["x"]})") == "# missing: email");
     CHECK(flaw(user, "{}") == "# missing: email, roles");
-    CHECK(flaw(user, R"({"email":"no","roles":["x"]})") == R"(#/email must match "^[^@ ]+@[^@ ]+$")");
+    CHECK(flaw(user, R"({"email":"no","roles":["x"]})") == "#/email must be an address, as a@b");
     CHECK(flaw(user, R"({"email":"long@aaaaaaaaaaaaaaaaaaaaaaaa","roles":["x"]})") ==
           "#/email may have at most 20 characters");
     CHECK(flaw(user, R"({"email":"a@b","roles":[]})") == "#/roles must have at least 1 items");
@@ -74,6 +74,10 @@ TEST_CASE("a schema that the validator would pass over in silence is refused") {
           "here/anyOf/1: a format without a pattern is not checked by anybody");
     CHECK(refusal(R"({"type":"string","pattern":"^\\d+$"})") ==
           "here: the validator cannot read the pattern");
+    for (const std::string form : {"", R"(,"x-form":"")", R"(,"x-form":7)"}) {
+        CHECK(refusal(R"({"items":{"type":"string","pattern":"^[0-9]+$")" + form + "}}")
+                  .starts_with("here/items: x-form is missing"));
+    }
     CHECK(refusal(R"({"properties":[]})") == "here: properties are an object");
     CHECK(refusal(R"({"items":[{"type":"string"}]})") == "here/items: a schema is an object");
 }

@@ -49,10 +49,11 @@ async function assertDocumented(method, path, { status, headers, body }) {
   for (const [name, value] of Object.entries(body)) assert.equal(typeOf(value), properties[name]?.type, name);
 }
 
-async function person(email, roles, password) {
+/** `by`: who invites them; the operator where nobody is named. */
+async function person(email, roles, password, by) {
   const user = await call('POST', '/users', { body: { email, roles }, headers: once() });
   assert.equal(user.status, 201, user.text);
-  const ticket = await call('POST', `/users/${user.body.id}/tickets`);
+  const ticket = await call('POST', `/users/${user.body.id}/tickets`, { token: by });
   assert.equal(ticket.status, 201, ticket.text);
   const session = await call('POST', '/tickets/redeem', { token: '', body: { ticket: ticket.body.ticket, password } });
   assert.equal(session.status, 201, session.text);
@@ -111,7 +112,8 @@ describe("a shop's people", () => {
 
   it('are invited, sign in and may do what their roles say', async () => {
     ana = await person(`ana-${slug}@example.com`, ['admin'], 'una clave larga');
-    vera = await person(`vera-${slug}@example.com`, ['viewer'], 'otra clave larga');
+    vera = await person(`vera-${slug}@example.com`, ['viewer'], 'otra clave larga', ana.token);
+    assert.equal((await call('POST', `/users/${ana.id}/tickets`, { token: vera.token })).status, 403);
     const me = await call('GET', '/me', { token: ana.token });
     assert.equal(me.body.tenant, shop.id);
     const signed = await call('POST', '/sessions', { token: '', body: { email: `ana-${slug}@example.com`, password: 'una clave larga' } });

@@ -76,3 +76,13 @@ describe('relevo prove', () => {
     assert.deepEqual(await leftovers(), []);
   });
 });
+
+describe('./dev prove --help', () => {
+  it('lists the options, and starts nothing', async () => {
+    const { stdout, stderr } = await run(new URL('../../dev', import.meta.url).pathname, ['prove', '--help']);
+    for (const option of ['--kills', '--minutes', '--conversations', '--each-point', '--clean'])
+      assert.ok(stdout.includes(option), stdout);
+    assert.ok(!stdout.includes('bench')); // of prove only
+    assert.equal(stderr, '');
+  });
+});

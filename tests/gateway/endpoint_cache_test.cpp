@@ -147,3 +147,18 @@ TEST_CASE("what was read at the start counts until a secret changes") {
     CHECK(it.secret() == "first");
     CHECK(it.shop.asked == 1);
 }
+
+TEST_CASE("a preload that failed is made up for, and then webhooks need no database") {
+    Bench it;
+    it.shop.away = true;
+    CHECK_THROWS_AS(loopback::run(it.io, it.cache.preload()), Failure);
+    it.watch(1);
+    CHECK_FALSE(it.cache.preloaded());
+    it.shop.away = false;
+    it.watch(1);
+    CHECK(it.cache.preloaded());
+    it.shop.away = true;
+    it.watch(1);
+    CHECK(it.cache.preloaded());
+    CHECK(it.secret() == "first");
+}

@@ -151,6 +151,42 @@ TEST_CASE("metrics say which dependency is away") {
     CHECK(next_figures(router, clock).body.find(up + "0\n") != std::string::npos);
 }
 
+TEST_CASE("a server that is away is named, and requests are turned away only where it is needed") {
+    SteppedClock clock;
+    Metrics metrics;
+    bool kafka = true;
+    bool known = false;
+    const auto away = []() -> Task<bool> { co_return false; };
+    Health health({{"kafka", [&]() -> Task<bool> { co_return kafka; }},
+                   {"postgres", away, [&] { return !known; }},
+                   {"redis", away, [] { return false; }}},
+                  {}, {}, metrics, clock);
+    Router router;
+    health.add_routes(router);
+    CHECK(get(router, "/readyz").status == 503);
+    known = true;
+    const auto ready = get(router, "/readyz");
+    CHECK(ready.status == 200);
+    CHECK(ready.body == R"({"kafka":"ok","postgres":"away","redis":"away"})");
+    kafka = false;
+    CHECK(get(router, "/readyz").status == 503);
+}
+
+TEST_CASE("what is not needed, and hangs, keeps nobody waiting") {
+    SteppedClock clock;
+    Metrics metrics;
+    const auto hangs = [&]() -> Task<bool> {
+        for (int turn = 0; turn < 1'000; ++turn) co_await clock.sleep_until({});
+        co_return true;
+    };
+    Health health({{"redis", hangs, [] { return false; }}}, {}, {}, metrics, clock);
+    Router router;
+    health.add_routes(router);
+    const auto ready = get(router, "/readyz");
+    CHECK(ready.status == 200);
+    CHECK(ready.body == R"({"redis":"away"})");
+}
+
 TEST_CASE("what waits is told as it is now, and not at all while it cannot be read") {
     struct Store final : BacklogStore {
         Task<Backlog> read(SysTime) override {

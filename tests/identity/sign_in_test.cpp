@@ -289,6 +289,9 @@ TEST_CASE("only who may invite makes invitations, and for users that there are")
     CHECK(code(Principal::user({17}, it.ana.user, "", permissions({"users.write"}))) == "identity.not_yours");
     CHECK(code(Principal::platform_operator("op", "Olga")) == "identity.not_yours");
     CHECK(code(*Principal::platform_operator("op", "Olga").within({17})) == "made");
+    CHECK(code(it.present(it.token()).value()) == "made");  // of the shop itself
     it.people.outcome = PeopleStore::Outcome::not_found;
     CHECK(code(it.present(it.token()).value()) == "identity.no_user");
+    it.people.outcome = PeopleStore::Outcome::beyond_actor;
+    CHECK(code(it.present(it.token()).value()) == "identity.not_yours");
 }

@@ -20,10 +20,11 @@
 
 namespace relevo::testing {
 
-/// Knows callers by their bearer token; nobody signs in.
+/// Knows callers by their bearer token; nobody signs in. Invitations are rows.
 class KnownCallers final : public Identity {
   public:
     std::map<std::string, Principal> callers;
+    PeopleStore* people = nullptr;
 
     Task<Result<Principal>> authenticate(Credentials credentials) override {
         if (!credentials.internal.empty()) co_return Principal::service();
@@ -35,8 +36,14 @@ class KnownCallers final : public Identity {
     Task<void> sign_out(Principal) override { co_return; }
     Task<Result<SignedIn>> redeem_with_password(Secret, Secret) override { co_return denied(); }
     Task<Result<Principal>> redeem_with_token(Secret, Secret) override { co_return denied(); }
-    Task<Result<Secret>> issue_ticket(Principal, UserId, std::string) override {
-        co_return Secret(std::string("ticket"));
+    Task<Result<Secret>> issue_ticket(Principal by, UserId user, std::string trace) override {
+        std::string ticket = "ticket of " + user.to_string();
+        auto asked = people->add_ticket(by.tenant().value(), user, hash_of(ticket), at(100), at(200),
+                                        actor_of(by, std::move(trace)));
+        const auto outcome = co_await std::move(asked);
+        if (outcome == PeopleStore::Outcome::done) co_return Secret(std::move(ticket));
+        const bool beyond = outcome == PeopleStore::Outcome::beyond_actor;
+        co_return Error{Fault::permanent, beyond ? "identity.not_yours" : "identity.no_user", "refused"};
     }
 
   private:
@@ -87,6 +94,7 @@ struct ErasureOfRows final : PersonErasure {
 /// /v1 as the process serves it, on real rows; but for who is calling, and how often.
 struct RealApi : TwoShops {
     RealApi() {
+        identity.people = people.get();
         auto& known = identity.callers;
         for (const auto& role : run(people->roles(attacker))) roles.emplace(role.name, role.permissions);
         for (const auto& [name, permissions] : roles) {

@@ -60,13 +60,35 @@ TEST_CASE("a request that comes again finds what came of it") {
     CHECK(fixture.add_eva(*again, fixture.ballet, 2) == Told::done);
     CHECK(again->repeated());
     CHECK(fixture.users() == 1);
-    // refusals are answered as before too
-    const auto taken = fixture.book->begin(fixture.once("k2"));
+}
+
+TEST_CASE("a request that was refused is tried again by its repetition, and no other by its key") {
+    RequestFixture fixture;
+    fixture.add_eva(*fixture.book->begin(std::nullopt), fixture.ballet);
+    const auto taken = fixture.book->begin(fixture.once("k"));
     CHECK(fixture.add_eva(*taken, fixture.ballet, 3) == Told::taken);
+    // read after it, as where it says what is in the way
+    CHECK(run(taken->people().users(fixture.ballet, std::nullopt, 10)).at(0).id == nth<UserId>(1));
+    const auto another = fixture.book->begin(fixture.once("k", "add somebody else"));
+    CHECK(code_of([&] { fixture.add_eva(*another, fixture.ballet, 4); }) == "request.another");
     fixture.test.query("DELETE FROM users RETURNING 1");
-    const auto still = fixture.book->begin(fixture.once("k2"));
-    CHECK(fixture.add_eva(*still, fixture.ballet, 3) == Told::taken);
-    CHECK(fixture.users() == 0);
+    const auto mended = fixture.book->begin(fixture.once("k"));
+    CHECK(fixture.add_eva(*mended, fixture.ballet, 3) == Told::done);
+    CHECK_FALSE(mended->repeated());
+    CHECK(run(mended->people().users(fixture.ballet, std::nullopt, 10)).at(0).id == nth<UserId>(3));
+    const auto again = fixture.book->begin(fixture.once("k"));
+    CHECK(fixture.add_eva(*again, fixture.ballet, 5) == Told::done);
+    CHECK(again->repeated());
+    CHECK(fixture.users() == 1);
+    // of the other kinds of refusals there are
+    const auto nothing = [&](const std::string& result) {
+        return fixture.test.query("SELECT came_to_nothing('" + result + "')");
+    };
+    for (const auto* result : {"null", "\"no_company\"", "{\"taken\": true}", "{\"refused\": \"no_agent\"}",
+                               "{\"taken_by\": \"Ana\"}"})
+        CHECK(nothing(result) == "t");
+    for (const auto* result : {"\"done\"", "7", "[]", "{}", "{\"id\": 7}", "true"})
+        CHECK(nothing(result) == "f");
 }
 
 TEST_CASE("what was read after a change is what a repetition reads") {

@@ -198,6 +198,34 @@ TEST_CASE("nobody takes an address or an identity that opens another shop's user
     CHECK_FALSE(run(fixture.sign_in->find_password("mallory@example.com")));
 }
 
+TEST_CASE("an address that a shop gave by its own word goes to whom an operator gives it") {
+    PeopleFixture fixture;
+    const Actor ana{"user", nth<UserId>(9).to_string(), "Ana", "trace-2", Permissions::all()};
+    const auto invite = [&](TenantId tenant, int n, const std::string& ticket) {
+        return run(
+            fixture.people->add_ticket(tenant, nth<UserId>(n), hash_of(ticket), at(0), at(100), ana));
+    };
+    CHECK(fixture.add(fixture.other, 2, "bo@example.com") == Told::done);
+    CHECK(invite(fixture.other, 2, "by the other shop") == Told::done);
+    CHECK(fixture.redeem("by the other shop", password("theirs")));
+    CHECK(run(fixture.sign_in->find_password("bo@example.com"))->tenant == fixture.other);
+    // one shop's word is as good as another's: who was first keeps it
+    CHECK(fixture.add(fixture.ballet, 1, "bo@example.com") == Told::done);
+    CHECK(invite(fixture.ballet, 1, "by the shop") == Told::done);
+    CHECK_FALSE(fixture.redeem("by the shop", password("h1")));
+    CHECK(fixture.invite(fixture.ballet, 1, "by the operator") == Told::done);
+    CHECK(fixture.redeem("by the operator", password("h1")));
+    CHECK(run(fixture.sign_in->find_password("bo@example.com"))->tenant == fixture.ballet);
+    CHECK(run(fixture.people->users(fixture.other, {}, 10)).front().status == "invited");
+    CHECK(fixture.audit(fixture.other).front().action == "user.end_password");
+    // what an operator gave no other shop's invitation ends, not after a reset by the shop itself either
+    CHECK(invite(fixture.ballet, 1, "reset") == Told::done);
+    CHECK(fixture.redeem("reset", password("h2")));
+    CHECK(fixture.invite(fixture.other, 2, "by the operator there") == Told::done);
+    CHECK_FALSE(fixture.redeem("by the operator there", password("h3")));
+    CHECK(run(fixture.sign_in->find_password("bo@example.com"))->hash == "h2");
+}
+
 TEST_CASE("a password hashed again stays, unless it was changed meanwhile") {
     PeopleFixture fixture;
     CHECK(fixture.add(fixture.ballet, 1, "ana@example.com") == Told::done);

@@ -6,6 +6,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cstdlib>
 #include <optional>
 #include <thread>
@@ -280,6 +284,30 @@ TEST_CASE("a peer that vanished without a word is noticed, and its connection re
     redis.until([&] { return events.size() == 2; });
     CHECK(events.back() == "");
     redis.until_up(live);
+}
+
+TEST_CASE("who waits no longer for a peer that is mute goes on at once, and its answer then reaches nobody") {
+    Redis redis;
+    redis.times.command_deadline = Millis{5'000};
+    redis.times.ping_every = Millis{60'000};
+    redis.proxy.start();
+    RedisLive live(redis.io, redis.by_proxy(), redis.random);
+    redis.until_up(live);
+    redis.proxy.mute();
+    const auto begun = std::chrono::steady_clock::now();
+    std::optional<std::size_t> first;
+    asio::co_spawn(
+        redis.io,
+        [&live]() -> Task<std::size_t> {
+            using namespace asio::experimental::awaitable_operators;
+            asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(50));
+            const auto ended = co_await (live.ping() || timer.async_wait(asio::use_awaitable));
+            co_return ended.index();
+        },
+        [&first](std::exception_ptr, std::size_t index) { first = index; });
+    redis.until([&] { return first.has_value(); });
+    CHECK(first == 1);
+    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(3));
 }
 
 TEST_CASE("a Redis that refuses our database is away, not half there") {

@@ -215,7 +215,10 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
               inference.agent.provider +
                   (begun ? " took too long to end its answer" : " did not begin its answer in time")};
     if (first.index() == 0) result = std::move(std::get<0>(first));
-    if (result) show(disclosing.add(restoring.rest()) + disclosing.rest());
+    if (result) {
+        show(disclosing.add(restoring.rest()));
+        show(disclosing.rest());
+    }
     if (result && split_bubbles(result->text, TextLimit{}).empty()) {
         budget.took(result->usage);
         result = empty_answer();

@@ -107,10 +107,10 @@ std::string system_text(const Inference& inference, const Shown& shown, bool hid
     };
     if (!has(knowledge_place)) out += "\n\n## The shop's knowledge\n" + told.found;
     if (!inference.synonyms.empty()) out += "\n\n## The customer's words and the shop's" + words(inference);
-    const auto is_ours = [](const HistoryLine& line) { return line.author != HistoryLine::Author::contact; };
-    if (!inference.agent.disclosure.empty() &&
-        std::none_of(inference.history.begin(), inference.history.end(), is_ours)) {
-        out += "\n\n## Your first answer\nBegin it with: " + inference.agent.disclosure;
+    if (!inference.agent.disclosure.empty()) {
+        out += "\n\n## What is said for you\nBefore your first answer the customer reads this, so never say it "
+               "yourself: " +
+               inference.agent.disclosure;
     }
     if (!metadata.empty() && !has(metadata_place)) {
         out += "\n\n## Metadata of the customer's messages\n" + metadata;

@@ -125,7 +125,8 @@ class RetrieveStore {
     /// Step 0's request: agent version, passages, history cut-off, what is hidden. The first one stays.
     virtual Task<void> freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages,
                                    SysTime now) = 0;
-    /// Ends the turn with this one bubble in place of an answer; the replies' ids, also of an earlier answer.
+    /// Ends the turn with this one bubble in place of an answer, which discloses where it is the first one; the
+    /// replies' ids, also of an earlier answer.
     virtual Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                                  SysTime now) = 0;
     /// Ends an open turn without a bubble: nothing may be sent any more. The next prompt shows its messages.
@@ -150,7 +151,7 @@ struct Agent {
     std::string base_url;
     std::string model;
     std::string prompt;      ///< persona and rules, with places (see prompt.hpp)
-    std::string disclosure;  ///< what the first answer begins with, or ""
+    std::string disclosure;  ///< the conversation's first answer begins with it; or ""
     double temperature = 0.7;
     int max_output_tokens = 1'024;
     std::vector<FallbackModel> fallbacks;  ///< asked in this order where the agent's own model fails
@@ -186,6 +187,8 @@ struct Inference {
     /// What the turn's messages say and the shop calls otherwise → what the shop calls it.
     std::map<std::string, std::vector<std::string>> synonyms{};
     bool closed = false;  ///< outside of the agent's hours: no model is asked
+    /// As it looks when it is loaded: for the draft. commit_answer decides.
+    bool is_first_answer = false;
 };
 
 class InferStore {
@@ -203,10 +206,12 @@ class InferStore {
                                    SysTime now, int attempt = 0) = 0;
     /// Stores the step's response, as the model gave it, and the answer's bubbles; the first answer stays.
     /// Gives the ids of the winning answer's replies, in order; none where the turn was superseded or taken
-    /// over meanwhile.
+    /// over meanwhile. `disclosing`, where there are any, take the bubbles' place in the conversation's first
+    /// answer: the first that an agent gave, or the next one where nothing of that ever reached anybody.
     virtual Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step,
                                                      Completion completion, std::vector<std::string> bubbles,
-                                                     SysTime now) = 0;
+                                                     SysTime now,
+                                                     std::vector<std::string> disclosing = {}) = 0;
     virtual Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                                  SysTime now) = 0;
     virtual Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime now) = 0;

@@ -53,6 +53,17 @@ std::string completion_json(const Completion& completion) {
         .str();
 }
 
+std::string bubbles_json(TurnId turn, const std::vector<std::string>& bubbles) {
+    std::vector<std::string> items;
+    for (std::size_t i = 0; i < bubbles.size(); ++i) {
+        items.push_back(JsonObject()
+                            .id("id", agent_reply_id(turn, static_cast<int>(i)))
+                            .text("text", bubbles[i])
+                            .str());
+    }
+    return json_array(items);
+}
+
 class PostgresInferStore final : public InferStore {
   public:
     explicit PostgresInferStore(Database& database) : database_(database) {}
@@ -94,20 +105,16 @@ class PostgresInferStore final : public InferStore {
     }
 
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
-                                             std::vector<std::string> bubbles, SysTime now) override {
-        std::vector<std::string> items;
-        for (std::size_t i = 0; i < bubbles.size(); ++i) {
-            items.push_back(JsonObject()
-                                .id("id", agent_reply_id(turn, static_cast<int>(i)))
-                                .text("text", bubbles[i])
-                                .str());
-        }
+                                             std::vector<std::string> bubbles, SysTime now,
+                                             std::vector<std::string> disclosing) override {
         JsonObject request;
         request.id("turn", turn)
             .number("step", step)
             .raw("completion", completion_json(completion))
-            .raw("bubbles", json_array(items))
+            .raw("bubbles", bubbles_json(turn, bubbles))
             .time("now", now);
+        if (!disclosing.empty() && disclosing != bubbles)
+            request.raw("disclosing", bubbles_json(turn, disclosing));
         add_attempt(request, completion.attempt);
         const std::string result = co_await database_.call("commit_answer", tenant, request.str());
         co_return parse_replies(result);

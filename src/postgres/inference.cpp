@@ -60,6 +60,7 @@ Inference parse_inference(const std::string& result) {
         for (const auto& word : meant.items()) inference.synonyms[said].push_back(word.text());
     }
     inference.closed = json.flag("closed");
+    inference.is_first_answer = json.flag("is_first_answer");
     return inference;
 }
 

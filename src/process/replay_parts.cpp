@@ -98,8 +98,9 @@ Task<void> StoredSteps::settle_call(TenantId, TurnId, int, std::string, Usage, S
 
 Task<std::vector<ReplyId>> StoredSteps::commit_answer(TenantId tenant, TurnId turn, int step,
                                                       Completion completion, std::vector<std::string> bubbles,
-                                                      SysTime now) {
-    return store_->commit_answer(tenant, turn, step, std::move(completion), std::move(bubbles), now);
+                                                      SysTime now, std::vector<std::string> disclosing) {
+    return store_->commit_answer(tenant, turn, step, std::move(completion), std::move(bubbles), now,
+                                 std::move(disclosing));
 }
 
 Task<std::vector<ReplyId>> StoredSteps::fail_turn(TenantId tenant, TurnId turn, std::string code,

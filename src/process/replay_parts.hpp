@@ -54,7 +54,8 @@ class StoredSteps final : public InferStore {
     Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string code, Usage usage, SysTime now,
                            int attempt) override;
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
-                                             std::vector<std::string> bubbles, SysTime now) override;
+                                             std::vector<std::string> bubbles, SysTime now,
+                                             std::vector<std::string> disclosing) override;
     Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                          SysTime now) override;
     Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime now) override;

@@ -7,6 +7,7 @@
 #include "core/bubbles.hpp"
 #include "core/log.hpp"
 #include "domain/asked_models.hpp"
+#include "domain/disclosure.hpp"
 #include "domain/draft.hpp"
 #include "domain/prompt.hpp"
 #include "stages/call_budget.hpp"
@@ -116,9 +117,12 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
         throw Failure(error);
     }
     // What is stored of the model's answer has its placeholders; the customer's bubbles do not.
-    std::vector<std::string> bubbles = split_bubbles(redaction.restore(completion->text), limit);
-    const auto replies = co_await store_.commit_answer(
-        step.tenant, step.turn, step.step, std::move(*completion), std::move(bubbles), clock_.now());
+    const std::string text = redaction.restore(completion->text);
+    std::vector<std::string> bubbles = split_bubbles(text, limit);
+    std::vector<std::string> disclosing = split_bubbles(disclosed(text, inference.agent.disclosure), limit);
+    const auto replies =
+        co_await store_.commit_answer(step.tenant, step.turn, step.step, std::move(*completion),
+                                      std::move(bubbles), clock_.now(), std::move(disclosing));
     if (replies.empty()) {
         live_.publish(conversation_channel(step.tenant, step.conversation), live_withdrawn(step.turn));
         co_return Drop{"turn ended before its answer"};
@@ -189,6 +193,7 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
     if (auto refused = co_await budget.reserve(*provider, prompt)) co_return *refused;
     const std::string channel = conversation_channel(step.tenant, step.conversation);
     RestoringStream restoring(redaction);
+    DisclosingStream disclosing(inference.is_first_answer ? inference.agent.disclosure : "");
     DraftBubbles draft;
     const auto show = [&](std::string_view text) {
         for (const auto& part : draft.add(text)) {
@@ -199,7 +204,7 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
     DeltaSink sink = [&](std::string_view text) {
         begun = true;
         budget.heard(text);
-        show(restoring.add(text));
+        show(disclosing.add(restoring.add(text)));
     };
     const SysTime now = clock_.now();
     Task<Result<Completion>> call = provider->complete(std::move(prompt), std::move(sink));
@@ -210,7 +215,10 @@ Task<Result<Completion>> Infer::ask_model(const TurnStep& step, const Inference&
               inference.agent.provider +
                   (begun ? " took too long to end its answer" : " did not begin its answer in time")};
     if (first.index() == 0) result = std::move(std::get<0>(first));
-    if (result) show(restoring.rest());
+    if (result) {
+        show(disclosing.add(restoring.rest()));
+        show(disclosing.rest());
+    }
     if (result && split_bubbles(result->text, TextLimit{}).empty()) {
         budget.took(result->usage);
         result = empty_answer();

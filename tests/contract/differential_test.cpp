@@ -40,10 +40,13 @@ std::optional<Difference> compare_rows(Side& simulated, Side& real) {
                       fmt::format("{}", fmt::join(only_theirs, "\n    "))};
 }
 
+constexpr const char* disclosure = "I am a program.";
+
 // The same calls on new shops: the difference that is left.
 std::optional<Difference> repeat(const std::vector<Call>& calls, PostgresStores& postgres) {
     postgres.clear();
     SimulatedStores memory(postgres.accounts());
+    memory.disclose(disclosure);
     Side simulated(memory), real(postgres);
     for (const auto& call : calls) {
         const Difference answers{call.answer(simulated), call.answer(real)};
@@ -81,6 +84,7 @@ std::string report(std::uint64_t seed, std::vector<Call> calls, PostgresStores& 
 std::optional<Difference> run_seed(std::uint64_t seed, PostgresStores& postgres, std::vector<Call>& calls) {
     postgres.clear();
     SimulatedStores memory(postgres.accounts());
+    memory.disclose(disclosure);
     Side simulated(memory), real(postgres);
     RandomCalls random(seed, simulated, real, postgres.accounts());
     std::optional<Difference> difference;
@@ -95,6 +99,7 @@ std::optional<Difference> run_seed(std::uint64_t seed, PostgresStores& postgres,
 // RELEVO_CONTRACT_SEEDS says how many are tried, RELEVO_CONTRACT_FROM the first.
 TEST_CASE("the simulated stores answer every sequence of calls as PostgreSQL does") {
     PostgresStores postgres;
+    postgres.disclose(disclosure);
     const auto from = setting("RELEVO_CONTRACT_FROM", 1);
     const auto seeds = setting("RELEVO_CONTRACT_SEEDS", 60);
     for (auto seed = from; seed < from + seeds; ++seed) {

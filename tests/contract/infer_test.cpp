@@ -105,6 +105,88 @@ TEST_CASE_TEMPLATE("a failed turn is told with one bubble, once", S, SimulatedSt
     CHECK(claim.text == "fallback");
 }
 
+TEST_CASE_TEMPLATE("the first answer of a conversation discloses, though it is committed twice, later ones do not",
+                   S, SimulatedStores, PostgresStores) {
+    S stores;
+    const auto is_first = [&](TurnId turn) {
+        return stores.run(stores.infer->load(stores.ballet, turn, 0)).is_first_answer;
+    };
+    const TurnId first = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    CHECK(is_first(first));
+    const auto replies = stores.answer(first, {"hola"}, at(17), {"soy un programa", "hola"});
+    CHECK(replies.size() == 2);
+    CHECK(stores.answer(first, {"hola"}, at(18), {"soy un programa", "hola"}) == replies);
+    const auto claim = stores.ask(replies[0], at(18));
+    CHECK(claim.text == "soy un programa");
+    stores.accept(claim, "p1", at(18));
+    // the other bubble is dropped with its turn: the customer has the sentence nevertheless
+    const auto stored = stores.store("2", "¿y?", at(20));
+    const TurnId second = stores.claim(stored, at(36));
+    CHECK_FALSE(is_first(second));
+    stores.take_over(stored.conversation, at(37));
+    stores.give_back(stored.conversation, at(38));
+    const TurnId third = stores.claim(stores.store("3", "puntas", at(40)), at(56));
+    CHECK_FALSE(is_first(third));
+    CHECK(stores.answer(third, {"tenemos"}, at(57), {"soy un programa", "tenemos"}).size() == 1);
+    // somebody else's conversation is another one
+    const TurnId other = stores.claim(stores.store("4", "hola", at(60), "5491150000002"), at(76));
+    CHECK(stores.answer(other, {"hola"}, at(77), {"soy un programa", "hola"}).size() == 2);
+}
+
+TEST_CASE_TEMPLATE("an answer of which nothing was sent does not use the disclosure up", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    const std::vector<std::string> disclosing{"soy un programa", "hola"};
+    const TurnId dropped = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    stores.run(stores.infer->drop_turn(stores.ballet, dropped, "expired", at(17)));
+    const TurnId superseded = stores.claim(stores.store("2", "¿hola?", at(20)), at(36));
+    CHECK(stores.answer(superseded, {"hola"}, at(37), disclosing).size() == 2);
+    const auto stored = stores.store("3", "puntas", at(38));
+    const TurnId taken = stores.claim(stored, at(54));
+    CHECK(stores.status(superseded) == "superseded");
+    CHECK(stores.answer(taken, {"hola"}, at(55), disclosing).size() == 2);
+    stores.take_over(stored.conversation, at(56));
+    stores.give_back(stored.conversation, at(57));
+    const TurnId refused = stores.claim(stores.store("4", "sigo", at(60)), at(76));
+    const auto replies = stores.answer(refused, {"hola"}, at(77), disclosing);
+    CHECK(replies.size() == 2);
+    stores.refuse(stores.ask(replies[0], at(77)), Fault::permanent, "whatsapp.undeliverable", {}, at(78));
+    const TurnId last = stores.claim(stores.store("5", "¿y?", at(100)), at(116));
+    CHECK(stores.run(stores.infer->load(stores.ballet, last, 0)).is_first_answer);
+    CHECK(stores.answer(last, {"hola"}, at(117), disclosing).size() == 2);
+}
+
+TEST_CASE_TEMPLATE("two turns that are open at once disclose once, in the one that is answered first", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    const std::vector<std::string> disclosing{"soy un programa", "hola"};
+    const TurnId first = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    // its first message is too old for it to be superseded
+    const TurnId second = stores.claim(stores.store("2", "¿hola?", at(95)), at(111));
+    CHECK(stores.run(stores.infer->load(stores.ballet, first, 0)).is_first_answer);
+    CHECK(stores.run(stores.infer->load(stores.ballet, second, 0)).is_first_answer);
+    CHECK(stores.answer(second, {"hola"}, at(112), disclosing).size() == 2);
+    CHECK(stores.answer(first, {"hola"}, at(113), disclosing).size() == 1);
+}
+
+TEST_CASE_TEMPLATE("the sentence in place of a first answer discloses too, and no answer does after it", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    stores.disclose("I am a program.");
+    const TurnId turn = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    const auto replies = stores.run(stores.infer->fail_turn(stores.ballet, turn, "model.bad_key", at(17)));
+    REQUIRE(replies.size() == 1);
+    const auto claim = stores.ask(replies[0], at(18));
+    CHECK(claim.text == "I am a program.\n\nfallback");
+    stores.accept(claim, "p1", at(18));
+    const TurnId next = stores.claim(stores.store("2", "¿hola?", at(30)), at(46));
+    CHECK(stores.answer(next, {"hola"}, at(47), {"I am a program.", "hola"}).size() == 1);
+    const TurnId last = stores.claim(stores.store("3", "¿y?", at(50)), at(66));
+    const auto again = stores.run(stores.infer->fail_turn(stores.ballet, last, "model.bad_key", at(67)));
+    REQUIRE(again.size() == 1);
+    CHECK(stores.ask(again[0], at(70)).text == "fallback");
+}
+
 TEST_CASE_TEMPLATE("an answered turn that fails afterwards keeps its answer", S, SimulatedStores,
                    PostgresStores) {
     S stores;

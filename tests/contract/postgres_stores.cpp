@@ -10,17 +10,18 @@
 namespace relevo::testing {
 namespace {
 
-// As the simulated database tells it. A text has no line end, so that a row is a line.
+// As the simulated database tells it. A text's line ends are slashes, so that a row is a line.
 constexpr std::string_view all_rows = R"(
 SELECT format('contact %s %s', tenant_id, id) FROM contacts
 UNION ALL SELECT format('alias %s %s %s | %s', tenant_id, kind, value, contact_id) FROM aliases
 UNION ALL SELECT format('archive %s %s %s', tenant_id, account_id, event_id) FROM archive
-UNION ALL SELECT format('conversation %s | %s, epoch %s, handled %s of %s, to %s | next %s', id, mode, epoch,
-    handled_seq, last_seq, address_value,
-    CASE next_send_at WHEN '-infinity' THEN 0 ELSE to_millis(next_send_at) END) FROM conversations
+UNION ALL SELECT format('conversation %s | %s, epoch %s, handled %s of %s, to %s | next %s | first answer %s', id,
+    mode, epoch, handled_seq, last_seq, address_value,
+    CASE next_send_at WHEN '-infinity' THEN 0 ELSE to_millis(next_send_at) END,
+    coalesce(first_answer::text, '-')) FROM conversations
 UNION ALL SELECT format('message %s | %s %s %s: %s | %s at %s | turn %s | reply %s', direction, seq,
-    CASE author WHEN 'system' THEN 'agent' ELSE author END, kind, text, conversation_id, to_millis(appended_at),
-    coalesce(turn_id::text, '-'), coalesce(reply_id::text, '-')) FROM messages
+    CASE author WHEN 'system' THEN 'agent' ELSE author END, kind, replace(text, E'\n', '/'), conversation_id,
+    to_millis(appended_at), coalesce(turn_id::text, '-'), coalesce(reply_id::text, '-')) FROM messages
 UNION ALL SELECT format('turn %s | %s%s | %s first %s last %s at %s | supersedes %s count %s | epoch %s', id, status,
     CASE reason WHEN '' THEN '' ELSE ': ' || reason END, conversation_id, first_seq, last_seq, to_millis(first_at),
     coalesce(supersedes::text, '-'), supersedes_count, epoch) FROM turns
@@ -28,8 +29,9 @@ UNION ALL SELECT format('step %s %s | cutoff %s | pending %s', turn_id, step, co
     (SELECT coalesce(string_agg(p, ',' ORDER BY p), '') FROM jsonb_array_elements_text(request -> 'pending') AS p))
     FROM steps
 UNION ALL SELECT format('reply %s | %s%s | %s turn %s %s %s | epoch %s order %s.%s | due %s asked %s', id, status,
-    CASE reason WHEN '' THEN '' ELSE ': ' || reason END, conversation_id, coalesce(turn_id::text, '-'), author, text,
-    epoch, order_seq, order_index, coalesce(to_millis(due_at), 0), coalesce(to_millis(asked_at), 0)) FROM replies
+    CASE reason WHEN '' THEN '' ELSE ': ' || reason END, conversation_id, coalesce(turn_id::text, '-'), author,
+    replace(text, E'\n', '/'), epoch, order_seq, order_index, coalesce(to_millis(due_at), 0),
+    coalesce(to_millis(asked_at), 0)) FROM replies
 UNION ALL SELECT format('delivery %s %s | %s, %s, receipt %s | due %s at %s', reply_id, attempt, status, provider_id,
     coalesce(receipt, '-'), coalesce(to_millis(due_at), 0), to_millis(at)) FROM deliveries
 UNION ALL SELECT format('timer %s | due %s parks %s | %s %s', id, to_millis(due_at), parks, key, value) FROM timers
@@ -105,6 +107,13 @@ void PostgresStores::redact(const PersonalKinds& kinds) {
     for (const PersonalKind kind : kinds) names.push_back(json_text(name_of(kind)));
     parts_->fixture.test.query("UPDATE tenants SET redact = '" + json_array(names) +
                                "' WHERE slug = 'ballet'");
+}
+
+void PostgresStores::disclose(const std::string& sentence) {
+    const std::string to = " WHERE tenant_id = " + std::to_string(ballet.value);
+    parts_->fixture.test.query("UPDATE agents SET disclosure = '" + sentence + "'" + to);
+    parts_->fixture.test.query("UPDATE agent_versions SET snapshot = snapshot || '" +
+                               JsonObject().text("disclosure", sentence).str() + "'" + to);
 }
 
 void PostgresStores::hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,

@@ -301,19 +301,25 @@ void RandomCalls::answer() {
     const Turn turn = recent_of(turns_).first;
     std::vector<std::string> bubbles;
     for (int i = below(4); i > 0; --i) bubbles.push_back(chance(90) ? fresh("bubble") : "ok");
+    std::vector<std::string> disclosing;  // sometimes the model did it
+    if (!bubbles.empty() && chance(80)) {
+        disclosing = bubbles;
+        disclosing.insert(disclosing.begin(), "I am a program.");
+    }
     const int step = chance(90) ? 0 : 1;
     Completion completion;
     completion.provider = "sim";
     completion.model = chance(80) ? "cheap" : "strange";
     completion.usage = {below(400), below(100), true, below(500)};
     const auto replies = ask(
-        fmt::format("answer step {} of {} with {} for {} + {} tokens", step, turn.id.to_string(),
-                    fmt::join(bubbles, ", "), completion.usage.input_tokens, completion.usage.output_tokens),
+        fmt::format("answer step {} of {} with {} or {} for {} + {} tokens", step, turn.id.to_string(),
+                    fmt::join(bubbles, ", "), fmt::join(disclosing, ", "), completion.usage.input_tokens,
+                    completion.usage.output_tokens),
         [=, tenant = tenant_of(turn.tenant), now = now_](Side& side) {
             return side.stores.run(
-                side.stores.infer->commit_answer(tenant, turn.id, step, completion, bubbles, now));
+                side.stores.infer->commit_answer(tenant, turn.id, step, completion, bubbles, now, disclosing));
         });
-    learn(replies, turn, bubbles);
+    learn(replies, turn, replies.size() == bubbles.size() ? bubbles : disclosing);
 }
 
 // Mostly of the shop that has budgets.

@@ -143,6 +143,7 @@ std::string describe(const Inference& inference) {
         inference.reason, inference.epoch, describe(inference.replies), inference.channel, inference.account,
         inference.to.kind, inference.to.value, inference.last_message);
     for (const auto& passage : inference.passages) text += " " + passage.title;
+    if (inference.is_first_answer) text += " first";
     for (const PersonalKind kind : inference.hidden) text += fmt::format(" -{}", name_of(kind));
     for (const auto& line : inference.history)
         text += fmt::format(" | {}{} {}", static_cast<int>(line.author), line.in_turn ? "*" : "", line.text);

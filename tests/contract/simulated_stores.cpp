@@ -78,17 +78,24 @@ std::string with_reason(std::string status, const std::string& reason) {
     return reason.empty() ? status : status + ": " + reason;
 }
 
+// A row is a line.
+std::string one_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', '/');
+    return text;
+}
+
 using Rows = std::vector<std::string>;
 
 void add_conversation(const SimConversation& it, Rows& rows) {
-    rows.push_back(fmt::format("conversation {} | {}, epoch {}, handled {} of {}, to {} | next {}",
-                               it.id.to_string(), it.human ? "human" : "agent", it.epoch, it.handled_seq,
-                               it.last_seq, it.to.value, to_millis(it.next_send)));
+    rows.push_back(
+        fmt::format("conversation {} | {}, epoch {}, handled {} of {}, to {} | next {} | first answer {}",
+                    it.id.to_string(), it.human ? "human" : "agent", it.epoch, it.handled_seq, it.last_seq,
+                    it.to.value, to_millis(it.next_send), name_of(it.first_answer)));
     for (const auto& message : it.messages) {
         rows.push_back(fmt::format(
             "message {} | {} {} {}: {} | {} at {} | turn {} | reply {}", message.inbound ? "in" : "out",
-            message.seq, name_of(message.author), name_of(message.kind), message.text, it.id.to_string(),
-            to_millis(message.appended), name_of(message.turn), name_of(message.reply)));
+            message.seq, name_of(message.author), name_of(message.kind), one_line(message.text),
+            it.id.to_string(), to_millis(message.appended), name_of(message.turn), name_of(message.reply)));
     }
 }
 
@@ -111,8 +118,9 @@ void add_reply(const SimReply& it, Rows& rows) {
     const char* author = !it.turn ? "human" : it.by_agent ? "agent" : "system";
     rows.push_back(fmt::format("reply {} | {} | {} turn {} {} {} | epoch {} order {}.{} | due {} asked {}",
                                it.id.to_string(), with_reason(name_of(it.status), it.reason),
-                               it.conversation.to_string(), name_of(it.turn), author, it.text, it.epoch,
-                               it.order.first, it.order.second, millis_of(it.due), to_millis(it.asked)));
+                               it.conversation.to_string(), name_of(it.turn), author, one_line(it.text),
+                               it.epoch, it.order.first, it.order.second, millis_of(it.due),
+                               to_millis(it.asked)));
     int attempt = 0;
     for (const auto& delivery : it.deliveries) {
         rows.push_back(fmt::format("delivery {} {} | {}, {}, receipt {} | due {} at {}", it.id.to_string(),
@@ -226,6 +234,10 @@ std::unique_ptr<Source> SimulatedStores::timers_source() {
 
 void SimulatedStores::redact(const PersonalKinds& kinds) {
     parts_->database.tenants[ballet].redact = kinds;
+}
+
+void SimulatedStores::disclose(const std::string& sentence) {
+    parts_->database.tenants[ballet].disclosure = sentence;
 }
 
 void SimulatedStores::hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,

@@ -53,6 +53,8 @@ class Stores {
     virtual std::string rows() = 0;
     /// What the ballet shop shows no model from now on.
     virtual void redact(const PersonalKinds& kinds) = 0;
+    /// What the ballet shop's agent discloses from now on.
+    virtual void disclose(const std::string& sentence) = 0;
     /// The account's shop ends it; later the other shop claims it, under that address.
     virtual void hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,
                            SysTime claimed) = 0;
@@ -68,7 +70,9 @@ class Stores {
     StoredMessage echo(std::string event_id, std::string text, SysTime when);
     TurnId claim(const StoredMessage& message, SysTime when);
     /// Freezes the turn's step and answers it: the bubbles' ids.
-    std::vector<ReplyId> answer(TurnId turn, std::vector<std::string> bubbles, SysTime when);
+    /// `disclosing`: the bubbles of a conversation's first answer, where they are others.
+    std::vector<ReplyId> answer(TurnId turn, std::vector<std::string> bubbles, SysTime when,
+                                std::vector<std::string> disclosing = {});
     /// A call of the ballet shop's turn with so many tokens in and out at most.
     CallReservation reserve(TurnId turn, std::int64_t input, std::int64_t output, SysTime when,
                             const std::string& model = "cheap");
@@ -124,6 +128,7 @@ class SimulatedStores final : public Stores {
                     std::optional<std::int64_t> soft, SysTime when) override;
     std::string rows() override;
     void redact(const PersonalKinds& kinds) override;
+    void disclose(const std::string& sentence) override;
     void hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,
                    SysTime claimed) override;
 
@@ -147,6 +152,7 @@ class PostgresStores final : public Stores {
                     std::optional<std::int64_t> soft, SysTime when) override;
     std::string rows() override;
     void redact(const PersonalKinds& kinds) override;
+    void disclose(const std::string& sentence) override;
     void hand_over(const Account& account, SysTime ended, TenantId to, EndpointId under,
                    SysTime claimed) override;
     /// Both shops are as new, at the first moment: cheaper than another database.

@@ -77,13 +77,15 @@ TEST_CASE("the model is told to keep to the passages, and when there are none") 
     CHECK(system.find("Answer only from the passages") != std::string::npos);
 }
 
-TEST_CASE("the model is told to begin its first answer with what the agent discloses, and only that one") {
+TEST_CASE("the model is told what is disclosed for it, in each answer alike, and not to say it") {
     Inference inference = shop_inference();
     CHECK(system_of(inference).find("first answer") == std::string::npos);
     inference.agent.disclosure = "Soy una asistente virtual.";
-    CHECK(occurrences(system_of(inference), "Begin it with: Soy una asistente virtual.") == 1);
-    inference.history.insert(inference.history.begin(), {Author::agent, "¡Hola!", false});
-    CHECK(system_of(inference).find("Soy una asistente") == std::string::npos);
+    inference.is_first_answer = true;
+    const auto first = system_of(inference);
+    CHECK(occurrences(first, "so never say it yourself: Soy una asistente virtual.") == 1);
+    inference.is_first_answer = false;
+    CHECK(system_of(inference) == first);
 }
 
 TEST_CASE("the messages' metadata is in the system's message, and no section for it where there is none") {

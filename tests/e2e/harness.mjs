@@ -57,7 +57,8 @@ async function dev(...args) {
 /**
  * Brings the system up with fake providers on a port of their own. `quietMs`: the agents' window. `model`: whether the
  * fake OpenAI server answers for the agents, rather than the offline provider. `retries`: when a bubble is tried again
- * whose provider is away. `fakes`: options of startFakes.
+ * whose provider is away. `fakes`: options of startFakes. The demo shops' agents disclose nothing, so that a first answer is
+ * what the model made it: see disclosure.test.mjs.
  */
 export async function up({ quietMs = 800, model = true, retries, fakes: fakeOptions = {} } = {}) {
   const fakes = await startFakes(fakeOptions);
@@ -66,7 +67,9 @@ export async function up({ quietMs = 800, model = true, retries, fakes: fakeOpti
   if (retries) options.push('--retries', retries);
   try {
     const lines = (await dev('up', '--json', ...options)).trim().split('\n');
-    return new System(JSON.parse(lines.at(-1)), fakes);
+    const system = new System(JSON.parse(lines.at(-1)), fakes);
+    await system.discloseNothing();
+    return system;
   } catch (error) {
     await fakes.close();
     throw error;
@@ -93,6 +96,11 @@ class System {
   /** Changes rows, with the superuser's rights. */
   async execute(statement) {
     await run('psql', [this.postgres, '-XAtqc', statement], { env: { ...process.env, PGCONNECT_TIMEOUT: '3' } });
+  }
+
+  async discloseNothing() {
+    await this.execute(`UPDATE agents SET disclosure = '' WHERE disclosure <> '';
+      UPDATE agent_versions SET snapshot = snapshot || '{"disclosure": ""}' WHERE snapshot ->> 'disclosure' <> ''`);
   }
 
   /** What the command prints; throws where it fails. */

@@ -103,6 +103,81 @@ TEST_CASE(
     CHECK(fixture.reply_status(told[0][0]) == "sent");
 }
 
+TEST_CASE("what a shop says in the place of a first answer discloses, unless the shop wrote it there itself") {
+    const auto said = [](const std::string& fallback, const std::string& disclosure, bool closed) {
+        Fixture fixture;
+        ShopSpec shop = ballet_spec();
+        shop.fallback_text = fallback;
+        shop.agent.disclosure = disclosure;
+        if (closed) shop.agent.closed_text = "Abrimos el lunes.";
+        shop.agent.hands_off = true;
+        run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
+        const TurnId turn = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
+        const std::string code = closed ? "agent.closed" : "model.timeout";
+        const auto replies = run(fixture.infer->fail_turn(fixture.ballet, turn, code, at(18)));
+        CHECK(fixture.test.query("SELECT first_answer FROM conversations") == turn.to_string());
+        return fixture.ask(replies.at(0), at(20)).text;
+    };
+    CHECK(said("Perdón.", "Soy un programa.", false) == "Soy un programa.\n\nPerdón.");
+    CHECK(said("Perdón.", "Soy un programa.", true) == "Soy un programa.\n\nAbrimos el lunes.");
+    CHECK(said("Perdón.", " \n", false) == "Perdón.");
+    CHECK(said("soy un programa. Perdón.", "Soy un programa. ", false) == "soy un programa. Perdón.");
+}
+
+TEST_CASE("a first answer that nobody got discloses again when its turn gives way to a human's sentence") {
+    Fixture fixture;
+    ShopSpec shop = ballet_spec();
+    shop.fallback_text = "Perdón.";
+    shop.agent.disclosure = "Soy un programa.";
+    shop.agent.hands_off = true;
+    run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
+    const TurnId first = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
+    // too old to be superseded: its bubble waits beside the next turn
+    const TurnId second = fixture.claim(fixture.store("2", "¿hola?", at(95)), at(111));
+    fixture.answer(first, {"hola"}, at(112));
+    const auto replies = run(fixture.infer->fail_turn(fixture.ballet, second, "model.timeout", at(113)));
+    CHECK(fixture.test.query("SELECT status, reason FROM replies WHERE author = 'agent'") == "dropped|human");
+    CHECK(fixture.ask(replies.at(0), at(114)).text == "Soy un programa.\n\nPerdón.");
+}
+
+TEST_CASE("a conversation that was answered before answers were noted does not disclose any more") {
+    Fixture fixture;
+    const auto is_first = [&](TurnId turn) {
+        return run(fixture.infer->load(fixture.ballet, turn, 0)).is_first_answer;
+    };
+    const TurnId before = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
+    const auto replies = fixture.answer(before, {"uno"}, at(17));
+    fixture.test.query("UPDATE conversations SET first_answer = NULL");
+    fixture.accept(fixture.ask(replies[0], at(18)), "p1", at(18));
+    const TurnId turn = fixture.claim(fixture.store("2", "¿y?", at(30)), at(46));
+    CHECK_FALSE(is_first(turn));
+    const auto later = run(fixture.infer->commit_answer(fixture.ballet, turn, 0, {}, {"dos"}, at(47),
+                                                        {"soy un programa", "dos"}));
+    CHECK(later.size() == 1);
+    CHECK(fixture.test.query("SELECT first_answer IS NULL FROM conversations") == "t");
+    // somebody who never was answered
+    CHECK(is_first(fixture.claim(fixture.store("3", "hola", at(50), "5491150000002"), at(66))));
+}
+
+TEST_CASE("of two open turns that are answered at once one discloses") {
+    Fixture fixture(8);
+    const TurnId first = fixture.claim(fixture.store("1", "hola", at(0)), at(16));
+    const TurnId second = fixture.claim(fixture.store("2", "¿hola?", at(95)), at(111));
+    std::vector<Task<std::vector<ReplyId>>> tasks;
+    for (int i = 0; i < 4; ++i) {
+        for (const TurnId turn : {first, second}) {
+            std::vector<std::string> bubbles{"hola"};
+            std::vector<std::string> disclosing{"soy un programa", "hola"};
+            tasks.push_back(
+                fixture.infer->commit_answer(fixture.ballet, turn, 0, {}, bubbles, at(112), disclosing));
+        }
+    }
+    run_all(std::move(tasks));
+    CHECK(fixture.test.query("SELECT count(*) FROM replies") == "3");
+    CHECK(fixture.test.query("SELECT count(*) FROM replies WHERE text = 'soy un programa'") == "1");
+    CHECK(fixture.test.query("SELECT index FROM replies WHERE text = 'soy un programa'") == "0");
+}
+
 TEST_CASE("what announces a human is not said once the agent has the conversation again") {
     Fixture fixture;
     ShopSpec shop = ballet_spec();

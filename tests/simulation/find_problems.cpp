@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -113,6 +114,24 @@ void check_order(const SimWorld& world, const SimTenant& tenant, const SimConver
     }
 }
 
+// The first answer begins with what the shop discloses, whatever became of it; of those that were said one does.
+void check_disclosure(const SimTenant& tenant, const SimConversation& conversation, SimProblems& out) {
+    if (tenant.disclosure.empty()) return;
+    const std::string who = " in " + conversation.id.to_string();
+    bool first = true;
+    int said = 0;
+    for (const auto& id : conversation.replies) {
+        const SimReply& reply = tenant.replies.at(id);
+        if (!reply.turn) continue;
+        const bool discloses = reply.text.starts_with(tenant.disclosure);
+        if (std::exchange(first, false) && !discloses)
+            out.push_back("undisclosed: '" + reply.text + "'" + who);
+        // a receipt may say of one that was thought lost that it came
+        if (discloses && reply.status == Status::sent && !reply.was_unknown) ++said;
+    }
+    if (said > 1) out.push_back(fmt::format("disclosed {} times{}", said, who));
+}
+
 void check_tenants(const SimWorld& world, SimProblems& out) {
     for (const auto& bubble : world.provider.bubbles) {
         for (const auto& account : world.database.accounts) {
@@ -190,6 +209,7 @@ std::vector<std::string> find_problems(SimWorld& world) {
             if (conversation.messages.empty()) continue;
             check_replies(world, tenant, conversation, out);
             check_order(world, tenant, conversation, out);
+            check_disclosure(tenant, conversation, out);
         }
     }
     check_books(world, out);

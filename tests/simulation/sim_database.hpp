@@ -106,6 +106,7 @@ struct SimConversation {
     std::int64_t last_seq = 0;
     std::int64_t handled_seq = 0;
     SysTime next_send{};
+    std::optional<TurnId> first_answer;  ///< the turn whose answer disclosed
     std::vector<SimMessage> messages;  ///< by seq
     std::vector<TurnId> turns;
     std::vector<ReplyId> replies;
@@ -127,6 +128,7 @@ struct SimTenant {
     std::set<std::pair<AccountId, std::string>> archive;
     std::set<TurnId> open;
     PersonalKinds redact = all_personal_kinds();
+    std::string disclosure;  ///< of its agents
     std::vector<SimBudget> budgets;  ///< the oldest first
     SimCalls calls;
 };
@@ -184,6 +186,8 @@ class SimDatabase {
     TurnText turn_text(TenantId tenant, TurnId turn);
     void freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages);
     virtual Inference load(TenantId tenant, TurnId turn);
+    /// Whether an answer of the turn's would be the conversation's first.
+    bool is_first_answer(TenantId tenant, TurnId turn) const;
     virtual std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, int step,
                                                const std::vector<std::string>& bubbles, SysTime now);
     virtual CallReservation reserve_call(TenantId tenant, TurnId turn, int step, const PlannedCall& call,

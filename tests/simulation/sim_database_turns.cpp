@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "domain/disclosure.hpp"
 #include "tests/simulation/sim_database.hpp"
 
 namespace relevo {
@@ -245,7 +246,26 @@ Inference SimDatabase::load(TenantId tenant_id, TurnId id) {
     out.channel = conversation.account.channel;
     out.account = conversation.account.external_id;
     out.to = conversation.to;
+    out.agent.disclosure = tenant.disclosure;
+    out.is_first_answer = is_first_answer(tenant_id, id);
     return out;
+}
+
+// The first bubble discloses: where nobody got it the next answer has to.
+bool SimDatabase::is_first_answer(TenantId tenant_id, TurnId id) const {
+    using Status = SimReply::Status;
+    const auto found = tenants.find(tenant_id);
+    if (found == tenants.end() || !found->second.turns.contains(id)) return false;
+    const SimTenant& tenant = found->second;
+    const SimConversation& conversation = tenant.conversations.at(tenant.turns.at(id).conversation);
+    return std::none_of(
+        conversation.replies.begin(), conversation.replies.end(), [&](const ReplyId& reply) {
+            const SimReply& it = tenant.replies.at(reply);
+            const bool counts = conversation.first_answer
+                                    ? it.turn == conversation.first_answer && it.order.second == 0
+                                    : it.turn.has_value();
+            return counts && it.status != Status::dropped && it.status != Status::failed;
+        });
 }
 
 std::vector<ReplyId> SimDatabase::commit_answer(TenantId tenant_id, TurnId id, int step,
@@ -257,6 +277,8 @@ std::vector<ReplyId> SimDatabase::commit_answer(TenantId tenant_id, TurnId id, i
     turn.steps[step].answered = true;  // the call was made and will be billed, whatever becomes of its answer
     if (turn.status == SimTurn::Status::answered) return replies_of(tenant, turn);
     if (turn.status != SimTurn::Status::open || !may_speak(tenant, turn)) return {};
+    if (!bubbles.empty() && is_first_answer(tenant_id, id))
+        tenant.conversations.at(turn.conversation).first_answer = id;
     const auto replies = add_replies(tenant, turn, bubbles, now);
     close_turn(tenant, turn, SimTurn::Status::answered, "");
     return replies;
@@ -271,7 +293,10 @@ std::vector<ReplyId> SimDatabase::fail_turn(TenantId tenant_id, TurnId id, const
     if (turn.status == SimTurn::Status::answered || turn.status == SimTurn::Status::failed)
         return replies_of(tenant, turn);
     if (turn.status != SimTurn::Status::open || !may_speak(tenant, turn)) return {};
-    const auto replies = add_replies(tenant, turn, {"fallback"}, now);
+    const bool is_first = is_first_answer(tenant_id, id);
+    if (is_first) tenant.conversations.at(turn.conversation).first_answer = id;
+    const auto replies =
+        add_replies(tenant, turn, {is_first ? disclosed("fallback", tenant.disclosure) : "fallback"}, now);
     tenant.replies.at(replies.front()).by_agent = false;  // the system's: no newer message holds it
     close_turn(tenant, turn, SimTurn::Status::failed, code);
     return replies;

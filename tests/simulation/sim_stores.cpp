@@ -180,12 +180,15 @@ class SimInferStore final : public InferStore {
             });
     }
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
-                                             std::vector<std::string> bubbles, SysTime now) override {
-        return session_.transact(
-            "commit_answer", [&database = session_.database, tenant, turn, step, completion, bubbles, now] {
-                if (database.counts_money) database.settle_answer(tenant, turn, step, completion, now);
-                return database.commit_answer(tenant, turn, step, bubbles, now);
-            });
+                                             std::vector<std::string> bubbles, SysTime now,
+                                             std::vector<std::string> disclosing) override {
+        if (disclosing.empty()) disclosing = bubbles;
+        return session_.transact("commit_answer", [&database = session_.database, tenant, turn, step,
+                                                   completion, bubbles, now, disclosing] {
+            if (database.counts_money) database.settle_answer(tenant, turn, step, completion, now);
+            const bool first = database.is_first_answer(tenant, turn);
+            return database.commit_answer(tenant, turn, step, first ? disclosing : bubbles, now);
+        });
     }
     Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                          SysTime now) override {

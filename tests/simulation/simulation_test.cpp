@@ -113,6 +113,47 @@ TEST_CASE("a model that refuses for good leaves the customer with the fallback")
     CHECK(it.world.database.dead_letters.size() == 1);
 }
 
+TEST_CASE("an agent says what it is before its first answer, once, whenever a process dies meanwhile") {
+    for (const std::string point : {"", "model.after", "commit_answer.before", "commit_answer.committed"}) {
+        CAPTURE(point);
+        Shop it;
+        it.world.database.tenants[it.shop.tenant].disclosure = "I am a program.";
+        if (!point.empty()) it.world.crash_at(point);
+        it.world.write(it.shop, "ana", "hola");
+        it.check_well();
+        it.world.write(it.shop, "ana", "puntas");
+        it.check_well();
+        CHECK(it.texts() == Texts{"I am a program.", "hello", "re hola", "bye", "hello", "re puntas", "bye"});
+    }
+}
+
+TEST_CASE("an answer whose place a newer message takes before it is sent leaves the sentence to the next") {
+    SimSettings settings;
+    settings.rates.longest_model = Millis{0};
+    Shop it(settings);
+    it.world.database.tenants[it.shop.tenant].disclosure = "I am a program.";
+    it.world.write(it.shop, "ana", "hola");
+    const auto& replies = it.world.database.tenants[it.shop.tenant].replies;
+    for (int wait = 0; wait < 30'000 && replies.empty(); ++wait) it.world.run_for(Millis{1});
+    it.world.write(it.shop, "ana", "puntas");
+    it.check_well();
+    CHECK(it.count("I am a program.") == 1);
+    CHECK(it.texts().front() == "I am a program.");
+}
+
+TEST_CASE("where no model answers the sentence in its place says what the agent is") {
+    SimSettings settings;
+    settings.rates.model_gives_up = 1;
+    Shop it(settings);
+    it.world.database.tenants[it.shop.tenant].disclosure = "I am a program.";
+    it.world.write(it.shop, "ana", "hola");
+    it.check_well();
+    CHECK(it.texts() == Texts{"I am a program.\n\nfallback"});
+    it.world.write(it.shop, "ana", "puntas");
+    it.check_well();
+    CHECK(it.texts() == Texts{"I am a program.\n\nfallback", "fallback"});
+}
+
 TEST_CASE("a provider that asks for a pause gets it, and the answer arrives in order afterwards") {
     SimSettings settings;
     settings.rates.provider_refuses = 0.6;

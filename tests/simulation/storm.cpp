@@ -104,6 +104,7 @@ Storm::Storm(std::uint64_t seed, bool keeps_trace, std::shared_ptr<const SimPart
     if (one_in(6)) world_.pipeline.expires_after = Millis{30'000 + upto(60'000)};
     open_shops();
     draw_budgets(seed);
+    disclose(seed);
     if (one_in(2)) world_.provider.sending = [this](const SimTag& tag) { take_over_in_flight(tag); };
     world_.start();
     world_.log.skew = [this] { return Millis{upto(20)}; };
@@ -128,6 +129,12 @@ void Storm::draw_budgets(std::uint64_t seed) {
         const auto hard = 5'000 + draw_upto(money, 20'000);  // one to some thirty answers
         world_.database.set_budget({tenant}, "day", hard, hard / 2, world_.clock.now());
     }
+}
+
+// In every tenth life the agents say what they are; all others are what they were.
+void Storm::disclose(std::uint64_t seed) {
+    if (seed % 10 != 0) return;
+    for (const std::int64_t tenant : {1, 2}) world_.database.tenants[{tenant}].disclosure = "I am a program.";
 }
 
 // Two WhatsApp numbers of different tenants, and what else there may be.

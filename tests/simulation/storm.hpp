@@ -26,6 +26,7 @@ class Storm {
                                      std::shared_ptr<const SimParts> parts);
     void draw_limits();
     void draw_budgets(std::uint64_t seed);
+    void disclose(std::uint64_t seed);
     void open_shops();
     void plan_customers();
     void plan_customer();

@@ -27,8 +27,10 @@ Task<void> ScriptedInferStore::settle_call(TenantId, TurnId, int, std::string it
 
 Task<std::vector<ReplyId>> ScriptedInferStore::commit_answer(TenantId, TurnId turn, int,
                                                              Completion completion,
-                                                             std::vector<std::string> its_bubbles, SysTime) {
+                                                             std::vector<std::string> its_bubbles, SysTime,
+                                                             std::vector<std::string> its_disclosing) {
     bubbles = its_bubbles;
+    disclosing = its_disclosing;
     committed = std::move(completion);
     std::vector<ReplyId> ids;
     for (std::size_t n = 0; wins && n < bubbles.size(); ++n)

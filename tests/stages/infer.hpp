@@ -20,13 +20,15 @@ struct ScriptedInferStore final : InferStore {
     Task<void> settle_call(TenantId tenant, TurnId turn, int step, std::string its_code, Usage usage,
                            SysTime now, int attempt) override;
     Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step, Completion completion,
-                                             std::vector<std::string> its_bubbles, SysTime now) override;
+                                             std::vector<std::string> its_bubbles, SysTime now,
+                                             std::vector<std::string> its_disclosing) override;
     Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string its_code,
                                          SysTime now) override;
     Task<void> drop_turn(TenantId tenant, TurnId turn, std::string reason, SysTime now) override;
 
     Inference inference;
     std::vector<std::string> bubbles;
+    std::vector<std::string> disclosing;
     Completion committed;
     std::vector<ReplyId> failed;
     std::string code;

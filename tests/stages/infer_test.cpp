@@ -38,6 +38,63 @@ TEST_CASE(
     CHECK(drafts.find("[EMA") != std::string::npos);  // what was kept back comes in the end
 }
 
+TEST_CASE("an answer is stored as a first one, which discloses, and as a later one: the draft shows one") {
+    for (const bool first : {true, false}) {
+        CAPTURE(first);
+        InferFixture it;
+        it.store.inference.agent.disclosure = "Soy un programa.";
+        it.store.inference.is_first_answer = first;
+        it.run();
+        CHECK(it.store.bubbles == std::vector<std::string>{"Hola.", "Tenemos puntas."});
+        CHECK(it.store.disclosing == std::vector<std::string>{"Soy un programa.", "Hola.", "Tenemos puntas."});
+        CHECK(it.store.committed.text == "Hola.\n\nTenemos puntas.");
+        std::string drafts;
+        for (const auto& event : it.live.told) drafts += event;
+        CHECK((drafts.find("Soy un programa.") != std::string::npos) == first);
+        CHECK((drafts.find("\"index\":2") != std::string::npos) == first);
+    }
+}
+
+TEST_CASE("a model that discloses itself is not made to do it twice, in the draft neither") {
+    InferFixture it;
+    it.store.inference.agent.disclosure = "Hola, Tenemos puntas";
+    it.store.inference.is_first_answer = true;
+    it.run();
+    CHECK(it.store.disclosing == it.store.bubbles);
+    std::string drafts;
+    for (const auto& event : it.live.told) drafts += event;
+    CHECK(drafts.find("Hola,") == std::string::npos);
+    CHECK(drafts.find("Tenemos puntas.") != std::string::npos);
+}
+
+TEST_CASE("what the shop discloses stays as it is, and what the model says has its placeholders restored") {
+    InferFixture it;
+    it.store.inference.history = {{HistoryLine::Author::contact, "soy ana@x.com", true}};
+    it.store.inference.agent.disclosure = "Escribinos a hola@danza.example.";
+    it.store.inference.is_first_answer = true;
+    it.text = "Te escribo a [EMAIL_1].";
+    it.run();
+    CHECK(it.store.disclosing ==
+          std::vector<std::string>{"Escribinos a hola@danza.example.", "Te escribo a ana@x.com."});
+}
+
+TEST_CASE("a fallback that answers after a draft was taken back discloses in its own, once") {
+    Fallback two;
+    two.it.store.inference.agent.disclosure = "Soy un programa.";
+    two.it.store.inference.is_first_answer = true;
+    two.first = {{away}, {away}};
+    two.run();
+    CHECK(two.it.store.disclosing == std::vector<std::string>{"Soy un programa.", "Hola de dos."});
+    std::size_t shown = 0;
+    std::size_t withdrawn = 0;
+    for (const auto& event : two.it.live.told) {
+        shown += event.find("Soy un programa.") != std::string::npos;
+        withdrawn += event.find("withdrawn") != std::string::npos;
+    }
+    CHECK(withdrawn == 2);
+    CHECK(shown == 3);  // each time that a model began
+}
+
 TEST_CASE("a turn that was answered before is not asked again: its own replies go out") {
     InferFixture it;
     it.store.inference.state = Inference::State::answered;

@@ -50,8 +50,10 @@ bool has(const PriceList& list, const Price& price) {
 }
 
 int apply_prices(const Commands& commands, const std::string& file) {
-    const PriceList list = load_prices(file, commands.backend().providers).value();
-    const auto book = commands.backend().money(commands.config());
+    const Backend& backend = commands.backend();
+    const Config config = commands.config();
+    const PriceList list = load_prices(file, backend.agent_means(config).provider_names()).value();
+    const auto book = backend.money(config);
     const PriceList before = book->prices();
     book->apply_prices(list);
     const bool same_currency = before.currency == list.currency;

@@ -53,7 +53,7 @@ struct Bench {
                        "kafka: {brokers: \"none:1\"}\npostgres: {url: \"none\"}\nredis: {url: \"none\"}\n"
                        "master_key_file: none\npipelines: none\nmigrations: none\nconsole: none\n")
                 .string();
-        backend.providers = {"openai"};
+        backend.agent_means = [](const Config&) { return AgentMeans{{{"offline", ""}, {"openai", "openai"}}}; };
         backend.now = [] { return from_millis(0); };
         backend.money = [this](const Config&) { return std::make_unique<FakeMoney>(prices, told); };
         backend.usage = [this](const Config&) { return std::make_unique<FakeUsage>(told); };

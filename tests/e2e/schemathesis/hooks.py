@@ -24,7 +24,7 @@ REFUSALS = {
     ("put_synonyms", "api.bad_body"),  # one word twice
     ("add_agent", "#/template"),  # there is none of that name
     ("add_agent", "#/settings/name"),  # stands beside them
-    ("add_agent", "agent.invalid"),  # an hour that ends before it begins
+    ("add_agent", "agent.invalid"),  # an hour that ends before it begins, a server of the own network
     ("add_agent", "agent.unknown_provider"),  # this installation has not
     ("change_agent", "agent.invalid"),
     ("change_agent", "agent.unknown_provider"),

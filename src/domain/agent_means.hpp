@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relevo {
+
+/// What an installation has for the agents of its shops.
+struct AgentMeans {
+    /// Of models: those that an agent may name, and the category of credentials with each one's key; empty:
+    /// none is needed.
+    std::map<std::string, std::string> providers{};
+    std::set<std::string> channels{};  ///< those that accounts may have
+    /// Why no shop may state this URL as its server's, for a person; "": it may.
+    std::function<std::string(std::string_view url)> address_mistake = [](std::string_view) {
+        return std::string();
+    };
+
+    std::vector<std::string> provider_names() const {
+        std::vector<std::string> names;
+        for (const auto& [name, category] : providers) names.push_back(name);
+        return names;
+    }
+};
+
+}  // namespace relevo

@@ -14,7 +14,7 @@ ApiHandlers api_handlers(const ApiDocument& document, const HandlerParts& parts)
     add_credential_handlers(handlers);
     add_conversation_handlers(handlers, parts.live);
     add_usage_handlers(handlers);
-    add_budget_handlers(handlers);
+    add_budget_handlers(handlers, parts.means);
     add_price_handlers(handlers);
     add_crm_handlers(handlers);
     add_person_handlers(handlers, parts.erasure);

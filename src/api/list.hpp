@@ -32,7 +32,7 @@ void add_account_handlers(ApiHandlers& handlers, const Channels& channels, const
 void add_agent_handlers(ApiHandlers& handlers, const AgentMeans& means);
 void add_api_key_handlers(ApiHandlers& handlers);
 void add_audit_handlers(ApiHandlers& handlers);
-void add_budget_handlers(ApiHandlers& handlers);
+void add_budget_handlers(ApiHandlers& handlers, const AgentMeans& means);
 void add_conversation_handlers(ApiHandlers& handlers, Live* live);
 void add_credential_handlers(ApiHandlers& handlers);
 void add_crm_handlers(ApiHandlers& handlers);

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "domain/money_book.hpp"
 
 namespace relevo {
 
@@ -24,6 +27,14 @@ struct AgentMeans {
         std::vector<std::string> names;
         for (const auto& [name, category] : providers) names.push_back(name);
         return names;
+    }
+    /// Those of `models` that somebody bills: their providers need a key.
+    std::vector<ModelName> billed(std::vector<ModelName> models) const {
+        std::erase_if(models, [&](const ModelName& model) {
+            const auto known = providers.find(model.provider);
+            return known != providers.end() && known->second.empty();
+        });
+        return models;
     }
 };
 

@@ -83,6 +83,11 @@ TEST_CASE("a channel that there is none of, and a server that no shop may name, 
     CHECK(place_of(agent) == "/channels/1: 'fax' is no channel; known: web, whatsapp");
 }
 
+TEST_CASE("a model is billed unless its provider needs no key") {
+    const std::vector<ModelName> billed{{"openai", "", "m"}, {"unheard", "", "m"}};
+    CHECK(shop.means.billed({{"offline", "", ""}, billed[0], billed[1]}) == billed);
+}
+
 TEST_CASE("settings out of their range and places that nothing is filled in for are refused") {
     const auto with = [](auto change) {
         AgentSpec agent = agent_of("offline");

@@ -19,6 +19,7 @@ REFUSALS = {
     ("add_api_key", "#/expires_at"),  # it is over already
     ("put_budget", "api.changed"),  # as put_role
     ("put_budget", "#/currency"),  # not that of the prices
+    ("put_budget", "#/soft_micros"),  # above the hard limit
     ("list_usage", "api.bad_parameter"),  # its span is too long
     ("put_prices", "api.bad_body"),  # one model twice, or a price that is over before it begins
     ("put_synonyms", "api.bad_body"),  # one word twice

@@ -52,15 +52,16 @@ class PostgresSchema final : public Schema {
 class PostgresShops final : public ShopBook {
   public:
     PostgresShops(const Config& config, const std::string& user)
-        : database_(operator_database(config.postgres_url, user)), vault_(database_, master_keys(config)) {}
+        : database_(operator_database(config.postgres_url, user)),
+          vault_(database_, master_keys(config)),
+          means_(agent_means(config)) {}
     ShopListing apply(const ShopSpec& shop) override {
         const TenantId tenant = await(apply_shop(database_, vault_, shop, random_));
         auto all = list();
         const auto made =
             std::find_if(all.begin(), all.end(), [&](const auto& it) { return it.tenant == tenant; });
         // It is made all the same: the vault takes no key of a shop that is not there.
-        const auto surroundings =
-            await(agent_surroundings(database_, tenant, shop.slug, model_provider_keys()));
+        const auto surroundings = await(agent_surroundings(database_, tenant, shop.slug, means_));
         if (const auto lacks = refuse_agent(shop.agent, surroundings)) made->remark = lacks->text;
         return std::move(*made);
     }
@@ -74,6 +75,7 @@ class PostgresShops final : public ShopBook {
   private:
     Database database_;
     PostgresVault vault_;
+    AgentMeans means_;
     SystemRandom random_;
 };
 
@@ -112,7 +114,7 @@ Backend make_backend() {
     Backend backend;
     backend.version = RELEVO_VERSION;
     backend.stages = StageThread::stage_names();
-    backend.providers = model_provider_names();
+    backend.agent_means = agent_means;
     backend.cluster = [](const Config& config) {
         return std::make_unique<KafkaAdmin>(kafka_settings(config));
     };

@@ -41,6 +41,7 @@ std::optional<Problem> check_right(const ApiOperation& operation, const Principa
                                    name_of(who.kind()), others)};
     }
     if (!operation.permission) return std::nullopt;
+    if (!who.tenant() && operation.of_installation && who.runs_installation()) return std::nullopt;
     if (!who.tenant()) {
         Problem problem{400, "api.no_tenant",
                         "the call is for a shop and does not say which; send X-Tenant-Id"};

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <map>
 
 #include "api/agent_statement.hpp"
 #include "api/list.hpp"
@@ -9,8 +8,6 @@
 
 namespace relevo {
 namespace {
-
-using ModelKeys = std::map<std::string, std::string>;
 
 AgentId agent_of(const ApiCall& call) {
     return {call.whole("agent", 0)};
@@ -60,10 +57,10 @@ Problem problem_of_agent(const Error& error, AgentId agent) {
 }
 
 // Before anything is held: secrets may change meanwhile.
-Task<AgentSurroundings> surroundings_of(ApiCall& call, const ModelKeys& providers) {
+Task<AgentSurroundings> surroundings_of(ApiCall& call, const AgentMeans& means) {
     auto looked = call.stores.tenants().find(call.tenant());
     const auto shop = co_await std::move(looked);
-    AgentSurroundings surroundings{shop ? shop->slug : std::string(), providers, {}};
+    AgentSurroundings surroundings{shop ? shop->slug : std::string(), means, {}};
     auto listed = call.stores.credentials().list(call.tenant());
     for (const auto& credential : co_await std::move(listed)) {
         if (credential.name == "API_KEY") surroundings.keys.insert(credential.category);
@@ -73,13 +70,23 @@ Task<AgentSurroundings> surroundings_of(ApiCall& call, const ModelKeys& provider
 
 // Whoever writes agents must not read the vault by them.
 std::optional<Problem> check_keys(const ApiCall& call, const AgentSpec& before, const AgentSpec& agent,
-                                  const ModelKeys& providers) {
+                                  const AgentMeans& means) {
     const bool may = call.who->permissions().allows(Module::vault, Action::write);
-    if (may || !sends_keys_elsewhere(before, agent, providers)) return std::nullopt;
+    if (may || !sends_keys_elsewhere(before, agent, means.providers)) return std::nullopt;
     return Problem{
         403, "agent.keys_elsewhere",
         "the server at that base_url would be told a key of the vault's, the provider's or the one "
         "that a fallback names: it takes vault.write to say so"};
+}
+
+// `settings`: where they stand in the body.
+std::optional<Problem> check_settings(const AgentSpec& agent, const AgentMeans& means,
+                                      const std::string& settings) {
+    auto mistake = misplaced_setting(agent, means);
+    if (!mistake) return std::nullopt;
+    Problem problem = bad_member(settings + mistake->pointer, std::move(mistake->text));
+    problem.code = "agent.invalid";
+    return problem;
 }
 
 Task<ApiResult> answer_with(ApiCall& call, AgentId id, int status = 200) {
@@ -127,8 +134,8 @@ Task<std::optional<AgentSpec>> base_of(ApiCall& call) {
     co_return std::move(found->settings);
 }
 
-ApiHandler add(const ModelKeys& providers) {
-    return [providers](ApiCall& call) -> Task<ApiResult> {
+ApiHandler add(const AgentMeans& means) {
+    return [means](ApiCall& call) -> Task<ApiResult> {
         auto begun = base_of(call);
         const auto base = co_await std::move(begun);
         if (!base) co_return bad_member("#/template", "there is none; GET /v1/agent-templates lists them");
@@ -136,8 +143,9 @@ ApiHandler add(const ModelKeys& providers) {
         if (settings.has("name")) co_return bad_member("#/settings/name", "stands beside the settings");
         AgentSpec agent = stated_agent(settings, *base);
         agent.name = call.body.text("name");
-        if (auto problem = check_keys(call, *base, agent, providers)) co_return std::move(*problem);
-        auto looked = surroundings_of(call, providers);
+        if (auto problem = check_settings(agent, means, "#/settings")) co_return std::move(*problem);
+        if (auto problem = check_keys(call, *base, agent, means)) co_return std::move(*problem);
+        auto looked = surroundings_of(call, means);
         const auto surroundings = co_await std::move(looked);
         if (const auto refused = refuse_agent(agent, surroundings)) co_return problem_of_agent(*refused, {});
         const bool publish = call.body.flag_if_any("publish").value_or(false);
@@ -159,9 +167,9 @@ Task<std::variant<AgentRecord, Problem>> base_of_change(ApiCall& call) {
     co_return std::move(*agent);
 }
 
-ApiHandler change(const ModelKeys& providers) {
-    return [providers](ApiCall& call) -> Task<ApiResult> {
-        auto looked = surroundings_of(call, providers);
+ApiHandler change(const AgentMeans& means) {
+    return [means](ApiCall& call) -> Task<ApiResult> {
+        auto looked = surroundings_of(call, means);
         const auto surroundings = co_await std::move(looked);
         auto read = base_of_change(call);
         auto base = co_await std::move(read);
@@ -175,7 +183,8 @@ ApiHandler change(const ModelKeys& providers) {
         if (name && agent_settings_json(*draft) == agent_settings_json(before)) draft.reset();
         if (draft) {
             draft->name = name.value_or(agent.line.name);
-            if (auto problem = check_keys(call, before, *draft, providers)) co_return std::move(*problem);
+            if (auto problem = check_settings(*draft, means, "#")) co_return std::move(*problem);
+            if (auto problem = check_keys(call, before, *draft, means)) co_return std::move(*problem);
             if (const auto refused = refuse_agent(*draft, surroundings))
                 co_return problem_of_agent(*refused, agent.line.id);
         }
@@ -201,9 +210,9 @@ Task<ApiResult> publish_as(ApiCall& call, AgentSurroundings surroundings, AgentL
     co_return co_await std::move(answered);
 }
 
-ApiHandler publish(const ModelKeys& providers) {
-    return [providers](ApiCall& call) -> Task<ApiResult> {
-        auto looked = surroundings_of(call, providers);
+ApiHandler publish(const AgentMeans& means) {
+    return [means](ApiCall& call) -> Task<ApiResult> {
+        auto looked = surroundings_of(call, means);
         const auto surroundings = co_await std::move(looked);
         auto read = base_of_change(call);
         auto base = co_await std::move(read);
@@ -218,9 +227,9 @@ ApiHandler publish(const ModelKeys& providers) {
     };
 }
 
-ApiHandler roll_back(const ModelKeys& providers) {
-    return [providers](ApiCall& call) -> Task<ApiResult> {
-        auto looked = surroundings_of(call, providers);
+ApiHandler roll_back(const AgentMeans& means) {
+    return [means](ApiCall& call) -> Task<ApiResult> {
+        auto looked = surroundings_of(call, means);
         const auto surroundings = co_await std::move(looked);
         auto read = base_of_change(call);
         auto base = co_await std::move(read);
@@ -291,15 +300,15 @@ Task<ApiResult> remove(ApiCall& call) {
 
 }  // namespace
 
-void add_agent_handlers(ApiHandlers& handlers, const std::map<std::string, std::string>& providers) {
+void add_agent_handlers(ApiHandlers& handlers, const AgentMeans& means) {
     handlers["list_agent_templates"] = list_templates;
     handlers["list_agents"] = list;
-    handlers["add_agent"] = add(providers);
+    handlers["add_agent"] = add(means);
     handlers["read_agent"] = read;
-    handlers["change_agent"] = change(providers);
+    handlers["change_agent"] = change(means);
     handlers["remove_agent"] = remove;
-    handlers["publish_agent"] = publish(providers);
-    handlers["roll_back_agent"] = roll_back(providers);
+    handlers["publish_agent"] = publish(means);
+    handlers["roll_back_agent"] = roll_back(means);
     handlers["make_agent_default"] = make_default;
     handlers["list_agent_versions"] = list_versions;
     handlers["read_agent_version"] = read_version;

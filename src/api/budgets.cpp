@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "api/list.hpp"
+#include "domain/money_json.hpp"
 
 namespace relevo {
 namespace {
@@ -24,9 +25,8 @@ BudgetName name_of(const ApiCall& call) {
 
 JsonObject limits_json(const BudgetName& name, const BudgetLimits& limits) {
     JsonObject object;
-    object.text("scope", scope_of(name)).text("period", name.period).text("currency", limits.currency);
-    if (limits.hard) object.number("hard", *limits.hard);
-    if (limits.soft) object.number("soft", *limits.soft);
+    object.text("scope", scope_of(name));
+    add_limits(object, {{}, {}, name.period, limits.currency, limits.hard, limits.soft});
     return object;
 }
 
@@ -35,19 +35,13 @@ JsonObject limits_json(const BudgetRow& row) {
     return limits_json(row.name, {spec.currency, spec.hard, spec.soft});
 }
 
-std::string json_of(const BudgetRow& row) {
+std::string json_of(const BudgetRow& row, const AgentMeans& means) {
     JsonObject object = limits_json(row);
     object.text_if_any("agent", row.line.budget.agent);
     add_time(object, "from", row.line.from);
     add_time(object, "until", row.line.until);
-    object.number("spent", row.line.spent).number("reserved", row.line.reserved);
-    const auto times = [&](const std::string& kind) {
-        const auto found = row.line.events.find(kind);
-        return found == row.line.events.end() ? std::int64_t{0} : found->second;
-    };
-    object.flag("soft_reached", times("soft") > 0);
-    object.number("refused_calls", times("exhausted")).number("unpriced_calls", times("unpriced"));
-    return object.str();
+    add_spent(object, row.line);
+    return object.raw("unpriced", models_json(means.billed(row.line.unpriced))).str();
 }
 
 std::string label(const ApiCall& call) {
@@ -58,25 +52,38 @@ Problem none(const ApiCall& call) {
     return not_found("Budget", label(call));
 }
 
-Task<ApiResult> list(ApiCall& call) {
-    auto asked = call.stores.billing().budgets(call.tenant(), call.now);
-    auto rows = co_await std::move(asked);
-    co_return page_of_all(call, std::move(rows), json_of, place_of, std::less<>());
+ApiHandler list(const AgentMeans& means) {
+    return [means](ApiCall& call) -> Task<ApiResult> {
+        auto asked = call.stores.billing().budgets(call.tenant(), call.now);
+        auto rows = co_await std::move(asked);
+        co_return page_of_all(
+            call, std::move(rows), [&](const BudgetRow& row) { return json_of(row, means); }, place_of,
+            std::less<>());
+    };
 }
 
 // Its ETag is that of the limits: what is spent changes with each call, and nobody's change is based on it.
-Task<ApiResult> read(ApiCall& call) {
+Task<ApiResult> answer_with(ApiCall& call, const AgentMeans& means) {
     auto asked = call.stores.billing().budgets(call.tenant(), call.now);
     const auto rows = co_await std::move(asked);
     const auto found = std::ranges::find(rows, name_of(call), &BudgetRow::name);
     if (found == rows.end()) co_return none(call);
-    co_return Answer{.body = json_of(*found), .etag = etag_of(limits_json(*found).str())};
+    co_return Answer{.body = json_of(*found, means), .etag = etag_of(limits_json(*found).str())};
 }
 
-Task<ApiResult> put(ApiCall& call) {
-    const BudgetName name = name_of(call);
-    BudgetLimits wanted{call.body.text("currency"), call.body.whole_if_any("hard"),
-                        call.body.whole_if_any("soft")};
+ApiHandler read(const AgentMeans& means) {
+    return [means](ApiCall& call) -> Task<ApiResult> {
+        auto answered = answer_with(call, means);
+        co_return co_await std::move(answered);
+    };
+}
+
+// Nothing where the limits can hold.
+Task<std::optional<Problem>> check_limits(ApiCall& call, const BudgetLimits& wanted) {
+    if (wanted.hard && wanted.soft && *wanted.soft > *wanted.hard) {
+        co_return bad_member("#/soft_micros",
+                             "is above `hard_micros`, so that it would never be reached; state at most that");
+    }
     auto listed = call.stores.billing().prices();
     const auto prices = co_await std::move(listed);
     if (!prices.currency.empty() && wanted.currency != prices.currency) {
@@ -84,6 +91,15 @@ Task<ApiResult> put(ApiCall& call) {
                              "models' prices are in " + prices.currency +
                                  ": of a budget in another currency nobody knows what is spent");
     }
+    co_return std::nullopt;
+}
+
+Task<ApiResult> set(ApiCall& call, const AgentMeans& means) {
+    const BudgetName name = name_of(call);
+    BudgetLimits wanted{call.body.text("currency"), call.body.whole_if_any("hard_micros"),
+                        call.body.whole_if_any("soft_micros")};
+    auto checked = check_limits(call, wanted);
+    if (auto problem = co_await std::move(checked)) co_return std::move(*problem);
     call.stores.hold();
     auto asked = call.stores.billing().limits(call.tenant(), name);
     const auto before = co_await std::move(asked);
@@ -94,8 +110,15 @@ Task<ApiResult> put(ApiCall& call) {
         call.stores.billing().put_budget(call.tenant(), name, std::move(wanted), call.now, call.actor());
     const bool done = co_await std::move(changed);
     if (!done) co_return not_found("Agent", scope_of(name));
-    auto read_back = read(call);
+    auto read_back = answer_with(call, means);
     co_return co_await std::move(read_back);
+}
+
+ApiHandler put(const AgentMeans& means) {
+    return [means](ApiCall& call) -> Task<ApiResult> {
+        auto done = set(call, means);
+        co_return co_await std::move(done);
+    };
 }
 
 Task<ApiResult> remove(ApiCall& call) {
@@ -107,10 +130,10 @@ Task<ApiResult> remove(ApiCall& call) {
 
 }  // namespace
 
-void add_budget_handlers(ApiHandlers& handlers) {
-    handlers["list_budgets"] = list;
-    handlers["read_budget"] = read;
-    handlers["put_budget"] = put;
+void add_budget_handlers(ApiHandlers& handlers, const AgentMeans& means) {
+    handlers["list_budgets"] = list(means);
+    handlers["read_budget"] = read(means);
+    handlers["put_budget"] = put(means);
     handlers["remove_budget"] = remove;
 }
 

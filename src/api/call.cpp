@@ -47,7 +47,12 @@ std::optional<Problem> check_if_match(const ApiCall& call, std::string_view body
 std::optional<Problem> check_base(const ApiCall& call, const std::optional<std::string>& body,
                                   std::string_view what, std::string_view name) {
     if (call.parameter("If-None-Match").empty()) {
-        if (body || call.parameter("If-Match").empty()) return check_if_match(call, body.value_or(""));
+        if (call.parameter("If-Match").empty()) {
+            return Problem{428, "api.no_if_match",
+                           "the change does not say what it is based on; send `If-None-Match: *` to make "
+                           "what is not there yet, or the ETag that was read as If-Match to change what is"};
+        }
+        if (body) return check_if_match(call, *body);
         return not_found(what, name);
     }
     if (!body) return std::nullopt;

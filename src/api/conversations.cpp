@@ -1,7 +1,7 @@
 #include <charconv>
 
-#include "api/cost.hpp"
 #include "api/list.hpp"
+#include "domain/money_json.hpp"
 
 namespace relevo {
 namespace {
@@ -22,7 +22,7 @@ std::string json_of(const ConversationRow& row) {
     if (!row.log_name.empty()) object.text("log_subject", "conversation:" + row.log_name);
     add_time(object, "created_at", row.created_at);
     add_time(object, "active_at", row.active_at);
-    if (row.cost) object.raw("cost", json_of(*row.cost));
+    if (row.cost) object.raw("cost", cost_json(*row.cost));
     return object.str();
 }
 

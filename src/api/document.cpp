@@ -157,6 +157,10 @@ class Reader {
             if (!known) refuse(place, known.error().text);
             operation.permission = *known;
         }
+        if (const auto* whole = member(value, "x-installation")) {
+            if (!whole->IsTrue()) refuse(place, "x-installation is true, or left out");
+            operation.of_installation = true;
+        }
         if (const auto* its_rate = member(value, "x-rate")) {
             operation.rate_name = view(*its_rate);
             operation.rate = rate(operation.rate_name);

@@ -34,6 +34,7 @@ struct ApiOperation {
     std::set<Principal::Kind> callers;      ///< whom it serves; empty: anybody, unasked
     std::optional<Permissions> permission;  ///< within a shop
     std::string permission_name;
+    bool of_installation = false;  ///< whoever runs that may ask without naming a shop
     std::set<int> statuses;  ///< that it may be answered with
     std::string rate_name;   ///< the shop's rate for what this asks of others; empty: it asks nobody
     std::optional<Rate> rate;

@@ -14,13 +14,13 @@ ApiHandlers api_handlers(const ApiDocument& document, const HandlerParts& parts)
     add_credential_handlers(handlers);
     add_conversation_handlers(handlers, parts.live);
     add_usage_handlers(handlers);
-    add_budget_handlers(handlers);
+    add_budget_handlers(handlers, parts.means);
     add_price_handlers(handlers);
     add_crm_handlers(handlers);
     add_person_handlers(handlers, parts.erasure);
     add_audit_handlers(handlers);
     add_meta_handlers(handlers, parts.meta);
-    add_agent_handlers(handlers, parts.providers);
+    add_agent_handlers(handlers, parts.means);
     add_synonym_handlers(handlers);
     add_account_handlers(handlers, parts.channels, parts.public_url);
     add_webhook_handlers(handlers, parts.channels, parts.public_url);

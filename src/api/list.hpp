@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/call.hpp"
+#include "domain/agent_means.hpp"
 #include "domain/channel.hpp"
 #include "domain/identity.hpp"
 #include "domain/live.hpp"
@@ -14,8 +15,7 @@ struct HandlerParts {
     MetaConnections& meta;
     PersonErasure& erasure;
     const Channels& channels;
-    /// Of models: those that an agent may name, and the category of credentials with each one's key.
-    std::map<std::string, std::string> providers;
+    AgentMeans means;
     std::string public_url;  ///< how the world reaches the webhooks: "https://relevo.example"
     Live* live = nullptr;    ///< told what changed in conversations; none: nobody watches
 };
@@ -29,10 +29,10 @@ std::string webhook_url(const std::string& public_url, const std::string& channe
 
 // One function a file: it adds the handlers of its resource.
 void add_account_handlers(ApiHandlers& handlers, const Channels& channels, const std::string& public_url);
-void add_agent_handlers(ApiHandlers& handlers, const std::map<std::string, std::string>& providers);
+void add_agent_handlers(ApiHandlers& handlers, const AgentMeans& means);
 void add_api_key_handlers(ApiHandlers& handlers);
 void add_audit_handlers(ApiHandlers& handlers);
-void add_budget_handlers(ApiHandlers& handlers);
+void add_budget_handlers(ApiHandlers& handlers, const AgentMeans& means);
 void add_conversation_handlers(ApiHandlers& handlers, Live* live);
 void add_credential_handlers(ApiHandlers& handlers);
 void add_crm_handlers(ApiHandlers& handlers);

@@ -4,6 +4,7 @@
 
 #include "api/list.hpp"
 #include "core/utf8.hpp"
+#include "domain/money_json.hpp"
 
 namespace relevo {
 namespace {
@@ -14,8 +15,7 @@ std::string json_of(const Price& price) {
     object.text("model", price.model);
     add_time(object, "from", price.from);
     add_time(object, "until", price.until);
-    object.number("input", price.input).number("cached_input", price.cached_input);
-    object.number("output", price.output);
+    add_amounts(object, price);
     return object.str();
 }
 
@@ -75,9 +75,9 @@ std::variant<Price, Problem> price_of(const SentJson& sent, const std::string& p
         if (!price.until || *price.until <= price.from)
             return bad_member(pointer + "/until", "must be a moment after `from`");
     }
-    price.input = sent.whole_if_any("input").value_or(0);
-    price.cached_input = sent.whole_if_any("cached_input").value_or(price.input);
-    price.output = sent.whole_if_any("output").value_or(0);
+    price.input = sent.whole_if_any("input_micros").value_or(0);
+    price.cached_input = sent.whole_if_any("cached_input_micros").value_or(price.input);
+    price.output = sent.whole_if_any("output_micros").value_or(0);
     return price;
 }
 

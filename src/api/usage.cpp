@@ -1,5 +1,5 @@
-#include "api/cost.hpp"
 #include "api/list.hpp"
+#include "domain/money_json.hpp"
 
 namespace relevo {
 namespace {
@@ -11,10 +11,7 @@ std::string json_of(const UsageRow& row) {
     const UsageLine& line = row.line;
     JsonObject object;
     object.text("key", line.key).text_if_any("name", row.name);
-    object.number("calls", line.calls).number("failed_calls", line.in_vain);
-    object.number("estimated_calls", line.estimated).number("lost_calls", line.lost);
-    object.number("input_tokens", line.input_tokens).number("cached_input_tokens", line.cached_tokens);
-    object.number("output_tokens", line.output_tokens).raw("cost", json_of(line.cost));
+    add_usage(object, line);
     return object.str();
 }
 

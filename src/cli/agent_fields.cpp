@@ -22,13 +22,22 @@ Reader integer(int& out, int least, int most) {
 }
 
 // Empty means the provider's own.
-Reader web_address(std::string& out) {
-    return [&out](const YAML::Node& node) {
+Reader web_address(std::string& out, const AgentMeans& means) {
+    return [&out, &means](const YAML::Node& node) {
         out = any_text(node);
         // not what stands there: people write keys into addresses
         if (!out.empty() && !is_web_address(out)) {
             refuse(node, "expected a web address without a user, as https://api.example.com/v1");
         }
+        if (out.empty()) return;
+        if (const auto mistake = means.address_mistake(out); !mistake.empty()) refuse(node, mistake);
+    };
+}
+
+Reader provider(std::string& out, const AgentMeans& means) {
+    return [&out, &means](const YAML::Node& node) {
+        const Names known = means.provider_names();
+        one_of(out, known, "provider")(node);
     };
 }
 
@@ -80,24 +89,24 @@ Reader open_hours(std::vector<OpenHours>& out) {
     };
 }
 
-FallbackSpec read_fallback(const YAML::Node& node, const Names& providers) {
+FallbackSpec read_fallback(const YAML::Node& node, const AgentMeans& means) {
     FallbackSpec model;
     read(node,
-         {{"provider", one_of(model.provider, providers, "provider")},
-          {"base_url", web_address(model.base_url)},
+         {{"provider", provider(model.provider, means)},
+          {"base_url", web_address(model.base_url, means)},
           {"model", string(model.model)},
           {"credentials", string(model.credentials)}},
          {"provider"});
     return model;
 }
 
-Reader fallbacks(std::vector<FallbackSpec>& out, const Names& providers) {
-    return [&out, &providers](const YAML::Node& node) {
+Reader fallbacks(std::vector<FallbackSpec>& out, const AgentMeans& means) {
+    return [&out, &means](const YAML::Node& node) {
         if (!node.IsSequence() || node.size() > most_fallbacks) {
             refuse(node, fmt::format("expected a list of at most {} models", most_fallbacks));
         }
         out.clear();
-        for (const auto& model : node) out.push_back(read_fallback(model, providers));
+        for (const auto& model : node) out.push_back(read_fallback(model, means));
     };
 }
 
@@ -123,17 +132,22 @@ Reader prompt_text(std::string& out) {
     };
 }
 
-Reader channel_names(Names& out) {
-    return names(out, "channels");
+Reader channel_names(Names& out, const AgentMeans& means) {
+    return [&out, &means](const YAML::Node& node) {
+        names(out, "channels")(node);
+        const Names known(means.channels.begin(), means.channels.end());
+        std::string name;
+        for (const auto& item : node) one_of(name, known, "channel")(item);
+    };
 }
 
-Fields agent_fields(AgentSpec& out, const Names& providers) {
+Fields agent_fields(AgentSpec& out, const AgentMeans& means) {
     return {{"name", string(out.name)},
             {"role", string(out.role)},
-            {"provider", one_of(out.provider, providers, "provider")},
-            {"fallbacks", fallbacks(out.fallbacks, providers)},
+            {"provider", provider(out.provider, means)},
+            {"fallbacks", fallbacks(out.fallbacks, means)},
             {"on_failure", ending(out.hands_off)},
-            {"base_url", web_address(out.base_url)},
+            {"base_url", web_address(out.base_url, means)},
             {"model", string(out.model)},
             {"temperature", [&out](const YAML::Node& node) { out.temperature = number<double>(node, 0, 2); }},
             {"max_output_tokens", integer(out.max_output_tokens, 1, 100'000)},

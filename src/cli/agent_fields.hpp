@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/agent_means.hpp"
 #include "domain/shop.hpp"
 #include "runtime/yaml_fields.hpp"
 
@@ -14,7 +15,7 @@ namespace relevo::yaml {
 using Reader = std::function<void(const YAML::Node&)>;
 using Names = std::vector<std::string>;
 
-// A reader is used while `out`, and what else it was made of, is there.
+// A reader is used while `out`, `means`, and what else it was made of, is there.
 
 /// A text that may be empty.
 Reader string(std::string& out);
@@ -23,10 +24,9 @@ Reader one_of(std::string& out, const Names& known, std::string_view what);
 /// A text with places for nothing else than build_prompt fills in.
 Reader prompt_text(std::string& out);
 
-/// What a shop's own agent may have beside its texts. `out` keeps what is not stated. `providers`: whom it
-/// may name.
-Fields agent_fields(AgentSpec& out, const Names& providers);
+/// What a shop's own agent may have beside its texts. `out` keeps what is not stated.
+Fields agent_fields(AgentSpec& out, const AgentMeans& means);
 /// The channels that an agent beside the shop's own names.
-Reader channel_names(Names& out);
+Reader channel_names(Names& out, const AgentMeans& means);
 
 }  // namespace relevo::yaml

@@ -155,13 +155,12 @@ AgentSpec base_of(AgentBook& book, const AgentOptions& options) {
     return {};
 }
 
-int draft(AgentBook& book, const std::vector<std::string>& providers, const AgentOptions& options,
-          bool json) {
+int draft(AgentBook& book, const AgentMeans& means, const AgentOptions& options, bool json) {
     if (options.file.empty() && options.from_template.empty())
         throw misused(
             "expected a file, or --template and the name of one: relevo agents templates lists them");
     AgentSpec agent = base_of(book, options);
-    if (!options.file.empty()) agent = load_agent(options.file, providers, agent).value();
+    if (!options.file.empty()) agent = load_agent(options.file, means, agent).value();
     agent.name = options.agent;
     book.draft(options.shop, agent);
     const AgentRecord known = book.get(options.shop, options.agent);
@@ -199,7 +198,8 @@ void add_agents(Commands& commands) {
                      "Keep what would be published: a file over a template, or over what the agent is. It "
                      "answers nobody yet",
                      "agents draft myshop Ana agent.yaml --template sales", [&commands, book, options] {
-                         return draft(*book(), commands.backend().providers, *options, commands.json());
+                         return draft(*book(), commands.backend().agent_means(commands.config()), *options,
+                                      commands.json());
                      });
     auto* differing =
         commands.add(*group, "diff", "What differs between two versions; by default published and draft",

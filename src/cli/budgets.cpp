@@ -1,8 +1,8 @@
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cli/commands.hpp"
 #include "cli/moments.hpp"
-#include "core/json_object.hpp"
+#include "domain/money_json.hpp"
 
 namespace relevo {
 namespace {
@@ -22,18 +22,43 @@ std::optional<std::int64_t> amount(const std::string& option, const std::string&
     throw refused(fmt::format("{}: '{}' is no amount; write 50 or 0.25", option, text));
 }
 
+JsonObject limits_json(const BudgetSpec& budget) {
+    JsonObject out;
+    out.text("shop", budget.shop).text_if_any("agent", budget.agent);
+    add_limits(out, budget);
+    return out;
+}
+
+std::string unpriced_text(const std::vector<ModelName>& models, std::string_view currency) {
+    std::vector<std::string> names;
+    for (const auto& it : models) {
+        names.push_back(it.provider + " " + it.model);
+        if (!it.base_url.empty()) names.back() += " at " + it.base_url;
+    }
+    return fmt::format(
+        "no price in {} is known of {}: under the hard limit that will not be asked; state a price with "
+        "relevo prices apply FILE",
+        currency, fmt::join(names, ", "));
+}
+
 int set(const Commands& commands, const BudgetOptions& options) {
     BudgetSpec budget = options.budget;
     budget.hard = amount("--hard", options.hard);
     budget.soft = amount("--soft", options.soft);
     if (!budget.hard && !budget.soft) throw refused("a budget has a --hard limit, a --soft one or both");
-    const auto book = commands.backend().money(commands.config());
+    if (budget.hard && budget.soft && *budget.soft > *budget.hard)
+        throw refused("--soft is above --hard, so that it would never be reached; state at most that");
+    const Backend& backend = commands.backend();
+    const Config config = commands.config();
+    const auto book = backend.money(config);
     budget.currency = book->prices().currency;
     if (budget.currency.empty()) {
         throw Failure({Fault::permanent, "budget.no_prices",
                        "there are no prices, so that no call could be counted: relevo prices apply FILE"});
     }
-    book->set_budget(budget, commands.backend().now());
+    const auto unpriced = backend.agent_means(config).billed(book->set_budget(budget, backend.now()));
+    if (commands.json()) fmt::print("{}\n", limits_json(budget).raw("unpriced", models_json(unpriced)).str());
+    if (!unpriced.empty()) fmt::print(stderr, "warning: {}\n", unpriced_text(unpriced, budget.currency));
     return 0;
 }
 
@@ -45,20 +70,10 @@ int remove(const Commands& commands, const BudgetOptions& options) {
 }
 
 std::string budget_json(const BudgetLine& line) {
-    JsonObject events;
-    for (const auto& [kind, times] : line.events) events.number(kind, times);
-    JsonObject out;
-    out.text("shop", line.budget.shop)
-        .text_if_any("agent", line.budget.agent)
-        .text("period", line.budget.period)
-        .text("currency", line.budget.currency)
-        .time("from_ms", line.from)
-        .time("until_ms", line.until)
-        .number("spent_micros", line.spent)
-        .number("reserved_micros", line.reserved);
-    if (line.budget.hard) out.number("hard_micros", *line.budget.hard);
-    if (line.budget.soft) out.number("soft_micros", *line.budget.soft);
-    return out.raw("events", events.str()).str();
+    JsonObject out = limits_json(line.budget);
+    out.time("from_ms", line.from).time("until_ms", line.until);
+    add_spent(out, line);
+    return out.raw("unpriced", models_json(line.unpriced)).str();
 }
 
 std::string limit(std::string_view name, std::optional<std::int64_t> micros) {
@@ -80,13 +95,18 @@ std::string budget_text(const BudgetLine& line) {
     told("soft", "the soft limit is reached");
     told("exhausted", "{} calls were refused: it had no room for them");
     told("unpriced", "{} calls were refused: no price of their model is known");
+    if (!line.unpriced.empty()) out += fmt::format("  {}\n", unpriced_text(line.unpriced, budget.currency));
     return out;
 }
 
 int list(const Commands& commands, const std::string& tenant) {
-    const auto lines = commands.backend().usage(commands.config())->budgets(tenant, commands.backend().now());
+    const Backend& backend = commands.backend();
+    const Config config = commands.config();
+    const AgentMeans means = backend.agent_means(config);
+    auto lines = backend.usage(config)->budgets(tenant, backend.now());
     std::vector<std::string> items;
-    for (const auto& line : lines) {
+    for (auto& line : lines) {
+        line.unpriced = means.billed(std::move(line.unpriced));
         items.push_back(budget_json(line));
         if (!commands.json()) fmt::print("{}", budget_text(line));
     }
@@ -110,6 +130,7 @@ void add_budgets(Commands& commands) {
     setting->add_option("--soft", options->soft, "Tell once when it is reached");
     auto* removing = commands.add(*group, "remove", "Spend without that limit", "budgets remove myshop month",
                                   [&commands, options] { return remove(commands, *options); });
+    commands.takes_json(setting);
     for (auto* command : {setting, removing}) {
         command->add_option("shop", options->budget.shop, "Its slug")->required();
         command->add_option("period", options->budget.period, "Of the limit")

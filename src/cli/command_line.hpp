@@ -9,6 +9,7 @@
 #include "cli/config.hpp"
 #include "cli/inspection.hpp"
 #include "domain/agent_book.hpp"
+#include "domain/agent_means.hpp"
 #include "domain/money_book.hpp"
 #include "domain/operator.hpp"
 #include "domain/pauses.hpp"
@@ -34,8 +35,8 @@ struct RunOptions {
 /// What the commands work on; main.cpp provides it.
 struct Backend {
     std::string version;
-    std::vector<std::string> stages;     ///< what a pipeline may name
-    std::vector<std::string> providers;  ///< of models: what an agent may name
+    std::vector<std::string> stages;  ///< what a pipeline may name
+    std::function<AgentMeans(const Config&)> agent_means;
     std::function<std::unique_ptr<Cluster>(const Config&)> cluster;
     std::function<std::unique_ptr<Schema>(const Config&)> schema;
     std::function<std::unique_ptr<ShopBook>(const Config&)> shops;

@@ -4,7 +4,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/price_file.hpp"
-#include "core/json_object.hpp"
+#include "domain/money_json.hpp"
 
 namespace relevo {
 namespace {
@@ -15,14 +15,12 @@ std::string prices_json(const PriceList& list) {
         JsonObject item;
         item.text("provider", price.provider)
             .text_if_any("base_url", price.base_url)
-            .text("model", price.model)
-            .number("input_micros", price.input)
-            .number("cached_input_micros", price.cached_input)
-            .number("output_micros", price.output);
+            .text("model", price.model);
+        add_amounts(item, price);
         if (price.from != SysTime{}) item.time("from_ms", price.from);
         items.push_back(item.time("until_ms", price.until).str());
     }
-    return JsonObject().text("currency", list.currency).raw("prices", json_array(items)).str();
+    return JsonObject().text("currency", list.currency).raw("items", json_array(items)).str();
 }
 
 std::string day_of(SysTime moment) {
@@ -50,8 +48,10 @@ bool has(const PriceList& list, const Price& price) {
 }
 
 int apply_prices(const Commands& commands, const std::string& file) {
-    const PriceList list = load_prices(file, commands.backend().providers).value();
-    const auto book = commands.backend().money(commands.config());
+    const Backend& backend = commands.backend();
+    const Config config = commands.config();
+    const PriceList list = load_prices(file, backend.agent_means(config).provider_names()).value();
+    const auto book = backend.money(config);
     const PriceList before = book->prices();
     book->apply_prices(list);
     const bool same_currency = before.currency == list.currency;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cli/replay.hpp"
-#include "core/json_object.hpp"
+#include "domain/money_json.hpp"
 
 namespace relevo {
 namespace {
@@ -30,14 +30,6 @@ std::string describe(const TurnAnswer& answer) {
                        answer.text.size(), answer.finish_reason, tools);
 }
 
-// null where some of it is not known
-std::string cost_json(const Cost& cost) {
-    if (!cost.known()) return "null";
-    JsonObject out;
-    for (const auto& [currency, micros] : cost.micros) out.number(currency, micros);
-    return out.str();
-}
-
 std::string answer_json(const TurnAnswer& answer, bool text) {
     std::vector<std::string> tools;
     for (const auto& use : answer.tools) {
@@ -53,7 +45,7 @@ std::string answer_json(const TurnAnswer& answer, bool text) {
         .number("input_tokens", answer.usage.input_tokens)
         .number("output_tokens", answer.usage.output_tokens)
         .flag("tokens_reported", answer.usage.reported)
-        .raw("cost_micros", cost_json(answer.cost))
+        .raw("cost", cost_json(answer.cost))
         .number("characters", static_cast<std::int64_t>(answer.text.size()))
         .raw("tools", json_array(tools));
     if (text) json.text("text", answer.text);
@@ -139,7 +131,7 @@ std::string turns_json(const TurnReport& report) {
         return JsonObject()
             .number("input_tokens", usage.input_tokens)
             .number("output_tokens", usage.output_tokens)
-            .raw("cost_micros", cost_json(cost))
+            .raw("cost", cost_json(cost))
             .str();
     };
     const auto count = [](std::size_t n) { return static_cast<std::int64_t>(n); };

@@ -144,9 +144,9 @@ AgentSpec template_of(const YAML::Node& node, const TemplateSource& source) {
 }
 
 // Its template is read before what is stated in the place of it.
-void read_agent(const YAML::Node& node, const Names& providers, const TemplateSource& templates,
+void read_agent(const YAML::Node& node, const AgentMeans& means, const TemplateSource& templates,
                 AgentSpec& agent) {
-    Fields fields = agent_fields(agent, providers);
+    Fields fields = agent_fields(agent, means);
     fields["template"] = [](const YAML::Node&) {};
     Mistakes mistakes;
     gather(mistakes, [&] {
@@ -156,7 +156,7 @@ void read_agent(const YAML::Node& node, const Names& providers, const TemplateSo
     if (!mistakes.all.empty()) throw mistakes;
 }
 
-ShopSpec read_shop(const YAML::Node& root, const Names& providers, const TemplateSource& templates) {
+ShopSpec read_shop(const YAML::Node& root, const AgentMeans& means, const TemplateSource& templates) {
     ShopSpec shop;
     std::optional<std::string> prompt;
     std::optional<std::string> disclosure;
@@ -182,7 +182,7 @@ ShopSpec read_shop(const YAML::Node& root, const Names& providers, const Templat
            [&](const auto& n) { shop.keep_days = number<int>(n, least_kept_days, most_kept_days); }},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"redact", [&](const auto& n) { shop.redact = read_redact(n); }},
-          {"agent", [&](const auto& n) { read_agent(n, providers, templates, shop.agent); }},
+          {"agent", [&](const auto& n) { read_agent(n, means, templates, shop.agent); }},
           {"web",
            [&](const auto& n) {
                shop.web.emplace();
@@ -219,10 +219,10 @@ bool is_web_address(std::string_view text) {
            std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c < 0x7f; });
 }
 
-Result<ShopSpec> load_shop(const std::filesystem::path& file, const std::vector<std::string>& providers,
+Result<ShopSpec> load_shop(const std::filesystem::path& file, const AgentMeans& means,
                            const TemplateSource& templates) {
     return load<ShopSpec>(file, "shop.invalid",
-                          [&](const YAML::Node& root) { return read_shop(root, providers, templates); });
+                          [&](const YAML::Node& root) { return read_shop(root, means, templates); });
 }
 
 }  // namespace relevo

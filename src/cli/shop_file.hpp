@@ -2,12 +2,12 @@
 
 #include <filesystem>
 #include <functional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/error.hpp"
 #include "domain/agent_book.hpp"
+#include "domain/agent_means.hpp"
 #include "domain/shop.hpp"
 
 namespace relevo {
@@ -16,9 +16,9 @@ namespace relevo {
 using TemplateSource = std::function<std::vector<AgentTemplate>()>;
 
 /// Reads a shop as its owner states it: see docker/demo/*.yaml. A secret is a text, or `{file: PATH}`.
-/// `providers`: of models, that an agent may name. `templates` is asked where the file names one.
+/// `templates` is asked where the file names one.
 /// "shop.invalid", with file, line and column.
-Result<ShopSpec> load_shop(const std::filesystem::path& file, const std::vector<std::string>& providers,
+Result<ShopSpec> load_shop(const std::filesystem::path& file, const AgentMeans& means,
                            const TemplateSource& templates = {});
 
 /// Whether a model's server may be there: http or https, and a host; no name or password before it.

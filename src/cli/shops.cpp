@@ -89,6 +89,12 @@ void point_at_model(ShopSpec& shop, const ShopOptions& options) {
     }
 }
 
+void check_model_url(const ShopOptions& options, const AgentMeans& means) {
+    if (options.model_url.empty()) return;
+    if (const auto mistake = means.address_mistake(options.model_url); !mistake.empty())
+        throw Failure({Fault::permanent, "shop.invalid", "--model-url: " + mistake});
+}
+
 // Some of it went with the new account; also what an earlier `apply` was cut off from is left.
 void redrive_waiting(ShopBook& shops, const ShopListing& shop) {
     std::int64_t redriven = 0;
@@ -103,9 +109,10 @@ int apply_shops(ShopBook& shops, const Commands& commands, const ShopOptions& op
     const Config config = commands.config();
     const Backend& backend = commands.backend();
     const auto templates = [&] { return backend.agents(config)->templates(); };
+    const AgentMeans means = backend.agent_means(config);
+    check_model_url(options, means);
     std::vector<ShopSpec> stated;  // all of them, before the first is made
-    for (const auto& file : options.files)
-        stated.push_back(load_shop(file, backend.providers, templates).value());
+    for (const auto& file : options.files) stated.push_back(load_shop(file, means, templates).value());
     std::vector<ShopListing> applied;
     for (std::size_t i = 0; i < stated.size(); ++i) {
         ShopSpec& shop = stated[i];

@@ -4,7 +4,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/moments.hpp"
-#include "core/json_object.hpp"
+#include "domain/money_json.hpp"
 
 namespace relevo {
 namespace {
@@ -14,21 +14,11 @@ struct UsageOptions {
 };
 
 std::string line_json(const UsageLine& line, const std::string& by) {
-    JsonObject cost;
-    for (const auto& [currency, micros] : line.cost.micros) cost.number(currency, micros);
     JsonObject out;
     out.text("shop", line.shop);
     if (!by.empty()) out.text(by, line.key);
-    return out.number("calls", line.calls)
-        .number("in_vain", line.in_vain)
-        .number("input_tokens", line.input_tokens)
-        .number("cached_tokens", line.cached_tokens)
-        .number("output_tokens", line.output_tokens)
-        .number("estimated_calls", line.estimated)
-        .number("lost_calls", line.lost)
-        .number("unpriced_calls", line.cost.unpriced)
-        .raw("cost_micros", line.cost.unpriced == line.calls && line.calls > 0 ? "null" : cost.str())
-        .str();
+    add_usage(out, line);
+    return out.str();
 }
 
 std::string table(const std::vector<UsageLine>& lines, const std::string& by) {

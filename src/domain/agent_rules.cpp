@@ -1,6 +1,6 @@
 #include "domain/agent_rules.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string_view>
@@ -55,11 +55,35 @@ std::vector<FallbackModel> asked_by(const AgentSpec& spec) {
 
 }  // namespace
 
+std::optional<SettingMistake> misplaced_setting(const AgentSpec& agent, const AgentMeans& means) {
+    for (std::size_t i = 0; i < agent.channels.size(); ++i) {
+        if (means.channels.contains(agent.channels[i])) continue;
+        return SettingMistake{fmt::format("/channels/{}", i),
+                              fmt::format("'{}' is no channel; known: {}", agent.channels[i],
+                                          fmt::join(means.channels, ", "))};
+    }
+    const auto check = [&](std::string pointer, const std::string& url) -> std::optional<SettingMistake> {
+        if (url.empty()) return std::nullopt;  // the provider's own
+        auto mistake = means.address_mistake(url);
+        if (mistake.empty()) return std::nullopt;
+        return SettingMistake{std::move(pointer), std::move(mistake)};
+    };
+    if (auto mistake = check("/base_url", agent.base_url)) return mistake;
+    for (std::size_t i = 0; i < agent.fallbacks.size(); ++i) {
+        if (auto mistake = check(fmt::format("/fallbacks/{}/base_url", i), agent.fallbacks[i].base_url))
+            return mistake;
+    }
+    return std::nullopt;
+}
+
 std::optional<Error> refuse_agent(const AgentSpec& agent, const AgentSurroundings& surroundings) {
     if (const auto mistake = settings_mistake(agent); !mistake.empty()) return invalid(agent, mistake);
+    const AgentMeans& means = surroundings.means;
+    if (const auto mistake = misplaced_setting(agent, means))
+        return invalid(agent, mistake->pointer.substr(1) + ": " + mistake->text);
     for (const auto& model : asked_by(agent)) {
-        const auto provider = surroundings.providers.find(model.provider);
-        if (provider == surroundings.providers.end()) {
+        const auto provider = means.providers.find(model.provider);
+        if (provider == means.providers.end()) {
             return Error{Fault::permanent, "agent.unknown_provider",
                          fmt::format("agent '{}' names provider '{}', which this installation does not have",
                                      agent.name, model.provider)};

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
 
 #include "core/error.hpp"
+#include "domain/agent_means.hpp"
 #include "domain/shop.hpp"
 
 namespace relevo {
@@ -13,14 +13,22 @@ namespace relevo {
 /// What an agent can count on where it is published.
 struct AgentSurroundings {
     std::string shop;  ///< its slug
-    /// Those that this installation has, and the category of credentials with their key; empty: none is
-    /// needed.
-    std::map<std::string, std::string> providers;
+    AgentMeans means;
     std::set<std::string> keys;  ///< the categories of which the shop has an API_KEY
 };
 
+/// A setting that may not be stated.
+struct SettingMistake {
+    std::string pointer;  ///< to it within the settings: "/fallbacks/0/base_url"
+    std::string text;
+};
+
+/// The first channel that there is none of, or the first server that no shop may name.
+std::optional<SettingMistake> misplaced_setting(const AgentSpec& agent, const AgentMeans& means);
+
 /// Why the agent may not be published; nothing where it may. Permanent errors, for whoever asked for it:
-///  agent.invalid           a setting has no such value, or the prompt a place that nothing is filled in for
+///  agent.invalid           a setting has no such value, as misplaced_setting too says, or the prompt a place
+///                          that nothing is filled in for
 ///  agent.unknown_provider  it or a fallback names a provider that this installation does not have
 ///  agent.no_credentials    it or a fallback asks one whose key the shop does not have
 /// One at an address of its own may need no key: it is asked without where its category is not named.

@@ -24,6 +24,14 @@ struct Price {
     bool operator==(const Price&) const = default;
 };
 
+/// A model as agents name it.
+struct ModelName {
+    std::string provider;
+    std::string base_url;  ///< without a slash at its end; empty: the provider's own
+    std::string model;
+    bool operator==(const ModelName&) const = default;
+};
+
 struct PriceList {
     std::string currency;  ///< ISO 4217
     std::vector<Price> prices;
@@ -47,6 +55,9 @@ struct BudgetLine {
     std::int64_t reserved = 0;  ///< by calls that run
     /// Of this period: soft, exhausted (calls that were refused), unpriced (as nobody knows their price).
     std::map<std::string, std::int64_t> events;
+    /// Of a hard limit: what the agents that it counts ask, their fallbacks too, and what has no price in its
+    /// currency. Under it such a model is not asked, unless nobody bills it (AgentMeans::billed).
+    std::vector<ModelName> unpriced{};
 };
 
 /// Prices and budgets, for the command line: blocks.
@@ -57,8 +68,8 @@ class MoneyBook {
     virtual void apply_prices(const PriceList& prices) = 0;
     /// The currency is empty where there are none.
     virtual PriceList prices() = 0;
-    /// Throws Failure "shop.unknown", "budget.unknown_agent".
-    virtual void set_budget(const BudgetSpec& budget, SysTime now) = 0;
+    /// The `unpriced` of its line. Throws Failure "shop.unknown", "budget.unknown_agent".
+    virtual std::vector<ModelName> set_budget(const BudgetSpec& budget, SysTime now) = 0;
     /// Whether there was one of that shop, agent and period. Throws as set_budget.
     virtual bool remove_budget(const BudgetSpec& budget) = 0;
 };

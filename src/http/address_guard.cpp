@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/error.hpp"
+
 namespace relevo {
 namespace {
 
@@ -119,6 +121,28 @@ std::optional<std::string_view> forbidden_origin(const Origin& origin) {
 
 std::optional<std::string_view> forbidden_address(const ip::address& address) {
     return address.is_v4() ? forbidden(address.to_v4()) : forbidden(address.to_v6());
+}
+
+TrustedAddresses::TrustedAddresses(const std::vector<std::string>& addresses) {
+    for (const auto& address : addresses) {
+        const auto url = parse_url("http://" + address);
+        if (!url || url->target != "/") {
+            throw Failure({Fault::permanent, "http.trusted_address",
+                           "trusted_addresses: '" + address +
+                               "' is not host:port, such as models.internal:8000"});
+        }
+        origins_.insert(url->origin.to_string());  // as a URL's origin says it
+    }
+}
+
+std::string stated_url_mistake(std::string_view url, const TrustedAddresses& trusted) {
+    const auto parsed = parse_url(url);
+    if (!parsed) return "is no http or https URL without a user, such as https://api.example.com/v1";
+    if (trusted.contains(parsed->origin)) return {};
+    const auto reason = forbidden_origin(parsed->origin);
+    if (!reason) return {};
+    return "must lead to the public internet, and " + parsed->origin.to_string() + " " +
+           std::string(*reason) + "; the operator may list a server of the own network under trusted_addresses";
 }
 
 }  // namespace relevo

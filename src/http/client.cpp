@@ -7,9 +7,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <list>
 #include <map>
-#include <set>
 #include <vector>
 
+#include "http/address_guard.hpp"
 #include "http/ascii.hpp"
 #include "http/link.hpp"
 
@@ -26,14 +26,6 @@ bool well_formed(const HttpCall& call) {
                return is_token(header.first) &&
                       header.second.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
            });
-}
-
-// As a URL's origin says it.
-std::string trusted_origin(const std::string& address) {
-    const auto url = parse_url("http://" + address);
-    if (url && url->target == "/") return url->origin.to_string();
-    throw Failure({Fault::permanent, "http.trusted_address",
-                   "trusted_addresses: '" + address + "' is not host:port, such as models.internal:8000"});
 }
 
 }  // namespace
@@ -78,8 +70,8 @@ struct PooledHttpClient::Pool : std::enable_shared_from_this<PooledHttpClient::P
         : io(context),
           limits(std::move(its_limits)),
           network(its_network ? std::move(its_network) : make_network(context)),
-          tls(asio::ssl::context::tls_client) {
-        for (const auto& address : limits.trusted_addresses) trusted.insert(trusted_origin(address));
+          tls(asio::ssl::context::tls_client),
+          trusted(limits.trusted_addresses) {
         tls.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
         tls.set_verify_mode(asio::ssl::verify_peer);
         if (limits.ca_file.empty()) {
@@ -99,7 +91,7 @@ struct PooledHttpClient::Pool : std::enable_shared_from_this<PooledHttpClient::P
     ClientLimits limits;
     std::unique_ptr<Network> network;
     asio::ssl::context tls;
-    std::set<std::string> trusted;
+    TrustedAddresses trusted;
     std::map<Origin, Host> hosts;
     SteadyTime swept{};
 };
@@ -181,7 +173,7 @@ Task<boost::system::result<HttpResponse, HttpFault>> PooledHttpClient::Pool::sen
     } const wiped{call, url};
     if (!url) co_return HttpFault{Reached::no, "not an http or https address", true};
     url->origin.guarded =
-        call.chosen_by == ChosenBy::tenant && !pool->trusted.contains(url->origin.to_string());
+        call.chosen_by == ChosenBy::tenant && !pool->trusted.contains(url->origin);
     const Origin origin = url->origin;
     if (!well_formed(call)) {
         co_return HttpFault{Reached::no, origin.to_string() + ": a header or the method is malformed", true};

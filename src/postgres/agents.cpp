@@ -128,8 +128,8 @@ Task<int> publish_agent(Database& database, TenantId tenant, AgentSpec agent, in
 }
 
 Task<AgentSurroundings> agent_surroundings(Database& database, TenantId tenant, std::string slug,
-                                           std::map<std::string, std::string> providers) {
-    AgentSurroundings out{std::move(slug), std::move(providers), {}};
+                                           AgentMeans means) {
+    AgentSurroundings out{std::move(slug), std::move(means), {}};
     const Json listed = Json::parse(co_await database.call("list_credentials", tenant, "{}"));
     for (const auto& row : listed.items()) {
         if (row.text("name") == "API_KEY") out.keys.insert(row.text("category"));

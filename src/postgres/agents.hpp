@@ -31,8 +31,8 @@ Task<void> draft_agent(Database& database, TenantId tenant, AgentSpec agent);
 /// Makes `agent` the newest version of the agent of its name, whose published one is `was`: its number.
 /// Throws as AgentBook::publish says, but for what refuse_agent gives: the caller has asked that.
 Task<int> publish_agent(Database& database, TenantId tenant, AgentSpec agent, int was);
-/// What refuse_agent asks of the shop. `providers`: the installation's.
+/// What refuse_agent asks of the shop. `means`: the installation's.
 Task<AgentSurroundings> agent_surroundings(Database& database, TenantId tenant, std::string slug,
-                                           std::map<std::string, std::string> providers);
+                                           AgentMeans means);
 
 }  // namespace relevo

@@ -21,16 +21,18 @@ class PostgresMoneyBook final : public MoneyBook {
 
     PriceList prices() override { return parse_price_list(call("list_prices", TenantId{}, "{}")); }
 
-    void set_budget(const BudgetSpec& budget, SysTime now) override {
+    std::vector<ModelName> set_budget(const BudgetSpec& budget, SysTime now) override {
         JsonObject request = name_of(budget);
         request.text("currency", budget.currency).time("now", now);
         if (budget.hard) request.number("hard", *budget.hard);
         if (budget.soft) request.number("soft", *budget.soft);
         const TenantId tenant = tenant_of(budget.shop);
-        if (call("set_budget", tenant, request.str()).text() == "unknown") {
+        const Json done = call("set_budget", tenant, request.str());
+        if (done.text() == "unknown") {
             throw Failure({Fault::permanent, "budget.unknown_agent",
                            budget.shop + " has no agent '" + budget.agent + "'"});
         }
+        return parse_models(done);
     }
 
     bool remove_budget(const BudgetSpec& budget) override {

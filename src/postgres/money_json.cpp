@@ -1,7 +1,5 @@
 #include "postgres/money_json.hpp"
 
-#include <vector>
-
 namespace relevo {
 namespace {
 
@@ -64,6 +62,13 @@ UsageLine parse_usage(const Json& row) {
     return line;
 }
 
+std::vector<ModelName> parse_models(const Json& rows) {
+    std::vector<ModelName> models;
+    for (const auto& row : rows.items())
+        models.push_back({row.text("provider"), row.text("base_url"), row.text("model")});
+    return models;
+}
+
 BudgetLine parse_budget(const Json& row) {
     BudgetLine line;
     line.budget = {row.text("shop"),     row.text("agent"),          row.text("period"),
@@ -73,6 +78,7 @@ BudgetLine parse_budget(const Json& row) {
     line.spent = row.number("spent");
     line.reserved = row.number("reserved");
     for (const auto& [kind, times] : row["events"].members()) line.events[kind] = times.number();
+    line.unpriced = parse_models(row["unpriced"]);
     return line;
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/json_object.hpp"
 #include "domain/money_book.hpp"
@@ -18,6 +19,8 @@ JsonObject price_list_json(const PriceList& list);
 PriceList parse_price_list(const Json& rows);
 /// A row of usage_lines.
 UsageLine parse_usage(const Json& row);
+/// What unpriced_models gives.
+std::vector<ModelName> parse_models(const Json& rows);
 /// A row of budgets.
 BudgetLine parse_budget(const Json& row);
 std::optional<std::int64_t> number_if_any(const Json& row, std::string_view name);

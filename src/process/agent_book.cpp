@@ -12,7 +12,7 @@ namespace {
 class PostgresAgentBook final : public AgentBook {
   public:
     PostgresAgentBook(const Config& config, const std::string& user)
-        : database_(operator_database(config.postgres_url, user)) {}
+        : database_(operator_database(config.postgres_url, user)), means_(agent_means(config)) {}
 
     std::vector<AgentTemplate> templates() override { return await(list_agent_templates(database_)); }
 
@@ -70,12 +70,13 @@ class PostgresAgentBook final : public AgentBook {
     int publish_checked(const std::string& shop, TenantId tenant, const std::string& agent,
                         AgentSpec settings, int was) {
         settings.name = agent;  // it says who is meant, whatever the settings were made for
-        const auto surroundings = await(agent_surroundings(database_, tenant, shop, model_provider_keys()));
+        const auto surroundings = await(agent_surroundings(database_, tenant, shop, means_));
         if (const auto refused = refuse_agent(settings, surroundings)) throw Failure(*refused);
         return await(publish_agent(database_, tenant, settings, was));
     }
 
     Database database_;
+    AgentMeans means_;
 };
 
 }  // namespace

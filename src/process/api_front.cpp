@@ -66,7 +66,7 @@ ApiFront::ApiFront(boost::asio::io_context& io, Shared& shared, HttpClient& http
       channels_(make_channels(channel_settings(shared.config), http)),
       erasure_(shared.config),
       api_(document,
-           api_handlers(document, {meta_, erasure_, channels_, model_provider_keys(),
+           api_handlers(document, {meta_, erasure_, channels_, agent_means(shared.config),
                                    shared.config.public_url, &shared.live}),
            {*identity_, *requests_, pace_, shared.clock, random, origin_of(shared.config.public_url),
             shared.config.http.proxies}) {}

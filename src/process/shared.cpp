@@ -1,5 +1,7 @@
 #include "process/shared.hpp"
 
+#include "channels/meta_places.hpp"
+#include "http/address_guard.hpp"
 #include "postgres/address.hpp"
 #include "vault/key_file.hpp"
 
@@ -47,19 +49,20 @@ ChannelLimitsByName channel_limits() {
     return limits;
 }
 
-std::vector<std::string> model_provider_names() {
+AgentMeans agent_means(const Config& config) {
     NoHttp none;
     SystemClock clock;
-    return make_model_providers({}, none, clock).names();
-}
-
-std::map<std::string, std::string> model_provider_keys() {
-    NoHttp none;
-    SystemClock clock;
+    AgentMeans means;
     const ModelProviders providers = make_model_providers({}, none, clock);
-    std::map<std::string, std::string> keys;
-    for (const auto& name : providers.names()) keys[name] = std::string(providers.find(name)->credentials());
-    return keys;
+    for (const auto& name : providers.names())
+        means.providers[name] = std::string(providers.find(name)->credentials());
+    for (const auto& [name, limits] : channel_limits()) means.channels.insert(name);
+    for (const MetaKind kind : {MetaKind::facebook, MetaKind::instagram}) {
+        for (const auto name : channels_of(kind)) means.channels.emplace(name);
+    }
+    const TrustedAddresses trusted(config.trusted_addresses);
+    means.address_mistake = [trusted](std::string_view url) { return stated_url_mistake(url, trusted); };
+    return means;
 }
 
 std::shared_ptr<MasterKeys> master_keys(const Config& config) {

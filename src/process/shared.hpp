@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "core/await.hpp"
 #include "core/clock.hpp"
 #include "core/random.hpp"
+#include "domain/agent_means.hpp"
 #include "http/client.hpp"
 #include "kafka/settings.hpp"
 #include "models/list.hpp"
@@ -27,9 +27,8 @@ namespace relevo {
 KafkaSettings kafka_settings(const Config& config);
 ClientLimits client_limits(const Config& config);
 ModelSettings model_settings(const Config& config);
-std::vector<std::string> model_provider_names();
-/// By each provider's name the category of credentials with its key; empty where it needs none.
-std::map<std::string, std::string> model_provider_keys();
+/// Throws Failure "http.trusted_address".
+AgentMeans agent_means(const Config& config);
 ChannelSettings channel_settings(const Config& config);
 /// Of every channel there is.
 ChannelLimitsByName channel_limits();

@@ -74,6 +74,30 @@ TEST_CASE("an agent whose provider's key is missing is refused, and said how to 
           422);
 }
 
+TEST_CASE("a server of the own network is refused where it is stated, unless the operator trusts it") {
+    Server server;
+    const auto refused = add(server, R"({"name":"A","settings":{"base_url":"http://169.254.169.254/latest"}})");
+    CHECK(refused.status == 422);
+    CHECK(member(refused, "code") == "agent.invalid");
+    CHECK(member(refused, "pointer") == "#/settings/base_url");
+    CHECK(has(refused, "169.254.169.254:80 is a link-local address"));
+    const auto made = add(server, R"({"name":"A","settings":{"base_url":"http://models.internal:8000/v1"}})");
+    REQUIRE(made.status == 201);
+    const auto changed = based(server, "PATCH", "/v1/agents/17", made,
+                               R"({"fallbacks":[{"provider":"offline"},)"
+                               R"({"provider":"offline","base_url":"http://localhost:8000"}]})");
+    CHECK(changed.status == 422);
+    CHECK(member(changed, "pointer") == "#/fallbacks/1/base_url");
+}
+
+TEST_CASE("a channel that there is none of is refused with those that there are") {
+    Server server;
+    const auto refused = add(server, R"({"name":"A","settings":{"channels":["web","fax"]}})");
+    CHECK(refused.status == 422);
+    CHECK(member(refused, "pointer") == "#/settings/channels/1");
+    CHECK(has(refused, "telegram"));
+}
+
 TEST_CASE("who writes agents cannot send the vault's keys to a server of their choice") {
     Server server;
     server.identity.callers.emplace(

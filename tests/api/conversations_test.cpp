@@ -93,8 +93,8 @@ TEST_CASE("a conversation that is read says who answers, and what it cost to the
     row.cost = Cost{{{"EUR", 1}, {"USD", 9'007'199'254'740'991}}, 2};
     const auto read = server.ask("GET", path_of(1));
     CHECK(read.status == 200);
-    CHECK(read.body.find(R"("cost":{"amounts":[{"currency":"EUR","micros":1},)"
-                         R"({"currency":"USD","micros":9007199254740991}],"unpriced_calls":2})") !=
+    CHECK(read.body.find(R"("cost":{"amounts":[{"currency":"EUR","amount_micros":1},)"
+                         R"({"currency":"USD","amount_micros":9007199254740991}],"unpriced_calls":2})") !=
           std::string::npos);
     CHECK(member(read, "standing") == "agent");
     CHECK(member(read, "external_chatwoot_id") == "cw-1");

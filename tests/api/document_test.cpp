@@ -85,6 +85,7 @@ TEST_CASE("an operation is what the document says of it") {
     CHECK(put.path == "/v1/things/{thing}");
     CHECK(put.callers == std::set{Principal::Kind::user, Principal::Kind::api_key});
     CHECK(put.permission_name == "agents.write");
+    CHECK_FALSE(put.of_installation);
     CHECK(put.max_body_bytes == 100);
     CHECK(put.statuses == std::set{200, 404});
     REQUIRE(put.parameter(In::path, "thing"));
@@ -106,6 +107,8 @@ TEST_CASE("a document that asks for what would not be done is refused, with the 
         refusal("session: []", "cookie: []").find("/paths//v1/things/{thing}/put: no such security scheme") !=
         std::string::npos);
     CHECK(refusal("agents.write", "agents.fly").starts_with("api.bad_document"));
+    CHECK(refusal("agents.write", "agents.write\n      x-installation: maybe").find("is true, or left out") !=
+          std::string::npos);
     CHECK(refusal("in: query", "in: cookie").find("cookies are not read") != std::string::npos);
     CHECK(refusal("in: query", "in: path").find("the path and its parameters differ") != std::string::npos);
     CHECK(refusal("{type: boolean}", "{type: boolean, const: true}").find("'const'") != std::string::npos);

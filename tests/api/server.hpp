@@ -13,6 +13,7 @@
 #include "api/api.hpp"
 #include "api/list.hpp"
 #include "domain/local_pace.hpp"
+#include "http/address_guard.hpp"
 #include "tests/api/fake_meta.hpp"
 #include "tests/api/fake_persons.hpp"
 #include "tests/api/fake_stores.hpp"
@@ -84,6 +85,14 @@ class FakeIdentity final : public Identity {
 /// How the answer differs from what the document says of this operation: a status, a member.
 std::string misfit(const ApiDocument& document, const HttpRequest& request, const HttpResponse& answer);
 
+inline AgentMeans means() {
+    AgentMeans means{{{"offline", ""}, {"openai", "openai"}}, {"telegram", "web", "whatsapp"}};
+    means.address_mistake = [trusted = TrustedAddresses({"models.internal:8000"})](std::string_view url) {
+        return stated_url_mistake(url, trusted);
+    };
+    return means;
+}
+
 /// The whole API over rows in memory: shops 1 and 2, their users 1 and 2, and callers by these tokens.
 struct Server {
     Server() : Server(project_document()) {}
@@ -92,7 +101,7 @@ struct Server {
               api_handlers(document, {meta,
                                       erasure,
                                       channels,
-                                      {{"offline", ""}, {"openai", "openai"}},
+                                      means(),
                                       "https://own.example",
                                       &live}),
               {identity, requests, pace, clock, random, "https://own.example", {"192.0.2.9"}}) {

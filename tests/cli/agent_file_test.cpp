@@ -11,7 +11,7 @@ namespace {
 
 Result<AgentSpec> load_text(const std::string& text, const AgentSpec& base = {}) {
     const Folder folder;
-    return load_agent(folder.write("agent.yaml", text), {"offline", "openai"}, base);
+    return load_agent(folder.write("agent.yaml", text), {{{"offline", ""}, {"openai", "openai"}}, {"web", "whatsapp"}}, base);
 }
 
 std::string refusal(const std::string& text) {
@@ -63,6 +63,8 @@ TEST_CASE("what an agent cannot be is refused with its place") {
     CHECK(refusal("hours: {mon: \"9-10\"}\n").find("expected times") != std::string::npos);
     CHECK(refusal("hours: always\n").find("expected a map") != std::string::npos);
     CHECK(refusal("tools: [\"Drop Table\"]\n").find("lower-case") != std::string::npos);
+    CHECK(refusal("channels: [web, fax]\n").find(":1:17: 'fax' is no channel; known: web, whatsapp") !=
+          std::string::npos);
     CHECK(refusal("spacing_ms: 60001\n").find("0 to 60000") != std::string::npos);
     CHECK(refusal("on_closed: silence\n").find("'silence' is no end; known: sentence, handoff") !=
           std::string::npos);

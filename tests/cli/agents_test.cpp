@@ -85,7 +85,9 @@ struct Bench {
                        "kafka: {brokers: \"none:1\"}\npostgres: {url: \"none\"}\nredis: {url: \"none\"}\n"
                        "master_key_file: none\npipelines: none\nmigrations: none\nconsole: none\n")
                 .string();
-        backend.providers = {"offline", "openai"};
+        backend.agent_means = [](const Config&) {
+            return AgentMeans{{{"offline", ""}, {"openai", "openai"}}, {"web", "whatsapp"}};
+        };
         backend.agents = [this](const Config&) { return std::make_unique<FakeAgents>(agents); };
     }
     Printed operator()(std::vector<std::string> words) {

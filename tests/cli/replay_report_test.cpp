@@ -44,8 +44,10 @@ TEST_CASE("a replay's report counts what is the same, what differs and what fail
     CHECK(text.find("interrupted after 3 of 4 turns") != std::string::npos);
     CHECK(text.find("1 the same, 1 different, 1 failed") != std::string::npos);
     CHECK(text.find("cost before not known, after 0.0025 USD") != std::string::npos);
-    CHECK(turns_json(report(false)).find("\"cost_micros\":null") != std::string::npos);
-    CHECK(turns_json(report(false)).find("\"cost_micros\":{\"USD\":2500}") != std::string::npos);
+    CHECK(turns_json(report(false)).find(R"("cost":{"amounts":[],"unpriced_calls":2})") != std::string::npos);
+    CHECK(turns_json(report(false))
+              .find(R"("cost":{"amounts":[{"currency":"USD","amount_micros":2500}],"unpriced_calls":0})") !=
+          std::string::npos);
     CHECK(turns_page(report(false)).find("0.0025 USD") != std::string::npos);
 }
 

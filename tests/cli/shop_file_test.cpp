@@ -13,7 +13,7 @@ Result<ShopSpec> load_text(const std::string& whatsapp) {
     const auto file =
         std::filesystem::temp_directory_path() / ("relevo_shop_" + std::to_string(::getpid()) + ".yaml");
     std::ofstream(file) << "slug: pointe\nname: Pointe\nwhatsapp:\n" << whatsapp;
-    auto shop = load_shop(file, {"offline", "openai"});
+    auto shop = load_shop(file, {{{"offline", ""}, {"openai", "openai"}}});
     std::filesystem::remove(file);
     return shop;
 }
@@ -124,7 +124,7 @@ TEST_CASE(
         std::filesystem::temp_directory_path() / ("relevo_slug_" + std::to_string(::getpid()) + ".yaml");
     const auto refusal_of = [&](const std::string& slug, const std::string& rest) {
         std::ofstream(file) << "slug: \"" << slug << "\"\nname: Pointe\n" << rest;
-        const auto shop = load_shop(file, {"offline"});
+        const auto shop = load_shop(file, {{{"offline", ""}}});
         std::filesystem::remove(file);
         return shop.has_value() ? std::string() : shop.error().text;
     };
@@ -192,7 +192,7 @@ TEST_CASE("an agent begins as the template that its shop's file names, with what
     };
     const auto load = [&](const std::string& rest) {
         std::ofstream(file) << "slug: pointe\nname: Pointe\n" << rest;
-        auto shop = load_shop(file, {"offline"}, templates);
+        auto shop = load_shop(file, {{{"offline", ""}}}, templates);
         std::filesystem::remove(file);
         return shop;
     };

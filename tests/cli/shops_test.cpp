@@ -40,7 +40,13 @@ struct Bench {
                             "kafka: {brokers: b}\npostgres: {url: u}\nredis: {url: r}\nmaster_key_file: m\n"
                             "pipelines: p\nmigrations: m\nconsole: c\n")
                      .string();
-        backend.providers = {"offline"};
+        backend.agent_means = [](const Config&) {
+            AgentMeans means{{{"offline", ""}}};
+            means.address_mistake = [](std::string_view url) {
+                return std::string(url.find("inside") == url.npos ? "" : "leads inside");
+            };
+            return means;
+        };
         backend.shops = [this](const Config&) { return std::make_unique<Book>(*this); };
     }
     Printed operator()(std::vector<std::string> words) {
@@ -71,6 +77,22 @@ TEST_CASE("a mistake in the last file is found before the first shop is made") {
     CHECK(relevo({"shops", "apply", right}).code == 0);
     CHECK(relevo.told == Told{"apply right"});
     CHECK(relevo({"shops", "apply", right, "--model-url", "nowhere"}).code == 2);
+}
+
+TEST_CASE("a model's server that no shop may name is refused before the first shop is made") {
+    Bench relevo;
+    const auto right = relevo.folder.write("right.yaml", "slug: right\nname: Right\n").string();
+    const auto wrong =
+        relevo.folder
+            .write("wrong.yaml", "slug: wrong\nname: W\nagent: {provider: offline, base_url: \"http://inside\"}\n")
+            .string();
+    const auto refused = relevo({"shops", "apply", right, wrong});
+    CHECK(refused.code == 1);
+    CHECK(refused.err.find("wrong.yaml:3:38: leads inside") != std::string::npos);
+    const auto named = relevo({"shops", "apply", right, "--model-url", "http://inside/v1"});
+    CHECK(named.code == 1);
+    CHECK(named.err.find("--model-url: leads inside") != std::string::npos);
+    CHECK(relevo.told.empty());
 }
 
 TEST_CASE("removing a shop says first what it would do, and does it only when told so") {

@@ -10,13 +10,15 @@ namespace {
 using Told = std::vector<std::string>;
 
 struct FakeMoney final : MoneyBook {
-    FakeMoney(PriceList& its_list, Told& its_told) : list(its_list), told(its_told) {}
+    FakeMoney(PriceList& its_list, Told& its_told, const std::vector<ModelName>& its_unpriced)
+        : list(its_list), told(its_told), unpriced(its_unpriced) {}
     void apply_prices(const PriceList& prices) override { list = prices; }
     PriceList prices() override { return list; }
-    void set_budget(const BudgetSpec& budget, SysTime) override {
+    std::vector<ModelName> set_budget(const BudgetSpec& budget, SysTime) override {
         told.push_back("set " + budget.shop + " " + budget.agent + " " + budget.period + " " +
                        budget.currency + " " + std::to_string(budget.hard.value_or(-1)) + " " +
                        std::to_string(budget.soft.value_or(-1)));
+        return unpriced;
     }
     bool remove_budget(const BudgetSpec& budget) override {
         told.push_back("remove " + budget.shop + " " + budget.period);
@@ -24,6 +26,7 @@ struct FakeMoney final : MoneyBook {
     }
     PriceList& list;
     Told& told;
+    const std::vector<ModelName>& unpriced;
 };
 
 struct FakeUsage final : UsageBook {
@@ -40,7 +43,8 @@ struct FakeUsage final : UsageBook {
                  now,
                  49'999'000,
                  500,
-                 {{"soft", 1}, {"exhausted", 7}}}};
+                 {{"soft", 1}, {"exhausted", 7}},
+                 {{"offline", "", ""}, {"openai", "https://b/v1", "own"}}}};
     }
     Told& told;
 };
@@ -53,9 +57,9 @@ struct Bench {
                        "kafka: {brokers: \"none:1\"}\npostgres: {url: \"none\"}\nredis: {url: \"none\"}\n"
                        "master_key_file: none\npipelines: none\nmigrations: none\nconsole: none\n")
                 .string();
-        backend.providers = {"openai"};
+        backend.agent_means = [](const Config&) { return AgentMeans{{{"offline", ""}, {"openai", "openai"}}}; };
         backend.now = [] { return from_millis(0); };
-        backend.money = [this](const Config&) { return std::make_unique<FakeMoney>(prices, told); };
+        backend.money = [this](const Config&) { return std::make_unique<FakeMoney>(prices, told, unpriced); };
         backend.usage = [this](const Config&) { return std::make_unique<FakeUsage>(told); };
     }
     Printed operator()(std::vector<std::string> words) {
@@ -65,6 +69,7 @@ struct Bench {
     Folder folder;
     std::string config;
     PriceList prices;
+    std::vector<ModelName> unpriced;
     Told told;
     Backend backend;
 };
@@ -82,8 +87,10 @@ TEST_CASE("usage says what is spent, what nobody knows and what may have been bi
     CHECK(text.find("of 1 calls nobody told the end") != std::string::npos);
     const auto json = it({"usage", "--by", "agent", "--tenant", "pointe", "--json"}).out;
     CHECK(json.find(R"("agent":"Ana")") != std::string::npos);
-    CHECK(json.find(R"("cost_micros":{"USD":1250000})") != std::string::npos);
-    CHECK(json.find(R"("cost_micros":null)") != std::string::npos);
+    CHECK(json.find(R"("calls":12,"failed_calls":1,)") != std::string::npos);
+    CHECK(json.find(R"("cost":{"amounts":[{"currency":"USD","amount_micros":1250000}],"unpriced_calls":0})") !=
+          std::string::npos);
+    CHECK(json.find(R"("unpriced_calls":3})") != std::string::npos);
     CHECK(it.told == Told{"usage  agent", "usage pointe agent"});
     CHECK(it({"usage", "--by", "moon"}).code == 2);
 }
@@ -99,7 +106,8 @@ TEST_CASE("prices of a file are applied and listed, and the change of a currency
     CHECK(it({"prices", "apply", file.string()}).out.find("1 prices, 1 of them as before; 0 gone") !=
           std::string::npos);
     CHECK(it({"prices", "list"}).out.find("0.15") != std::string::npos);
-    CHECK(it({"prices", "list", "--json"}).out.find(R"("input_micros":150000)") != std::string::npos);
+    CHECK(it({"prices", "list", "--json"}).out.find(R"("items":[{"provider":"openai","model":"m","input_micros":150000)") !=
+          std::string::npos);
 }
 
 TEST_CASE("a budget has a limit, in the prices' currency") {
@@ -109,12 +117,30 @@ TEST_CASE("a budget has a limit, in the prices' currency") {
     CHECK(it({"budgets", "set", "pointe", "month", "--hard", "50", "--soft", "0.25"}).code == 0);
     CHECK(it({"budgets", "set", "pointe", "day", "--agent", "Ana", "--soft", "1"}).code == 0);
     CHECK(it({"budgets", "set", "pointe", "month"}).code == 2);
+    const auto crossed = it({"budgets", "set", "pointe", "month", "--hard", "50", "--soft", "50.01"});
+    CHECK(crossed.code == 2);
+    CHECK(crossed.err.find("--soft is above --hard") != std::string::npos);
     CHECK(it({"budgets", "set", "pointe", "month", "--hard", "much"}).code == 2);
     CHECK(it({"budgets", "set", "pointe", "year", "--hard", "1"}).code == 2);
     CHECK(it({"budgets", "remove", "pointe", "month"}).code == 0);
     CHECK(it({"budgets", "remove", "tueste", "month"}).code == 1);
     CHECK(it.told == Told{"set pointe  month USD 50000000 250000", "set pointe Ana day USD -1 1000000",
                           "remove pointe month", "remove tueste month"});
+}
+
+TEST_CASE("who sets a hard limit is told which models it keeps from being asked") {
+    Bench it;
+    it.prices.currency = "USD";
+    it.unpriced = {{"offline", "", ""}, {"openai", "", "new"}, {"openai", "https://b/v1", "own"}};
+    const auto set = it({"budgets", "set", "pointe", "month", "--hard", "50", "--json"});
+    CHECK(set.code == 0);
+    CHECK(set.err.find("warning: no price in USD is known of openai new, openai own at https://b/v1: under the "
+                       "hard limit that will not be asked; state a price with relevo prices apply FILE") !=
+          std::string::npos);
+    CHECK(set.out.find(R"("hard_micros":50000000,"unpriced":[{"provider":"openai","model":"new"},)") !=
+          std::string::npos);
+    it.unpriced = {{"offline", "", ""}};
+    CHECK(it({"budgets", "set", "pointe", "month", "--hard", "50"}).err.empty());
 }
 
 TEST_CASE("budgets are listed with what is spent and what was refused") {
@@ -125,5 +151,10 @@ TEST_CASE("budgets are listed with what is spent and what was refused") {
           std::string::npos);
     CHECK(text.find("the soft limit is reached") != std::string::npos);
     CHECK(text.find("7 calls were refused: it had no room for them") != std::string::npos);
-    CHECK(it({"budgets", "list", "--json"}).out.find(R"("hard_micros":50000000)") != std::string::npos);
+    CHECK(text.find("no price in USD is known of openai own at https://b/v1") != std::string::npos);
+    const auto json = it({"budgets", "list", "--json"}).out;
+    CHECK(json.find(R"("hard_micros":50000000,"soft_micros":40000000)") != std::string::npos);
+    CHECK(json.find(R"("soft_reached":true,"refused_calls":7,"unpriced_calls":0)") != std::string::npos);
+    CHECK(json.find(R"("unpriced":[{"provider":"openai","base_url":"https://b/v1","model":"own"}])") !=
+          std::string::npos);
 }

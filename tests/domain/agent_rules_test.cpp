@@ -7,7 +7,11 @@ using namespace relevo;
 namespace {
 
 const AgentSurroundings shop{
-    "pointe", {{"offline", ""}, {"openai", "openai"}, {"gemini", "google"}}, {"openai"}};
+    "pointe",
+    {{{"offline", ""}, {"openai", "openai"}, {"gemini", "google"}},
+     {"web", "whatsapp"},
+     [](std::string_view url) { return std::string(url.find("inside") == url.npos ? "" : "leads inside"); }},
+    {"openai"}};
 
 AgentSpec agent_of(const std::string& provider) {
     AgentSpec agent;
@@ -56,6 +60,32 @@ TEST_CASE("a provider that this installation does not have is refused, a fallbac
     AgentSpec agent = agent_of("offline");
     agent.fallbacks = {{"opnai", "", "", ""}};
     CHECK(code_of(agent) == "agent.unknown_provider");
+}
+
+TEST_CASE("a channel that there is none of, and a server that no shop may name, are refused with their places") {
+    AgentSpec agent = agent_of("offline");
+    agent.channels = {"web", "whatsapp"};
+    agent.base_url = "https://models.test/v1";
+    agent.fallbacks = {{"offline", "", "", ""}, {"offline", "https://models.test/v1", "", ""}};
+    CHECK_FALSE(misplaced_setting(agent, shop.means));
+    CHECK(code_of(agent) == "");
+    const auto place_of = [](const AgentSpec& it) {
+        const auto mistake = misplaced_setting(it, shop.means);
+        CHECK(code_of(it) == "agent.invalid");
+        return mistake ? mistake->pointer + ": " + mistake->text : std::string();
+    };
+    AgentSpec inside = agent;
+    inside.fallbacks[1].base_url = "http://inside/v1";
+    CHECK(place_of(inside) == "/fallbacks/1/base_url: leads inside");
+    inside.base_url = "http://inside/v1";
+    CHECK(place_of(inside) == "/base_url: leads inside");
+    agent.channels = {"web", "fax"};
+    CHECK(place_of(agent) == "/channels/1: 'fax' is no channel; known: web, whatsapp");
+}
+
+TEST_CASE("a model is billed unless its provider needs no key") {
+    const std::vector<ModelName> billed{{"openai", "", "m"}, {"unheard", "", "m"}};
+    CHECK(shop.means.billed({{"offline", "", ""}, billed[0], billed[1]}) == billed);
 }
 
 TEST_CASE("settings out of their range and places that nothing is filled in for are refused") {

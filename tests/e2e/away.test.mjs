@@ -121,10 +121,11 @@ catalogue: [{sku: p1, name: Puntas de satén, price: "100"}]`);
 
   it('is replaced by the fallbacks in their order, and the step says who answered', async () => {
     const fallbacks = await shop(`  fallbacks:
-    - {provider: openai, base_url: "http://127.0.0.1:1/v1", model: nobody, credentials: openai}
+    - {provider: openai, base_url: "${system.fakes.url}/openai/v1", model: nobody, credentials: openai}
     - {provider: openai, base_url: "${system.fakes.url}/openai/v1", model: second, credentials: openai}
     - {provider: offline}`);
     system.fakes.openai.fail({ status: 503, times: Infinity, match: ({ model }) => model === 'away' });
+    system.fakes.openai.fail({ status: 401, times: Infinity, match: ({ model }) => model === 'nobody' });
     const [customer] = await write(['puntas'], fallbacks);
     await customer.receives(2);
     assert.deepEqual(customer.texts, ['Recibido: puntas', 'Gracias.']);
@@ -133,7 +134,7 @@ catalogue: [{sku: p1, name: Puntas de satén, price: "100"}]`);
     assert.equal(response.provider, 'openai');
     assert.equal(response.model, 'second');
     assert.deepEqual(response.in_vain.map(({ model, code }) => [model, code]),
-      [['away', 'model.unavailable'], ['nobody', 'model.bad_address']]);
+      [['away', 'model.unavailable'], ['nobody', 'model.bad_key']]);
   });
 
   it('without a fallback leaves nobody in silence: a sentence, and a human has the conversation', async () => {

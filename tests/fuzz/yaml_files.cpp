@@ -45,9 +45,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto kind = input.below(3);
     if (input.rest().find("file:") != std::string_view::npos) return 0;  // reads what is on this machine
     const MemoryFile file(input.rest());
-    if (kind == 0) check(load_shop(file.path(), {"offline", "openai"}), "shop.invalid", file.path());
-    if (kind == 0) check(load_agent(file.path(), {"offline", "openai"}, {}), "agent.invalid", file.path());
-    if (kind == 0) check(load_prices(file.path(), {"offline", "openai"}), "prices.invalid", file.path());
+    const AgentMeans means{{{"offline", ""}, {"openai", "openai"}}, {"web", "whatsapp"}};
+    if (kind == 0) check(load_shop(file.path(), means), "shop.invalid", file.path());
+    if (kind == 0) check(load_agent(file.path(), means, {}), "agent.invalid", file.path());
+    if (kind == 0) check(load_prices(file.path(), means.provider_names()), "prices.invalid", file.path());
     if (kind == 1) check(load_pipeline(file.path()), "pipeline.invalid", file.path());
     if (kind == 2) check(load_config(file.path()), "config.invalid", file.path());
     return 0;

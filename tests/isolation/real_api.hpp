@@ -148,7 +148,7 @@ struct RealApi : TwoShops {
     ErasureOfRows erasure{database, vault, random};
     Api api{project_document(),
             api_handlers(project_document(),
-                         {connect, erasure, channels, {{"offline", ""}}, "https://own.example"}),
+                         {connect, erasure, channels, {{{"offline", ""}}, {"whatsapp"}}, "https://own.example"}),
             {identity, *book, pace, clock, random, "https://own.example", {}}};
     Router router;
 };

@@ -78,7 +78,7 @@ const std::map<std::string, Texts, std::less<>>& bodies() {
         {"begin_meta_connection", {R"({"kind":"facebook"})"}},
         {"redeem_meta_code", {R"({"state":"{word}","code":"c"})"}},
         {"put_conversation_standing", {R"({"standing":"human"})", R"({"standing":"agent"})"}},
-        {"put_budget", {R"({"currency":"USD","hard":1})"}},
+        {"put_budget", {R"({"currency":"USD","hard_micros":1})"}},
         {"put_prices", {R"({"currency":"USD","items":[]})"}},
         {"add_agent",
          {R"({"name":"{drawn}","publish":true})",

@@ -151,7 +151,7 @@ TEST_CASE("the templates can be listed and published as they are") {
         listed += "\n";
         AgentSpec agent = it.settings;
         CHECK(agent.prompt.find("voseo") != std::string::npos);
-        const AgentSurroundings surroundings{"ballet", {{"offline", ""}}, {}};
+        const AgentSurroundings surroundings{"ballet", {{{"offline", ""}}}, {}};
         CHECK_FALSE(refuse_agent(agent, surroundings));
         run(draft_agent(fixture.database, fixture.ballet, agent));
         CHECK(publish(fixture, agent) == 1);

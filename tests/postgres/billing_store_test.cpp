@@ -163,6 +163,10 @@ TEST_CASE("a budget is set for the shop or an agent of it, read with what is spe
     CHECK(rows[1].line.budget.soft == 100);
     CHECK(rows[1].line.events == std::map<std::string, std::int64_t>{{"soft", 1}});
     CHECK(run(it.billing.budgets(it.other, at(2))).empty());
+    const auto& unpriced = rows[0].line.unpriced;  // the shop's agent asks another provider's model
+    REQUIRE(unpriced.size() == 1);
+    CHECK(unpriced.front().provider != "sim");
+    CHECK(rows[1].line.unpriced.empty());
     const auto limits = run(it.billing.limits(it.ballet, agent));
     REQUIRE(limits);
     CHECK(limits->soft == 100);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "postgres/agents.hpp"
 #include "postgres/shops.hpp"
 #include "postgres/stored_turns.hpp"
 #include "tests/postgres/fixture.hpp"
@@ -119,6 +120,48 @@ TEST_CASE("a budget is set for a shop or an agent that there is, listed with wha
     CHECK_THROWS_AS(it.money->set_budget({"ballet", "Nadie", "day", "USD", 1, {}}, at(0)), Failure);
     CHECK_THROWS_AS(it.money->set_budget({"nobody", "", "day", "USD", 1, {}}, at(0)), Failure);
     CHECK(it.usage_book()->budgets("", at(1)).size() == 1);
+}
+
+TEST_CASE("a hard budget names what the agents that it counts ask, and what has no price in its currency") {
+    Bench it;
+    AgentSpec agent;
+    agent.name = "Otra";
+    agent.provider = "sim";
+    agent.model = "small";
+    agent.fallbacks = {{"sim", "https://b/v1/", "big", ""}, {"sim", "", "strange", ""}};
+    run(draft_agent(it.database, it.ballet, agent));
+    const auto unpriced_of = [&](std::string currency, std::optional<std::int64_t> hard) {
+        return it.money->set_budget({"ballet", "Otra", "day", std::move(currency), hard, 1}, at(0));
+    };
+    CHECK(unpriced_of("USD", 5).empty());  // nothing of it is published yet
+    run(publish_agent(it.database, it.ballet, agent, 0));
+    const ModelName small{"sim", "", "small"};
+    const ModelName strange{"sim", "", "strange"};
+    const ModelName big{"sim", "https://b/v1", "big"};
+    CHECK(unpriced_of("USD", 5) == std::vector{strange, big});
+    CHECK(unpriced_of("EUR", 5) == std::vector{small, strange, big});
+    CHECK(unpriced_of("USD", std::nullopt).empty());  // a soft limit keeps nothing from being asked
+    it.money->apply_prices({"USD",
+                            {{"sim", "", "s*", {}, {}, 1, 1, 1},
+                             {"sim", "https://b/v1", "big", at(10), at(20), 1, 1, 1}}});
+    CHECK(unpriced_of("USD", 5) == std::vector{big});
+    const auto listed = [&](SysTime when) {
+        const auto lines = it.usage_book()->budgets("ballet", when);
+        REQUIRE(lines.size() == 1);
+        return lines.front().unpriced;
+    };
+    CHECK(listed(at(9)) == std::vector{big});
+    CHECK(listed(at(10)).empty());
+    CHECK(listed(at(20)) == std::vector{big});
+    it.money->set_budget({"ferreteria", "", "day", "USD", 5, {}}, at(0));
+    const auto theirs = it.usage_book()->budgets("ferreteria", at(0)).front().unpriced;
+    CHECK(std::ranges::count(theirs, big) == 0);
+    const auto own = it.money->set_budget({"ballet", "Asistente", "day", "USD", 5, {}}, at(0));
+    CHECK(std::ranges::count(own, big) == 0);
+    const auto all = it.money->set_budget({"ballet", "", "day", "USD", 5, {}}, at(0));
+    CHECK(std::ranges::count(all, big) == 1);
+    it.test.query("UPDATE agents SET removed_at = now() WHERE name = 'Otra'");
+    CHECK(it.money->set_budget({"ballet", "", "day", "USD", 5, {}}, at(0)) == own);
 }
 
 TEST_CASE("a replay knows what a stored turn cost, and what the same would cost now") {

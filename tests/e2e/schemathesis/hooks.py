@@ -19,12 +19,13 @@ REFUSALS = {
     ("add_api_key", "#/expires_at"),  # it is over already
     ("put_budget", "api.changed"),  # as put_role
     ("put_budget", "#/currency"),  # not that of the prices
+    ("put_budget", "#/soft_micros"),  # above the hard limit
     ("list_usage", "api.bad_parameter"),  # its span is too long
     ("put_prices", "api.bad_body"),  # one model twice, or a price that is over before it begins
     ("put_synonyms", "api.bad_body"),  # one word twice
     ("add_agent", "#/template"),  # there is none of that name
     ("add_agent", "#/settings/name"),  # stands beside them
-    ("add_agent", "agent.invalid"),  # an hour that ends before it begins
+    ("add_agent", "agent.invalid"),  # an hour that ends before it begins, a server of the own network
     ("add_agent", "agent.unknown_provider"),  # this installation has not
     ("change_agent", "agent.invalid"),
     ("change_agent", "agent.unknown_provider"),

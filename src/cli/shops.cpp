@@ -117,7 +117,8 @@ std::string change_text(const ShopChange& change) {
     const std::string what = change.part + (change.name.empty() ? "" : " " + change.name);
     if (change.counts) {
         const auto& [all, added, changed, gone] = *change.counts;
-        return fmt::format("{}: {}, {} new, {} changed, {} gone", what, all, added, changed, gone);
+        return fmt::format("{}: {}{}, {} new, {} changed, {} gone", what, all,
+                           change.part == "catalogue" ? " products" : "", added, changed, gone);
     }
     constexpr std::size_t fits = 160;  // of two texts in a line or two
     const std::size_t size = change.before.size() + change.after.size();

@@ -173,7 +173,7 @@ TelegramSpec read_telegram(const YAML::Node& node) {
     if (!bot.bot_token.empty() && !bot.bot_token.reveal().starts_with(bot.bot_id + ":")) {
         refuse(node["bot_id"],
                "bot_token is not that of bot " + bot.bot_id +
-                   ": bot_id is the number that stands before the token's ':'; check which of the two is wrong");
+                   ": bot_id is the number that stands before the token's ':'; check which of them is wrong");
     }
     return bot;
 }

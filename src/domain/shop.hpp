@@ -61,7 +61,8 @@ struct ProductSpec {
     std::map<std::string, std::string> attributes;  ///< "talles" → "34 al 41"
 };
 
-/// Where a secret or key is empty, the one that the vault has stays, else one is drawn.
+/// Where a secret or key is empty, the one that the vault has stays, else one is drawn, but for what Meta and
+/// Telegram give: an app's secret, an access token, a bot's token.
 struct WebSpec {
     std::string key;
 };
@@ -88,10 +89,10 @@ struct CredentialSpec {
     Secret value;
 };
 
-/// What makes a shop, as its owner states it; what is empty or nothing here is not stated, and stays as it is.
-/// Applying it twice changes nothing. Of a channel that is stated, the numbers, bots and pages that an earlier
-/// one stated and this does not are retired: nothing that comes in for them is answered, until one has them
-/// again.
+/// What makes a shop, as its owner states it; what is empty or nothing here is not stated, and stays as it
+/// is. Applying it twice changes nothing. Of a channel that is stated, the numbers, bots and pages that an
+/// earlier one stated and this does not are retired: nothing that comes in for them is answered, until one has
+/// them again.
 struct ShopSpec {
     std::string slug;           ///< unique in the installation: lower-case letters, digits, hyphens
     std::string name;           ///< a new shop needs it
@@ -147,8 +148,8 @@ struct ShopApplied {
     std::string remark{};              ///< what that still lacks to answer; empty: nothing
 };
 
-/// What an operator needs to connect a shop to the world. Holds what a provider is told: printed by the command
-/// line only.
+/// What an operator needs to connect a shop to the world. Holds what a provider is told: printed by the
+/// command line only.
 struct ShopListing {
     struct Address {
         std::string key;                    ///< of the webhook's address, or of the widget

@@ -137,7 +137,7 @@ std::vector<Credential> credentials_of(const ShopSpec& spec) {
     std::vector<Credential> credentials;
     if (spec.whatsapp) {
         if (spec.whatsapp->app_of.empty()) {
-            credentials.push_back({whatsapp, "APP_SECRET", spec.whatsapp->app_secret, true});
+            credentials.push_back({whatsapp, "APP_SECRET", spec.whatsapp->app_secret, false});
             credentials.push_back({whatsapp, "VERIFY_TOKEN", spec.whatsapp->verify_token, true});
         }
         credentials.push_back({whatsapp, "ACCESS_TOKEN", spec.whatsapp->access_token, false});

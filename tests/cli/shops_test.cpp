@@ -131,8 +131,9 @@ TEST_CASE("an apply prints each change in a line, and as data") {
     const auto done = relevo({"shops", "apply", file});
     CHECK(done.code == 0);
     CHECK(done.out ==
-          "here: keep_days: 90, was for ever\nhere: fallback_text changed\nhere: agent Ana changed: model, "
-          "prompt\nhere: account whatsapp 1001 new\nhere: catalogue: 12 products, 2 new, 1 changed, 3 gone\n");
+          "here: keep_days: 90, was for ever\nhere: fallback_text changed\n"
+          "here: agent Ana changed: model, prompt\nhere: account whatsapp 1001 new\n"
+          "here: catalogue: 12 products, 2 new, 1 changed, 3 gone\n");
     CHECK(done.err == "here: 5 of what waited for its accounts redriven\n");  // no terminal: no '\r'
     const auto json = relevo({"shops", "apply", file, "--json"}).out;
     CHECK(json.find(R"("slug":"here")") != std::string::npos);

@@ -160,7 +160,9 @@ BEGIN
       AND a.channel IN (SELECT k ->> 'channel' FROM jsonb_array_elements(stated) AS k)
       AND a.id NOT IN (SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(stated) AS k);
     changes := changes || account_changes(standing, shop_accounts());
-    PERFORM put_credentials(req -> 'credentials');
+    IF req -> 'credentials' <> '[]' THEN
+        PERFORM put_credentials(req -> 'credentials');
+    END IF;
     IF req ? 'catalogue' THEN
         PERFORM apply_catalogue(req -> 'catalogue');
         changes := changes || list_changes('catalogue', products, shop_products());

@@ -188,7 +188,7 @@ BEGIN
             PERFORM set_config('app.tenant_id', op_register_tenant(req) #>> '{}', true);
         END IF;
         changes := apply_shop(req);
-        agent := (SELECT agent_snapshot(x) FROM agents AS x WHERE x.tenant_id = app_tenant() AND x.is_own);
+        agent := (SELECT agent_snapshot(x) FROM agents AS x WHERE x.tenant_id = app_tenant() AND x.id = own_agent());
         done := changes IS NOT NULL AND NOT dry
             AND NOT (careful AND changes @> '[{"part": "account", "change": "retired"}]');
         IF NOT done THEN

@@ -59,7 +59,7 @@ Endpoint Installation::add_web_shop(ShopSpec spec) {
 }
 
 Endpoint Installation::add_whatsapp_shop(const ShopSpec& spec) {
-    const TenantId tenant = await(apply_shop(database, vault, spec, random));
+    const TenantId tenant = await(apply_shop(database, vault, spec, random)).tenant;
     const auto store = make_endpoint_store(database);
     for (const auto& shop : await(list_shops(database, vault))) {
         if (shop.tenant == tenant) return await(store->find("whatsapp", shop.whatsapp->key)).value();

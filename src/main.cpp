@@ -2,7 +2,6 @@
 #include <sodium.h>
 #include <unistd.h>
 
-#include <algorithm>
 
 #include "cli/command_line.hpp"
 #include "domain/agent_rules.hpp"
@@ -55,15 +54,13 @@ class PostgresShops final : public ShopBook {
         : database_(operator_database(config.postgres_url, user)),
           vault_(database_, master_keys(config)),
           means_(agent_means(config)) {}
-    ShopListing apply(const ShopSpec& shop) override {
-        const TenantId tenant = await(apply_shop(database_, vault_, shop, random_));
-        auto all = list();
-        const auto made =
-            std::find_if(all.begin(), all.end(), [&](const auto& it) { return it.tenant == tenant; });
+    ShopApplied apply(const ShopSpec& shop, ApplyMode mode) override {
+        ShopApplied applied = await(apply_shop(database_, vault_, shop, random_, mode));
+        if (!applied.done || !applied.agent) return applied;
+        const auto surroundings = await(agent_surroundings(database_, applied.tenant, shop.slug, means_));
         // It is made all the same: the vault takes no key of a shop that is not there.
-        const auto surroundings = await(agent_surroundings(database_, tenant, shop.slug, means_));
-        if (const auto lacks = refuse_agent(shop.agent, surroundings)) made->remark = lacks->text;
-        return std::move(*made);
+        if (const auto lacks = refuse_agent(*applied.agent, surroundings)) applied.remark = lacks->text;
+        return applied;
     }
     std::int64_t redrive_waiting(TenantId shop) override {
         return await(relevo::redrive_waiting(database_, shop));

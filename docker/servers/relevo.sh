@@ -11,6 +11,7 @@ relevo_config() {
   relevo_secret master.key
   relevo_secret admin.token
   relevo_secret meta.secret
+  relevo_secret app.secret
   (umask 077 && cat >"$new") <<EOF
 http: {address: $host, port: $http_port}
 public_url: http://127.0.0.1:$http_port
@@ -69,6 +70,15 @@ relevo_schema() {
   relevo_do topics apply >&2
 }
 
+# The demo shops' files, with what this installation drew for them: the secret of an app that Meta does not have.
+relevo_demo_shops() {
+  local file
+  rm -rf "$profile/demo" && mkdir "$profile/demo"
+  for file in "$repo"/docker/demo/*.yaml; do
+    sed "s|^whatsapp:\$|&\n  app_secret: {file: \"$profile/app.secret\"}|" "$file" >"$profile/demo/${file##*/}"
+  done
+}
+
 # Migrates, makes topics, applies the demo shops (their JSON goes to $profile/shops.json): all repeatable.
 relevo_bootstrap_data() {
   local model_options=()
@@ -77,7 +87,8 @@ relevo_bootstrap_data() {
     model_options=(--model-url "$model_url" --model "$model" --model-key-file "$profile/model.key")
   fi
   relevo_schema
-  (umask 077 && relevo_do shops apply "$repo"/docker/demo/*.yaml --json --quiet-ms "$quiet_ms" "${model_options[@]}" \
+  relevo_demo_shops
+  (umask 077 && relevo_do shops apply "$profile"/demo/*.yaml --yes --json --quiet-ms "$quiet_ms" "${model_options[@]}" \
     >"$profile/shops.json")
 }
 
@@ -109,6 +120,6 @@ relevo_json() {
   jq -cn --arg http "http://127.0.0.1:$http_port" --arg kafka "127.0.0.1:$kafka_port" \
     --arg postgres "$(postgres_url postgres "$superuser_password")" --arg redis "redis://127.0.0.1:$redis_port/0" \
     --arg relevo "$(relevo_binary)" --arg config "$profile/relevo.yaml" --rawfile token "$profile/admin.token" \
-    --slurpfile shops "$profile/shops.json" \
-    '{$http, $kafka, $postgres, $redis, $relevo, $config, admin_token: $token, shops: $shops[0]}'
+    --rawfile app_secret "$profile/app.secret" --slurpfile shops "$profile/shops.json" \
+    '{$http, $kafka, $postgres, $redis, $relevo, $config, admin_token: $token, $app_secret, shops: $shops[0]}'
 }

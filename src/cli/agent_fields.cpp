@@ -154,7 +154,11 @@ Fields agent_fields(AgentSpec& out, const AgentMeans& means) {
             {"quiet_ms", integer(out.quiet_ms, 0, 120'000)},
             {"max_wait_ms", integer(out.max_wait_ms, 0, 120'000)},
             {"max_messages", integer(out.max_messages, 1, 1'000)},
-            {"spacing_ms", [&out](const YAML::Node& node) { out.spacing_ms = number<int>(node, 0, 60'000); }},
+            {"spacing_ms",
+             [&out](const YAML::Node& node) {
+                 out.spacing_ms.reset();  // null: as the channel has it
+                 if (!node.IsNull()) out.spacing_ms = number<int>(node, 0, 60'000);
+             }},
             {"tools", names(out.tools, "tools")},
             {"hours", open_hours(out.hours)},
             {"on_closed", ending(out.closed_hands_off)},

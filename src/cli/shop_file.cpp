@@ -143,21 +143,44 @@ AgentSpec template_of(const YAML::Node& node, const TemplateSource& source) {
     return std::ranges::find(templates, name, &AgentTemplate::name)->settings;
 }
 
-// Its template is read before what is stated in the place of it.
+// Its template is read before what is stated in the place of it, and states all the rest.
 void read_agent(const YAML::Node& node, const AgentMeans& means, const TemplateSource& templates,
-                AgentSpec& agent) {
-    Fields fields = agent_fields(agent, means);
+                ShopSpec& shop) {
+    Fields fields = agent_fields(shop.agent, means);
     fields["template"] = [](const YAML::Node&) {};
     Mistakes mistakes;
     gather(mistakes, [&] {
-        if (node.IsMap() && node["template"]) agent = template_of(node["template"], templates);
+        if (!node.IsMap() || !node["template"]) return;
+        shop.agent = template_of(node["template"], templates);
+        shop.agent_states.reset();
     });
     gather(mistakes, [&] { read(node, fields); });
     if (!mistakes.all.empty()) throw mistakes;
+    for (const auto& entry : node) {
+        const std::string key = text(entry.first);
+        state_of_agent(shop, key == "tools" ? "enabled_tools" : key);
+    }
+}
+
+TelegramSpec read_telegram(const YAML::Node& node) {
+    TelegramSpec bot;
+    read(node,
+         {{"bot_id", string(bot.bot_id)},
+          {"secret_token", secret(bot.secret_token)},
+          {"bot_token", secret(bot.bot_token)}},
+         {"bot_id"});
+    // the token itself is not shown
+    if (!bot.bot_token.empty() && !bot.bot_token.reveal().starts_with(bot.bot_id + ":")) {
+        refuse(node["bot_id"],
+               "bot_token is not that of bot " + bot.bot_id +
+                   ": bot_id is the number that stands before the token's ':'; check which of them is wrong");
+    }
+    return bot;
 }
 
 ShopSpec read_shop(const YAML::Node& root, const AgentMeans& means, const TemplateSource& templates) {
     ShopSpec shop;
+    shop.agent_states.emplace();
     std::optional<std::string> prompt;
     std::optional<std::string> disclosure;
     read(root,
@@ -179,34 +202,39 @@ ShopSpec read_shop(const YAML::Node& root, const AgentMeans& means, const Templa
            }},
           {"time_zone", string(shop.time_zone)},
           {"keep_days",
-           [&](const auto& n) { shop.keep_days = number<int>(n, least_kept_days, most_kept_days); }},
+           [&](const auto& n) {
+               shop.keep_days.emplace();  // null: for ever
+               if (!n.IsNull()) shop.keep_days->emplace(number<int>(n, least_kept_days, most_kept_days));
+           }},
           {"synonyms", [&](const auto& n) { shop.synonyms = read_synonyms(n); }},
           {"redact", [&](const auto& n) { shop.redact = read_redact(n); }},
-          {"agent", [&](const auto& n) { read_agent(n, means, templates, shop.agent); }},
+          {"agent", [&](const auto& n) { read_agent(n, means, templates, shop); }},
           {"web",
            [&](const auto& n) {
                shop.web.emplace();
                read_optional(n, {{"key", string(shop.web->key)}});
            }},
           {"whatsapp", [&](const auto& n) { shop.whatsapp = read_whatsapp(n); }},
-          {"telegram",
-           [&](const auto& n) {
-               auto& it = shop.telegram.emplace();
-               read(n,
-                    {{"bot_id", string(it.bot_id)},
-                     {"secret_token", secret(it.secret_token)},
-                     {"bot_token", secret(it.bot_token)}},
-                    {"bot_id"});
-           }},
+          {"telegram", [&](const auto& n) { shop.telegram = read_telegram(n); }},
           {"credentials", [&](const auto& n) { read_credentials(n, shop); }},
           {"catalogue", [&](const auto& n) { shop.catalogue = read_catalogue(n); }}},
-         {"slug", "name"});
-    if (prompt) shop.agent.prompt = std::move(*prompt);
-    if (disclosure) shop.agent.disclosure = std::move(*disclosure);
+         {"slug"});
+    if (prompt) {
+        shop.agent.prompt = std::move(*prompt);
+        state_of_agent(shop, "prompt");
+    }
+    if (disclosure) {
+        shop.agent.disclosure = std::move(*disclosure);
+        state_of_agent(shop, "disclosure");
+    }
     return shop;
 }
 
 }  // namespace
+
+void state_of_agent(ShopSpec& shop, const std::string& name) {
+    if (shop.agent_states) shop.agent_states->insert(name);
+}
 
 bool is_web_address(std::string_view text) {
     constexpr std::string_view schemes[] = {"https://", "http://"};

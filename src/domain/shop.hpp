@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,8 @@ struct ProductSpec {
     std::map<std::string, std::string> attributes;  ///< "talles" → "34 al 41"
 };
 
-/// Where a secret or key is empty, the one that the vault has stays, else one is drawn.
+/// Where a secret or key is empty, the one that the vault has stays, else one is drawn, but for what Meta and
+/// Telegram give: an app's secret, an access token, a bot's token.
 struct WebSpec {
     std::string key;
 };
@@ -87,35 +89,73 @@ struct CredentialSpec {
     Secret value;
 };
 
-/// Everything that makes a shop, as its owner states it. Applying it twice changes nothing. A number, bot or
-/// page that is not in it any more is retired: nothing that comes in for it is answered, until it is in it
-/// again.
+/// What makes a shop, as its owner states it; what is empty or nothing here is not stated, and stays as it
+/// is. Applying it twice changes nothing. Of a channel that is stated, the numbers, bots and pages that an
+/// earlier one stated and this does not are retired: nothing that comes in for them is answered, until one has
+/// them again.
 struct ShopSpec {
-    std::string slug;  ///< unique in the installation: lower-case letters, digits, hyphens
-    std::string name;
-    std::string language = "es";
-    std::string time_zone;  ///< as America/Argentina/Buenos_Aires; empty: it stays, UTC at first
-    /// For as many days what customers wrote is kept, at least 30; nothing: for ever.
-    std::optional<int> keep_days;
-    std::string fallback_text;  ///< what a customer reads when no answer can be made; empty: the default's
-    std::map<std::string, std::vector<std::string>>
-        synonyms;                                 ///< what customers say → what the catalogue says
-    PersonalKinds redact = all_personal_kinds();  ///< what of a conversation no model is shown
+    std::string slug;           ///< unique in the installation: lower-case letters, digits, hyphens
+    std::string name;           ///< a new shop needs it
+    std::string language;       ///< "es" at first
+    std::string time_zone;      ///< as America/Argentina/Buenos_Aires; UTC at first
+    std::string fallback_text;  ///< what a customer reads when no answer can be made
+    /// For as many days what customers wrote is kept, at least 30; nothing in it, and at first: for ever.
+    std::optional<std::optional<int>> keep_days;
+    /// What customers say → what the catalogue says.
+    std::optional<std::map<std::string, std::vector<std::string>>> synonyms;
+    std::optional<PersonalKinds> redact;  ///< what of a conversation no model is shown; all at first
+    /// Its default agent.
     AgentSpec agent;
+    /// What is stated of `agent`, by agent_json's names; nothing: all of it. The rest is as the agent of that
+    /// name, or without a name the default one, has it.
+    std::optional<std::set<std::string>> agent_states;
     std::optional<WebSpec> web;
     std::optional<WhatsappSpec> whatsapp;
     std::optional<TelegramSpec> telegram;
     std::vector<CredentialSpec> credentials;
-    std::vector<ProductSpec> catalogue;
+    std::optional<std::vector<ProductSpec>> catalogue;
 };
 
-/// What an operator needs to connect a shop to the world. Holds secrets: printed by the command line only.
+/// What an `apply` does to one part of a shop.
+struct ShopChange {
+    struct Counts {
+        std::int64_t all = 0;
+        std::int64_t added = 0;
+        std::int64_t changed = 0;
+        std::int64_t gone = 0;
+    };
+    std::string part;    ///< "shop", "account", "agent", "credential", or as the file calls it
+    std::string name;    ///< which one, where there are several: "whatsapp 1055500001", "openai API_KEY"
+    std::string change;  ///< "new", "changed", "retired", "back" of what was retired, "default" of an agent
+    std::string before{};  ///< of a setting
+    std::string after{};
+    std::vector<std::string> fields{};  ///< of an agent: what differs
+    std::optional<Counts> counts{};     ///< of a list
+};
+
+enum class ApplyMode {
+    all,
+    careful,  ///< where it would retire an account nothing is done
+    dry_run,  ///< nothing is done
+};
+
+/// What was done, or would be.
+struct ShopApplied {
+    TenantId tenant;  ///< 0: a dry run of a shop that is not there
+    bool done = false;
+    std::vector<ShopChange> changes;
+    std::optional<AgentSpec> agent{};  ///< the shop's default one, as it is then
+    std::string remark{};              ///< what that still lacks to answer; empty: nothing
+};
+
+/// What an operator needs to connect a shop to the world. Holds what a provider is told: printed by the
+/// command line only.
 struct ShopListing {
     struct Address {
         std::string key;                    ///< of the webhook's address, or of the widget
         std::vector<std::string> accounts;  ///< the provider's names of the shop's numbers, or of its bot
         std::string app_of;   ///< the shop whose address it is, where that is another: no secrets then
-        Secret secret;        ///< that signs (WhatsApp) or accompanies (Telegram) each webhook
+        Secret secret;        ///< that Telegram sends with each webhook
         Secret verify_token;  ///< of WhatsApp's challenge
     };
     TenantId tenant;
@@ -125,7 +165,7 @@ struct ShopListing {
     std::optional<Address> whatsapp;
     std::optional<Address> telegram;
     bool retired = false;  ///< it was removed
-    std::string remark{};  ///< of `apply`: what its agent still lacks to answer; empty: nothing
+    bool leaving = false;  ///< it is being removed
 };
 
 /// What a shop would leave behind.
@@ -148,8 +188,8 @@ inline Failure unknown_shop(const std::string& slug) {
 class ShopBook {
   public:
     virtual ~ShopBook() = default;
-    /// Makes the shop, or what changed of it.
-    virtual ShopListing apply(const ShopSpec& shop) = 0;
+    /// Makes the shop, or what is stated of it. Throws Failure "shop.invalid".
+    virtual ShopApplied apply(const ShopSpec& shop, ApplyMode mode) = 0;
     /// Redrives, of what came in for the shop's accounts before it had them, the next ones: how many; 0: none
     /// is left.
     virtual std::int64_t redrive_waiting(TenantId shop) = 0;

@@ -5,6 +5,7 @@
 #include "core/json_object.hpp"
 #include "domain/agent_settings.hpp"
 #include "domain/shop_rules.hpp"
+#include "postgres/agents.hpp"
 #include "postgres/codec.hpp"
 #include "postgres/json.hpp"
 #include "postgres/shop_names.hpp"
@@ -32,10 +33,34 @@ std::string product_json(const ProductSpec& product) {
         .str();
 }
 
+// "" where they are not stated: JsonObject leaves that out.
 std::string synonyms_json(const ShopSpec& spec) {
+    if (!spec.synonyms) return {};
     JsonObject synonyms;
-    for (const auto& [said, meant] : spec.synonyms) synonyms.raw(said, json_texts(meant));
+    for (const auto& [said, meant] : *spec.synonyms) synonyms.raw(said, json_texts(meant));
     return synonyms.str();
+}
+
+std::string catalogue_json(const ShopSpec& spec) {
+    if (!spec.catalogue) return {};
+    std::vector<std::string> products;
+    for (const auto& product : *spec.catalogue) products.push_back(product_json(product));
+    return json_array(products);
+}
+
+std::string agent_states_json(const ShopSpec& spec) {
+    if (!spec.agent_states) return {};
+    return json_texts(std::vector<std::string>(spec.agent_states->begin(), spec.agent_states->end()));
+}
+
+// As op_change_tenant takes it.
+std::string settings_json(const ShopSpec& spec) {
+    JsonObject settings;
+    settings.text_if_any("time_zone", spec.time_zone);
+    if (spec.redact) settings.raw("redact", json_texts(names_of(*spec.redact)));
+    if (spec.keep_days)
+        settings.raw("keep_days", *spec.keep_days ? std::to_string(**spec.keep_days) : "null");
+    return settings.str();
 }
 
 JsonObject account_json(std::string_view channel, std::string_view external_id, std::string_view name,
@@ -112,7 +137,7 @@ std::vector<Credential> credentials_of(const ShopSpec& spec) {
     std::vector<Credential> credentials;
     if (spec.whatsapp) {
         if (spec.whatsapp->app_of.empty()) {
-            credentials.push_back({whatsapp, "APP_SECRET", spec.whatsapp->app_secret, true});
+            credentials.push_back({whatsapp, "APP_SECRET", spec.whatsapp->app_secret, false});
             credentials.push_back({whatsapp, "VERIFY_TOKEN", spec.whatsapp->verify_token, true});
         }
         credentials.push_back({whatsapp, "ACCESS_TOKEN", spec.whatsapp->access_token, false});
@@ -137,16 +162,24 @@ Task<Secret> known_value(PostgresVault& vault, TenantId tenant, Credential crede
     co_return Secret();
 }
 
-// What is new of them.
-Task<std::vector<StatedCredential>> stated_credentials(PostgresVault& vault, TenantId tenant,
-                                                       std::vector<Credential> credentials, Random& random) {
-    std::vector<StatedCredential> stated;
+struct StatedSecrets {
+    std::vector<StatedCredential> credentials;  // what is new of them
+    std::vector<ShopChange> changes;
+};
+
+// Of a shop that is not there yet the vault has nothing.
+Task<StatedSecrets> stated_secrets(PostgresVault& vault, std::optional<TenantId> tenant,
+                                   std::vector<Credential> credentials, Random& random) {
+    StatedSecrets stated;
     for (const auto& credential : credentials) {
-        const Secret known = co_await known_value(vault, tenant, credential);
+        Secret known;
+        if (tenant) known = co_await known_value(vault, *tenant, credential);
         Secret wanted = credential.value;
         if (wanted.empty() && known.empty() && credential.draw) wanted = Secret(random.hex(16));
         if (wanted.empty() || wanted.reveal() == known.reveal()) continue;
-        stated.push_back({credential.category, credential.name, std::move(wanted)});
+        stated.changes.push_back({"credential", credential.category + " " + credential.name,
+                                  known.empty() ? "new" : "changed"});
+        stated.credentials.push_back({credential.category, credential.name, std::move(wanted)});
     }
     co_return stated;
 }
@@ -164,7 +197,6 @@ Task<void> add_addresses(PostgresVault& vault, TenantId tenant, std::string owne
         ShopListing::Address address{row.text("key"), {}, {}, {}, {}};
         const std::string channel = row.text("channel");
         if (channel == "whatsapp") {
-            address.secret = co_await vault.find(tenant, whatsapp, "APP_SECRET");
             address.verify_token = co_await vault.find(tenant, whatsapp, "VERIFY_TOKEN");
         } else if (channel == "telegram") {
             address.secret = co_await vault.find(tenant, telegram, "SECRET_TOKEN");
@@ -179,12 +211,24 @@ ShopStanding parse_standing(const std::string& text) {
             json.number("conversations"), json.number("replies"), json.number("credentials")};
 }
 
-Task<void> change_settings(Database& database, TenantId tenant, TenantChange change) {
-    auto asked = change_tenant(database, tenant, change);
-    const auto changed = co_await std::move(asked);
-    if (changed != TenantStore::Changed::unknown_time_zone) co_return;
+Task<void> refuse_unknown_time_zone(Database& database, const ShopSpec& spec) {
+    if (spec.time_zone.empty()) co_return;
+    TenantChange change;
+    change.time_zone = spec.time_zone;
+    auto asked = change_tenant(database, TenantId{}, change);  // nothing but whether there is one
+    if (co_await std::move(asked) != TenantStore::Changed::unknown_time_zone) co_return;
     throw Failure({Fault::permanent, "shop.invalid",
-                   "time_zone '" + change.time_zone.value_or("") + "': " + std::string(no_such_time_zone)});
+                   "time_zone '" + spec.time_zone + "': " + std::string(no_such_time_zone)});
+}
+
+ShopChange parse_change(const Json& json) {
+    ShopChange change{json.text("part"),   json.text("name"),  json.text("change"),
+                      json.text("before"), json.text("after"), json["fields"].texts()};
+    if (const Json counts = json["counts"]; !counts.null()) {
+        change.counts = {counts.number("all"), counts.number("new"), counts.number("changed"),
+                         counts.number("gone")};
+    }
+    return change;
 }
 
 void add_account(ShopListing& listing, const Json& row, const Addresses& addresses) {
@@ -199,45 +243,58 @@ void add_account(ShopListing& listing, const Json& row, const Addresses& address
 
 }  // namespace
 
-Task<TenantId> apply_shop(Database& database, PostgresVault& vault, ShopSpec spec, Random& random) {
+Task<ShopApplied> apply_shop(Database& database, PostgresVault& vault, ShopSpec spec, Random& random,
+                             ApplyMode mode) {
     co_await refuse_foreign_accounts(database, spec);
-    TenantChange settings;
-    if (!spec.time_zone.empty()) {
-        settings.time_zone = spec.time_zone;
-        co_await change_settings(database, TenantId{}, settings);  // nothing but whether there is one
-    }
+    co_await refuse_unknown_time_zone(database, spec);
     std::string app_key;
     if (spec.whatsapp && !spec.whatsapp->app_of.empty()) {
         app_key = co_await app_key_of(database, spec.whatsapp->app_of);
     }
-    std::string registration = JsonObject().text("slug", spec.slug).text("name", spec.name).str();
-    const std::string registered =
-        co_await database.call("register_tenant", TenantId{}, std::move(registration));
-    const TenantId tenant{Json::parse(registered).number()};
-    // before anything that a customer could reach is there
-    settings.redact = spec.redact;
-    settings.keep_days.emplace(spec.keep_days);
-    co_await change_settings(database, tenant, settings);
-    const auto credentials = co_await stated_credentials(vault, tenant, credentials_of(spec), random);
-    std::vector<std::string> products;
-    for (const auto& product : spec.catalogue) products.push_back(product_json(product));
-    bool stale = true;
-    while (stale) {
-        const std::string sealed = co_await vault.sealed_json(tenant, credentials);
+    std::optional<TenantId> known = co_await find_shop(database, spec.slug);
+    ShopApplied applied;
+    if (!known) {
+        if (spec.name.empty()) {
+            throw Failure({Fault::permanent, "shop.invalid",
+                           "there is no shop '" + spec.slug + "' yet: state the name that it shall have"});
+        }
+        applied.changes.push_back({"shop", "", "new"});
+    }
+    const bool dry_run = mode == ApplyMode::dry_run;
+    if (!known && !dry_run) {
+        std::string registration = JsonObject().text("slug", spec.slug).text("name", spec.name).str();
+        const std::string registered =
+            co_await database.call("register_tenant", TenantId{}, std::move(registration));
+        known = TenantId{Json::parse(registered).number()};
+    }
+    applied.tenant = known.value_or(TenantId{});
+    const auto secrets = co_await stated_secrets(vault, known, credentials_of(spec), random);
+    Json result = Json::parse("null");
+    do {
+        std::string sealed = "[]";
+        if (!dry_run) sealed = co_await vault.sealed_json(applied.tenant, secrets.credentials);
         std::string request = JsonObject()
+                                  .text("slug", spec.slug)
                                   .text("name", spec.name)
                                   .text("language", spec.language)
                                   .text("fallback_text", spec.fallback_text)
+                                  .raw("settings", settings_json(spec))
                                   .raw("synonyms", synonyms_json(spec))
                                   .raw("agent", agent_json(spec.agent))
+                                  .raw("agent_states", agent_states_json(spec))
                                   .raw("accounts", accounts_json(spec, app_key, random))
                                   .raw("credentials", sealed)
-                                  .raw("catalogue", json_array(products))
+                                  .raw("catalogue", catalogue_json(spec))
+                                  .flag("dry_run", dry_run)
+                                  .flag("careful", mode == ApplyMode::careful)
                                   .str();
-        const std::string result = co_await database.call("apply_shop", tenant, std::move(request));
-        stale = Json::parse(result).flag("stale");
-    }
-    co_return tenant;
+        result = Json::parse(co_await database.call("apply_shop", applied.tenant, std::move(request)));
+    } while (result.flag("stale"));
+    applied.done = result.flag("done");
+    for (const auto& change : result["changes"].items()) applied.changes.push_back(parse_change(change));
+    applied.changes.insert(applied.changes.end(), secrets.changes.begin(), secrets.changes.end());
+    if (!result["agent"].null()) applied.agent = parse_agent_spec(result["agent"]);
+    co_return applied;
 }
 
 Task<std::int64_t> redrive_waiting(Database& database, TenantId tenant) {
@@ -277,6 +334,7 @@ Task<std::vector<ShopListing>> list_shops(Database& database, PostgresVault& vau
         listings.push_back({tenant, slug, name, {}, {}, {}});
         const Json known = Json::parse(co_await database.call("list_addresses", tenant, "{}"));
         listings.back().retired = known.flag("retired");
+        listings.back().leaving = known.flag("leaving");
         co_await add_addresses(vault, tenant, slug, known["endpoints"], addresses);
         accounts.push_back(known["accounts"]);
     }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <set>
 
 using namespace relevo;
 
@@ -46,7 +47,10 @@ TEST_CASE("a shop has one WhatsApp number or a list of them") {
 TEST_CASE(
     "a shop says for how many days it keeps conversations, and at least as long as they may come again") {
     CHECK_FALSE(load_text("  phone_number_id: \"1\"\n")->keep_days);
-    CHECK(load_text("  phone_number_id: \"1\"\nkeep_days: 90\n")->keep_days == 90);
+    CHECK(load_text("  phone_number_id: \"1\"\nkeep_days: 90\n")->keep_days.value() == 90);
+    const auto for_ever = load_text("  phone_number_id: \"1\"\nkeep_days: null\n")->keep_days;
+    REQUIRE(for_ever);
+    CHECK_FALSE(*for_ever);
     CHECK(refusal("  phone_number_id: \"1\"\nkeep_days: 7\n").find(":5:12: ") != std::string::npos);
 }
 
@@ -166,12 +170,12 @@ TEST_CASE("an address that no model can have is refused with its place") {
     }
 }
 
-TEST_CASE("a shop says what it hides from models, which is all kinds where it says nothing") {
+TEST_CASE("a shop says what it hides from models, or nothing of it") {
     const std::string whatsapp = "  phone_number_id: \"1001\"\n";
-    CHECK(load_text(whatsapp)->redact == all_personal_kinds());
+    CHECK_FALSE(load_text(whatsapp)->redact);
     CHECK(load_text(whatsapp + "redact: [card, national_id]\n")->redact ==
           PersonalKinds{PersonalKind::card, PersonalKind::national_id});
-    CHECK(load_text(whatsapp + "redact: []\n")->redact.empty());
+    CHECK(load_text(whatsapp + "redact: []\n")->redact == PersonalKinds{});
     CHECK(refusal(whatsapp + "redact: [passport]\n").find("'passport' is no kind; known: card, iban") !=
           std::string::npos);
     CHECK(refusal(whatsapp + "redact: card\n").find(":5:") != std::string::npos);
@@ -203,6 +207,7 @@ TEST_CASE("an agent begins as the template that its shop's file names, with what
     CHECK(begun->agent.tools == std::vector<std::string>{"rag_search"});
     CHECK(begun->agent.temperature == 0.2);
     CHECK(begun->agent.disclosure == "Soy un programa.");
+    CHECK_FALSE(begun->agent_states);  // all of it
     CHECK(load("agent: {template: support}\nprompt: \"Vendés.\"\n")->agent.prompt == "Vendés.");
     CHECK(asked == 2);
     CHECK(load("agent: {name: Ana}\n")->agent.prompt == "");
@@ -211,4 +216,47 @@ TEST_CASE("an agent begins as the template that its shop's file names, with what
     REQUIRE_FALSE(unknown.has_value());
     CHECK(unknown.error().text.find(":3:35: 'sails' is no template; known: support") != std::string::npos);
     CHECK(unknown.error().text.find("expected a number from 0 to 2") != std::string::npos);
+}
+
+TEST_CASE("a file states what is in it, and of its agent no more") {
+    using Stated = std::set<std::string>;
+    const auto file =
+        std::filesystem::temp_directory_path() / ("relevo_part_" + std::to_string(::getpid()) + ".yaml");
+    const auto load = [&](const std::string& rest) {
+        std::ofstream(file) << "slug: pointe\n" << rest;
+        auto shop = load_shop(file, {"offline"});
+        std::filesystem::remove(file);
+        return shop.value();
+    };
+    const ShopSpec nothing = load("");
+    CHECK(nothing.name.empty());
+    CHECK(nothing.agent_states == Stated{});
+    CHECK_FALSE(nothing.catalogue);
+    CHECK_FALSE(nothing.synonyms);
+    CHECK_FALSE(nothing.redact);
+    CHECK_FALSE(nothing.keep_days);
+    CHECK(load("catalogue: []\n").catalogue->empty());
+    CHECK(load("synonyms: {}\n").synonyms->empty());
+    CHECK(load("prompt: Hola.\nagent: {model: small, tools: []}\n").agent_states ==
+          Stated{"prompt", "model", "enabled_tools"});
+    CHECK(load("agent: {spacing_ms: null}\n").agent_states == Stated{"spacing_ms"});
+}
+
+TEST_CASE("a bot's id is that of its token, which is not shown where they differ") {
+    const auto file =
+        std::filesystem::temp_directory_path() / ("relevo_bot_" + std::to_string(::getpid()) + ".yaml");
+    const auto refusal_of = [&](const std::string& telegram) {
+        std::ofstream(file) << "slug: pointe\ntelegram: {" << telegram << "}\n";
+        const auto shop = load_shop(file, {"offline"});
+        std::filesystem::remove(file);
+        return shop.has_value() ? std::string() : shop.error().text;
+    };
+    CHECK(refusal_of(R"(bot_id: "77", bot_token: "77:canary")").empty());
+    CHECK(refusal_of(R"(bot_id: "77")").empty());
+    for (const auto* token : {"78:canary", "777:canary", "canary"}) {
+        CAPTURE(token);
+        const auto text = refusal_of(std::string(R"(bot_id: "77", bot_token: ")") + token + '"');
+        CHECK(text.find(":2:20: bot_token is not that of bot 77") != std::string::npos);
+        CHECK(text.find("canary") == std::string::npos);
+    }
 }

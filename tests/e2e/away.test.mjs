@@ -113,7 +113,7 @@ agent:
   base_url: ${system.fakes.url}/openai/v1
   model: away
 ${agent}
-whatsapp: {phone_number_id: "${number}", access_token: demo}
+whatsapp: {phone_number_id: "${number}", access_token: demo, app_secret: ${system.app_secret}}
 credentials: {openai: {API_KEY: fake-key}}
 catalogue: [{sku: p1, name: Puntas de satén, price: "100"}]`);
     return system.shops.push(made) - 1;

@@ -83,6 +83,11 @@ class System {
     Object.assign(this, env, { fakes });
   }
 
+  /** Where a shop's WhatsApp webhooks go, and the secret of its app: each shop here states the installation's. */
+  hook(shop = 0) {
+    return { ...this.shops[shop].webhooks.whatsapp, secret: this.app_secret };
+  }
+
   /** The rows of a SELECT as objects, with the superuser's eyes: no policy hides any. */
   async sql(query) {
     const statement = `SELECT coalesce(json_agg(q), '[]') FROM (${query}) AS q`;
@@ -136,7 +141,7 @@ class System {
     try {
       const files = texts.map((_, index) => join(folder, `${index}.yaml`));
       await Promise.all(files.map((file, index) => writeFile(file, texts[index])));
-      const { stdout } = await run(this.relevo, ['--config', this.config, 'shops', 'apply', '--json', ...files]);
+      const { stdout } = await run(this.relevo, ['--config', this.config, 'shops', 'apply', '--yes', '--json', ...files]);
       return JSON.parse(stdout);
     } finally {
       await rm(folder, { recursive: true });

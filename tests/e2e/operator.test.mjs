@@ -49,7 +49,7 @@ const shopYaml = (slug, account, token, appOf) => `slug: ${slug}
 name: ${slug}
 agent: {provider: openai, base_url: "${system.fakes.url}/openai/v1", model: fake-model, quiet_ms: 300}
 credentials: {openai: {API_KEY: fake-key}}
-whatsapp: {phone_number_id: "${account}", access_token: ${token}${appOf ? `, app_of: ${appOf}` : ''}}
+whatsapp: {phone_number_id: "${account}", access_token: ${token}, ${appOf ? `app_of: ${appOf}` : `app_secret: ${system.app_secret}`}}
 `;
 
 async function letterOf(id) {
@@ -65,7 +65,7 @@ describe('a message for an account that no shop has', () => {
   const message = whatsappMessage({ from, text: `hola ${canary}` });
 
   it('is explained, listed by account, and answered once the account is there', async () => {
-    const { url, secret } = system.shops[0].webhooks.whatsapp;
+    const { url, secret } = system.hook();
     const response = await postWhatsApp(url, secret, [messagesChange({ account, messages: [message] })]);
     assert.equal(response.status, 200);
 
@@ -237,25 +237,86 @@ describe('a slip of the hand', () => {
   });
 });
 
+describe("a shop's file", () => {
+  it('changes what it states, after a dry run that changes nothing, and retires an account only with --yes', async () => {
+    const [first, second] = [`36${randomInt(1e8, 1e9)}`, `36${randomInt(1e8, 1e9)}`];
+    const slug = `part-${first}`;
+    await system.applyShops(shopYaml(slug, first, demoToken));
+    const apply = async (text, ...options) => {
+      const file = join(folder, `${slug}.yaml`);
+      await writeFile(file, `slug: ${slug}\n${text}`);
+      return relevo(['shops', 'apply', file, ...options]);
+    };
+    const rows = () => system.sql(`SELECT t.keep_days, (SELECT json_agg(a.external_id) FROM accounts AS a
+      WHERE a.tenant_id = t.id AND a.retired_at IS NULL) AS accounts FROM tenants AS t WHERE t.slug = '${slug}'`);
+    const before = await rows();
+    assert.deepEqual(before, [{ keep_days: null, accounts: [first] }]);
+
+    const little = 'keep_days: 90\ncatalogue: [{sku: A, name: Uno}]\n';
+    const expected = `${slug}: keep_days: 90, was for ever\n${slug}: catalogue: 1 products, 1 new, 0 changed, 0 gone\n`;
+    const dry = await apply(little, '--dry-run');
+    assert.deepEqual([dry.code, dry.stdout], [0, `${expected}${slug}: nothing was done\n`]);
+    assert.deepEqual(await rows(), before);
+    assert.equal((await apply(little)).stdout, expected);
+    assert.deepEqual(await rows(), [{ keep_days: 90, accounts: [first] }]);
+    assert.equal((await apply(little)).stdout, `${slug}: nothing changes\n`);
+
+    const another = `whatsapp: {phone_number_id: "${second}"}\n`;
+    const refused = await apply(another);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stdout, new RegExp(`account whatsapp ${first} retired\n[^]*nothing was done: .*--yes does it`));
+    assert.deepEqual(await rows(), [{ keep_days: 90, accounts: [first] }]);
+    const done = await apply(another, '--yes', '--json');
+    assert.equal(done.code, 0);
+    assert.equal(done.json[0].applied, true);
+    assert.deepEqual(done.json[0].changes, [
+      { part: 'account', name: `whatsapp ${first}`, change: 'retired' },
+      { part: 'account', name: `whatsapp ${second}`, change: 'new' },
+    ].sort((a, b) => (a.name < b.name ? -1 : 1)));
+    assert.deepEqual(await rows(), [{ keep_days: 90, accounts: [second] }]);
+  });
+
+  it('is refused where it would make a shop without a name, and where a bot has the token of another one', async () => {
+    const file = join(folder, 'wrong.yaml');
+    await writeFile(file, 'slug: nobody-made-it\nkeep_days: 90\n');
+    const unnamed = await relevo(['shops', 'apply', file]);
+    assert.equal(unnamed.code, 1);
+    assert.match(unnamed.stderr, /there is no shop 'nobody-made-it' yet: state the name/);
+    await writeFile(file, 'slug: nobody-made-it\nname: N\ntelegram: {bot_id: "77", bot_token: "78:canary-token"}\n');
+    const mixed = await relevo(['shops', 'apply', file]);
+    assert.equal(mixed.code, 1);
+    assert.match(mixed.stderr, /wrong.yaml:3:20: bot_token is not that of bot 77/);
+    assert.doesNotMatch(mixed.stderr, /canary-token/);
+    assert.deepEqual(await system.sql("SELECT FROM tenants WHERE slug = 'nobody-made-it'"), []);
+  });
+
+  it('never has the secret of its app on a terminal', async () => {
+    const printed = await relevo(['shops', 'list', '--all', '--json']);
+    assert.equal(printed.code, 0);
+    assert.doesNotMatch(printed.stdout, new RegExp(system.app_secret));
+  });
+});
+
 describe('a shop that leaves', () => {
   it('takes nothing any more, loses its secrets, and comes back as it was', async () => {
     const account = `37${randomInt(1e8, 1e9)}`;
     const slug = `gone-${account}`;
     const file = join(folder, `${slug}.yaml`);
     const [shop] = await system.applyShops(shopYaml(slug, account, demoToken));
+    const listed = async (...options) => {
+      const all = (await relevo(['shops', 'list', '--json', ...options])).json;
+      return all.find((each) => each.slug === slug);
+    };
     const dry = await relevo(['shops', 'remove', slug]);
     assert.equal(dry.code, 0);
     assert.match(dry.stdout, /accounts 1, open conversations 0[^]*nothing was done/);
     const begun = await relevo(['shops', 'remove', slug, '--yes', '--json']);
     assert.deepEqual([begun.code, begun.json.accounts, begun.json.removed], [1, 1, false]);
+    assert.equal((await listed()).leaving, true);
     // as if two minutes had passed
     await system.execute(`UPDATE accounts SET retired_at = retired_at - interval '2 minutes' WHERE external_id = '${account}'`);
     const done = await relevo(['shops', 'remove', slug, '--yes', '--json']);
     assert.deepEqual([done.code, done.json.accounts, done.json.removed], [0, 0, true]);
-    const listed = async (...options) => {
-      const all = (await relevo(['shops', 'list', '--json', ...options])).json;
-      return all.find((each) => each.slug === slug);
-    };
     assert.equal(await listed(), undefined);
     assert.equal((await listed('--all')).retired, true);
     assert.deepEqual((await relevo(['vault', 'list', slug, '--json'])).json, []);

@@ -17,7 +17,7 @@ let begun;
 before(async () => {
   // The window is longer than the groups need to notice a dead member, so that one burst stays one turn.
   system = await up({ quietMs: 12_000, fakes: { openai: { answer }, whatsapp: { statuses: ['sent', 'delivered'] } } });
-  const { url, secret } = system.shops[0].webhooks.whatsapp;
+  const { url, secret } = system.hook();
   system.fakes.whatsapp.webhook = { url, secret };
   [{ now: begun }] = await system.sql('SELECT now()');
 });

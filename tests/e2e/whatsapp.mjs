@@ -8,7 +8,7 @@ export class Customer {
   /** `user`: a business-scoped id instead of a number. */
   constructor(system, { shop = 0, user } = {}) {
     this.system = system;
-    this.hook = system.shops[shop].webhooks.whatsapp;
+    this.hook = system.hook(shop);
     this.user = user;
     this.address = user ?? newNumber();
   }

@@ -24,7 +24,7 @@ let hook;
 
 before(async () => {
   system = await up({ quietMs: 800, fakes: { openai: { answer } } });
-  hook = system.shops[0].webhooks.whatsapp;
+  hook = system.hook();
 });
 after(() => system?.leave());
 
@@ -114,19 +114,20 @@ describe('the WhatsApp webhook', { concurrency: true }, () => {
   it("speaks for all numbers of its app, also another shop's, and for no other", async () => {
     const [first, second, guest] = [newNumber(), newNumber(), newNumber()];
     const agent = 'agent: {name: Ana, quiet_ms: 500}';
-    const own = `whatsapp: {numbers: [{phone_number_id: "${first}"}, {phone_number_id: "${second}"}], access_token: demo}`;
+    const own = `whatsapp: {numbers: [{phone_number_id: "${first}"}, {phone_number_id: "${second}"}], access_token: demo, app_secret: ${system.app_secret}}`;
     const [app, other] = await system.applyShops(
       `slug: app-${first}\nname: Dueña\n${agent}\n${own}`,
       `slug: guest-${first}\nname: Huésped\n${agent}\nwhatsapp: {phone_number_id: "${guest}", app_of: app-${first}, access_token: demo}`);
-    const { url, secret, accounts } = app.webhooks.whatsapp;
+    const { url, accounts } = app.webhooks.whatsapp;
     assert.deepEqual(accounts, [first, second].sort());
     assert.equal(other.webhooks.whatsapp.url, url);
     assert.equal(other.webhooks.whatsapp.app_of, `app-${first}`);
-    assert.deepEqual([other.webhooks.whatsapp.secret, other.webhooks.whatsapp.verify_token], [undefined, undefined]);
+    assert.equal(other.webhooks.whatsapp.verify_token, undefined);
+    assert.doesNotMatch(JSON.stringify([app, other]), new RegExp(system.app_secret)); // it would be on a terminal
     const customers = { [first]: newNumber(), [second]: newNumber(), [guest]: newNumber(), 999999999: newNumber() };
     const changes = Object.entries(customers).map(([account, from]) =>
       messagesChange({ account, messages: [whatsappMessage({ from, text: 'Hola' })] }));
-    assert.equal((await postWhatsApp(url, secret, changes)).status, 200);
+    assert.equal((await postWhatsApp(url, system.app_secret, changes)).status, 200);
     const stored = (from) => system.sql(`SELECT c.tenant_id, a.external_id FROM conversations AS c
       JOIN accounts AS a ON a.id = c.account_id WHERE c.address_value = '${from}'`);
     for (const [account, tenant] of [[first, app.tenant], [second, app.tenant], [guest, other.tenant]]) {

@@ -47,6 +47,10 @@ void create_database(const Config& servers, const std::string& name) {
     }
 }
 
+Secret app_secret_of(int number) {
+    return Secret(fmt::format("app-secret-{}", number));
+}
+
 ShopSpec shop_spec(int number, Millis quiet) {
     ShopSpec shop;
     shop.slug = fmt::format("prove-{}", number);
@@ -57,6 +61,7 @@ ShopSpec shop_spec(int number, Millis quiet) {
     shop.whatsapp.emplace();
     shop.whatsapp->numbers = {
         {fmt::format("77000000{:04}", number), fmt::format("+1 555 010 {:04}", number)}};
+    shop.whatsapp->app_secret = app_secret_of(number);
     shop.whatsapp->access_token = Secret(fmt::format("token-{}", number));
     shop.credentials.push_back({"openai", "API_KEY", Secret("key")});
     return shop;
@@ -96,9 +101,10 @@ void Installation::make_shops(int count, Millis quiet) {
     for (int number = 1; number <= count; ++number) {
         await(apply_shop(database, vault, shop_spec(number, quiet), random));
     }
+    int number = 0;
     for (const auto& listing : await(list_shops(database, vault))) {
         shops_.push_back({listing.tenant.value, listing.whatsapp->accounts.front(), listing.whatsapp->key,
-                          listing.whatsapp->secret});
+                          app_secret_of(++number)});
     }
     installation_id_ = await(relevo::installation_id(database));
 }

@@ -30,7 +30,7 @@ inline ShopSpec canary_spec() {
     spec.slug = "canary-shop";
     spec.name = "canary-name";
     spec.fallback_text = "canary-fallback";
-    spec.synonyms = {{"canary-said", {"canary-meant"}}};
+    spec.synonyms.emplace()["canary-said"] = {"canary-meant"};
     spec.agent.name = "canary-agent";
     spec.agent.prompt = "canary-prompt";
     spec.web = WebSpec{"canary-web-key-0123456789"};
@@ -40,7 +40,7 @@ inline ShopSpec canary_spec() {
                                  Secret("canary-verify"),
                                  Secret("canary-token")};
     spec.credentials = {{"canary-category", "canary-secret", Secret("canary-value")}};
-    spec.catalogue = {
+    spec.catalogue = std::vector<ProductSpec>{
         {"canary-sku", "canary-product puntas", "canary-description", "1", "ARS", "", {{"canary-a", "b"}}}};
     return spec;
 }
@@ -56,7 +56,7 @@ struct TwoShops : PeopleFixture {
 
     std::string digest() const { return test.query("SELECT swaps.digest(" + victim.to_string() + ")"); }
 
-    const TenantId victim = run(apply_shop(database, vault, canary_spec(), random));
+    const TenantId victim = run(apply_shop(database, vault, canary_spec(), random)).tenant;
     const TenantId attacker = ballet;
 
   private:

@@ -176,7 +176,9 @@ TEST_CASE("an agent asks for the keys that its shop has, not for another's") {
 TEST_CASE("a turn keeps who writes, the shop's words and the hour as they were when it was frozen") {
     Fixture fixture;
     ShopSpec shop = ballet_spec();
-    shop.synonyms = {{"can can", {"medias"}}, {"mallas", {"leotardos"}}};
+    shop.synonyms.emplace();
+    (*shop.synonyms)["can can"] = {"medias"};
+    (*shop.synonyms)["mallas"] = {"leotardos"};
     run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
     const TurnId turn = fixture.claim(fixture.store("1", "¿tenés can-can?", at(0)), at(16));
     run(fixture.retrieve->freeze_step(fixture.ballet, turn, {}, at(17)));

@@ -124,7 +124,7 @@ TEST_CASE("a shop that is made is its first change") {
     spec.slug = "new";
     spec.whatsapp.reset();
     spec.telegram.reset();
-    const TenantId made = run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
+    const TenantId made = run(apply_shop(fixture.database, fixture.vault, spec, fixture.random)).tenant;
     const auto rows = fixture.audit(made);
     REQUIRE_FALSE(rows.empty());
     CHECK(rows.back().action == "shop.add");

@@ -162,13 +162,15 @@ ShopSpec ballet_spec() {
     ShopSpec spec;
     spec.slug = "ballet";
     spec.name = "Danza Clásica";
-    spec.synonyms = {{"zapatillas", {"puntas"}}, {"mallas", {"leotardo"}}};
+    spec.synonyms.emplace();
+    (*spec.synonyms)["zapatillas"] = {"puntas"};
+    (*spec.synonyms)["mallas"] = {"leotardo"};
     spec.agent.prompt = "Sos la vendedora de {STORE_NAME}.";
     spec.web = WebSpec{};
     spec.whatsapp =
         WhatsappSpec{{{"1001", "+54 9 11 1234-5678"}}, {}, Secret("app secret"), {}, Secret("access token")};
     spec.telegram = TelegramSpec{"777", {}, Secret("777:token")};
-    spec.catalogue = {
+    spec.catalogue = std::vector<ProductSpec>{
         {"P-1",
          "Puntas de satén",
          "Para clase y escenario.",
@@ -194,7 +196,8 @@ ShopSpec other_spec() {
     spec.name = "Ferretería Sur";
     spec.web = WebSpec{};
     spec.whatsapp = WhatsappSpec{{{"2002", "+54 9 11 8765-4321"}}, {}, {}, {}, {}};
-    spec.catalogue = {{"M-1", "Martillo", "De carpintero, mango de fresno.", "9.000", "ARS", "", {}}};
+    spec.catalogue = std::vector<ProductSpec>{
+        {"M-1", "Martillo", "De carpintero, mango de fresno.", "9.000", "ARS", "", {}}};
     return spec;
 }
 
@@ -217,8 +220,8 @@ Fixture::Fixture(int connections)
     : database({test.app_url(), connections}),
       masters(master_keys()),
       vault(database, masters),
-      ballet(run(apply_shop(database, vault, ballet_spec(), random))),
-      other(run(apply_shop(database, vault, other_spec(), random))),
+      ballet(run(apply_shop(database, vault, ballet_spec(), random)).tenant),
+      other(run(apply_shop(database, vault, other_spec(), random)).tenant),
       resolve(make_resolve_store(database, vault)),
       buffer(make_buffer_store(database)),
       retrieve(make_retrieve_store(database)),

@@ -193,11 +193,13 @@ TEST_CASE("what announces a human is not said once the agent has the conversatio
 TEST_CASE("what a shop hides is applied with it, frozen with the turn, and read again by a replay") {
     Fixture fixture;
     ShopSpec shop = ballet_spec();
-    shop.redact = {PersonalKind::email, PersonalKind::card};
+    shop.redact = PersonalKinds{PersonalKind::email, PersonalKind::card};
     run(apply_shop(fixture.database, fixture.vault, shop, fixture.random));
     const TurnId turn = fixture.claim(fixture.store("1", "soy ana@x.com", at(0)), at(16));
     fixture.answer(turn, {"hola"}, at(17));
-    run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
+    ShopSpec hiding_all = ballet_spec();
+    hiding_all.redact = all_personal_kinds();
+    run(apply_shop(fixture.database, fixture.vault, hiding_all, fixture.random));
     Database reading({fixture.test.operator_text_url(), 1});
     const auto stored = run(load_stored_turn(reading, fixture.ballet, turn, {}));
     CHECK(stored.inference.hidden == shop.redact);

@@ -307,7 +307,7 @@ TEST_CASE(
         "'{}', 'resolve.unknown_account', '', 1 FROM generate_series(2400, 1, -1) AS n RETURNING 1");
     ShopSpec spec = other_spec();
     spec.whatsapp->numbers.push_back({"3003", "+54"});
-    const TenantId shop = run(apply_shop(bench.database, bench.vault, spec, bench.random));
+    const TenantId shop = run(apply_shop(bench.database, bench.vault, spec, bench.random)).tenant;
     const std::string state =
         "SELECT status, count(*), max(record_offset) FROM dead_letters "
         "WHERE wants = 'whatsapp/3003' GROUP BY 1 ORDER BY 1";

@@ -52,32 +52,6 @@ class Folder {
     fs::path path_;
 };
 
-/// What applying a shop asks of later migrations, in a database that has not got them: nothing happens.
-class LaterOperations {
-  public:
-    explicit LaterOperations(const std::string& owner_url) : connection_(owner_url) {
-        for_each(
-            "CREATE FUNCTION {}(req jsonb) RETURNS jsonb LANGUAGE sql AS $$SELECT 'null'::jsonb$$; "
-            "GRANT EXECUTE ON FUNCTION {} TO relevo_app");
-    }
-    /// Before those migrations make them.
-    void remove() { for_each("DROP FUNCTION {}"); }
-
-  private:
-    void for_each(std::string_view statement) {
-        pqxx::nontransaction work(connection_);
-        for (const std::string name : {"op_change_tenant"}) {
-            std::string text(statement);
-            for (auto at = text.find("{}"); at != std::string::npos; at = text.find("{}")) {
-                text.replace(at, 2, name);
-            }
-            work.exec(text);
-        }
-    }
-
-    pqxx::connection connection_;
-};
-
 template <class Call>
 std::string code_of(Call call) {
     try {
@@ -200,9 +174,7 @@ TEST_CASE("a catalogue that was there before is searched without its labels too"
     spec.whatsapp.reset();  // the vault was another then
     spec.telegram.reset();
     spec.credentials.clear();
-    LaterOperations later(empty.owner_url());
-    const TenantId shop = run(apply_shop(database, vault, spec, random));
-    later.remove();
+    const TenantId shop = run(apply_shop(database, vault, spec, random)).tenant;
     const auto store = make_retrieve_store(database);
     CHECK(run(store->search(shop, "precio del bolso", 5)).size() == 3);
     migrate_up(empty.owner_url(), Folder().path());
@@ -225,12 +197,11 @@ TEST_CASE(
         spec.telegram.reset();
         spec.agent.hands_off = hands_off;
         spec.fallback_text = sentence;
-        return run(apply_shop(database, vault, spec, random));
+        spec.synonyms.emplace();  // which that schema wants to be told
+        return run(apply_shop(database, vault, spec, random)).tenant;
     };
-    LaterOperations later(empty.owner_url());
     std::vector<TenantId> shops{apply("silent", false, ""), apply("calling", true, ""),
                                 apply("own", false, "Ahora te escribe Ana.")};
-    later.remove();
     migrate_up(empty.owner_url(), Folder().path());
     shops.push_back(apply("later", false, ""));
     std::vector<std::string> sentences;

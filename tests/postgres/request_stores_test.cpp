@@ -310,7 +310,7 @@ TEST_CASE("a shop's file states what the API changes, and a file that is applied
     RequestFixture fixture;
     const auto apply = [&](std::optional<int> keep_days, const std::string& zone) {
         ShopSpec spec = ballet_spec();
-        spec.redact = {PersonalKind::iban};
+        spec.redact = PersonalKinds{PersonalKind::iban};
         spec.keep_days = keep_days;
         spec.time_zone = zone;
         run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));

@@ -39,6 +39,35 @@ std::string receive(Fixture& fixture, const std::string& key, const std::string&
         event + "'");
 }
 
+using Texts = std::vector<std::string>;
+
+Texts texts(const std::vector<ShopChange>& changes) {
+    Texts all;
+    for (const auto& it : changes)
+        all.push_back(it.part + (it.name.empty() ? "" : " " + it.name) + " " + it.change);
+    return all;
+}
+
+// Of a file that says nothing else.
+ShopSpec nothing_of(const std::string& slug) {
+    ShopSpec spec;
+    spec.slug = slug;
+    spec.agent_states.emplace();
+    return spec;
+}
+
+// All that an `apply` may change, but for the secrets' values.
+std::string rows_of(Fixture& fixture) {
+    return fixture.test.query(
+        "SELECT md5(string_agg(x, ',' ORDER BY x)) FROM (SELECT to_jsonb(t)::text AS x FROM tenants t "
+        "UNION ALL SELECT to_jsonb(e)::text FROM endpoints e UNION ALL SELECT to_jsonb(k)::text FROM "
+        "credentials k UNION ALL SELECT to_jsonb(a)::text FROM agents a UNION ALL SELECT to_jsonb(v)::text "
+        "FROM agent_versions v UNION ALL SELECT to_jsonb(a)::text FROM accounts a UNION ALL SELECT "
+        "to_jsonb(p)::text FROM catalogue_entries p UNION ALL SELECT to_jsonb(c)::text FROM chunks c UNION "
+        "ALL SELECT to_jsonb(l)::text FROM audit_log l UNION ALL SELECT to_jsonb(v)::text FROM vault v) "
+        "AS all_rows");
+}
+
 }  // namespace
 
 TEST_CASE("applying a shop twice changes nothing, keys and drawn secrets included") {
@@ -51,7 +80,10 @@ TEST_CASE("applying a shop twice changes nothing, keys and drawn secrets include
             "UNION ALL SELECT c::text FROM chunks c) AS all_rows");
     };
     const std::string before = state();
-    CHECK(run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random)) == fixture.ballet);
+    const auto again = run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
+    CHECK(again.tenant == fixture.ballet);
+    CHECK(again.done);
+    CHECK(again.changes.empty());
     CHECK(state() == before);
 }
 
@@ -59,11 +91,110 @@ TEST_CASE("a changed agent gets a version, a product that is gone is not found a
     Fixture fixture;
     ShopSpec changed = ballet_spec();
     changed.agent.temperature = 0.2;
-    changed.catalogue.pop_back();
+    changed.catalogue->pop_back();
     run(apply_shop(fixture.database, fixture.vault, changed, fixture.random));
     CHECK(fixture.test.query("SELECT version FROM agents WHERE tenant_id = 1") == "2");
     CHECK(fixture.test.query("SELECT count(*) FROM agent_versions WHERE tenant_id = 1") == "2");
     CHECK(run(fixture.retrieve->search(fixture.ballet, "bolso", 5)).empty());
+}
+
+TEST_CASE("a file that states nothing changes nothing, and one that states a little changes no more") {
+    Fixture fixture;
+    const std::string before = rows_of(fixture);
+    CHECK(run(apply_shop(fixture.database, fixture.vault, nothing_of("ballet"), fixture.random))
+              .changes.empty());
+    CHECK(rows_of(fixture) == before);
+
+    ShopSpec little = nothing_of("ballet");
+    little.keep_days.emplace(90);
+    little.agent.model = "small";
+    little.agent_states->insert("model");
+    little.catalogue = ballet_spec().catalogue;
+    little.catalogue->pop_back();
+    little.catalogue->front().price = "1";
+    little.catalogue->push_back({"N-1", "Nuevo", "", "", "", "", {}});
+    little.credentials = {{"openai", "API_KEY", Secret("key")}};
+    const auto applied = run(apply_shop(fixture.database, fixture.vault, little, fixture.random));
+    CHECK(texts(applied.changes) == Texts{"keep_days changed", "agent Asistente changed", "catalogue changed",
+                                          "credential openai API_KEY new"});
+    CHECK(applied.changes[0].before == "for ever");
+    CHECK(applied.changes[0].after == "90");
+    CHECK(applied.changes[1].fields == Texts{"model"});
+    REQUIRE(applied.changes[2].counts);
+    const auto& [all, added, changed, gone] = *applied.changes[2].counts;
+    CHECK(std::vector{all, added, changed, gone} == std::vector<std::int64_t>{3, 1, 1, 1});
+    REQUIRE(applied.agent);
+    CHECK(applied.agent->prompt == ballet_spec().agent.prompt);
+    CHECK(applied.agent->model == "small");
+    const auto listing = run(list_shops(fixture.database, fixture.vault))[0];
+    CHECK(listing.whatsapp);
+    CHECK(listing.telegram);
+    CHECK(fixture.test.query("SELECT synonyms <> '{}', redact FROM tenants WHERE slug = 'ballet'") ==
+          R"(t|["card", "iban", "national_id", "email", "phone"])");
+    CHECK(run(apply_shop(fixture.database, fixture.vault, little, fixture.random)).changes.empty());
+}
+
+TEST_CASE("a dry run tells what would change, of a new shop too, and changes nothing") {
+    Fixture fixture;
+    const std::string before = rows_of(fixture);
+    const auto dry = [&](const ShopSpec& spec) {
+        return run(
+            apply_shop(fixture.database, fixture.vault, spec, fixture.random, ApplyMode::dry_run));
+    };
+    ShopSpec changed = ballet_spec();
+    changed.whatsapp->numbers = {{"1002", ""}};
+    changed.whatsapp->access_token = Secret("another token");
+    const auto told = dry(changed);
+    CHECK_FALSE(told.done);
+    CHECK(texts(told.changes) == Texts{"account whatsapp 1001 retired", "account whatsapp 1002 new",
+                                       "credential whatsapp_cloud ACCESS_TOKEN changed"});
+    ShopSpec made = nothing_of("nueva");
+    CHECK_THROWS_WITH_AS(dry(made), doctest::Contains("state the name"), Failure);
+    made.name = "Nueva";
+    made.web = WebSpec{};
+    const auto new_one = dry(made);
+    CHECK(new_one.tenant == TenantId{});
+    CHECK(texts(new_one.changes) == Texts{"shop new", "agent Asistente new", "account web nueva new"});
+    CHECK(rows_of(fixture) == before);
+    CHECK(fixture.test.query("SELECT count(*) FROM tenants") == "2");
+}
+
+TEST_CASE("an account is retired only where that is allowed, and one that no file stated never is") {
+    Fixture fixture;
+    ShopSpec changed = ballet_spec();
+    changed.whatsapp->numbers = {{"1002", ""}};
+    const std::string before = rows_of(fixture);
+    const auto apply = [&](ApplyMode mode) {
+        return run(apply_shop(fixture.database, fixture.vault, changed, fixture.random, mode));
+    };
+    const auto refused = apply(ApplyMode::careful);
+    CHECK_FALSE(refused.done);
+    CHECK(texts(refused.changes) == Texts{"account whatsapp 1001 retired", "account whatsapp 1002 new"});
+    CHECK(rows_of(fixture) == before);
+    // as what the API or Meta's sign-in made
+    fixture.test.query("UPDATE accounts SET in_file = false WHERE external_id = '1001'");
+    const auto kept = apply(ApplyMode::careful);
+    CHECK(kept.done);
+    CHECK(texts(kept.changes) == Texts{"account whatsapp 1002 new"});
+    CHECK_FALSE(fixture.account().retired);
+    run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));  // 1002 goes
+    CHECK(run(list_shops(fixture.database, fixture.vault))[0].whatsapp->accounts == Texts{"1001"});
+    CHECK(apply(ApplyMode::all).done);  // a file has 1001 now
+    CHECK(run(list_shops(fixture.database, fixture.vault))[0].whatsapp->accounts == Texts{"1002"});
+}
+
+TEST_CASE("another default agent answers on the accounts that its file does not state") {
+    Fixture fixture;
+    ShopSpec spec = nothing_of("ballet");
+    spec.agent.name = "Ana";
+    spec.agent_states->insert("name");
+    const auto applied = run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
+    CHECK(texts(applied.changes) == Texts{"agent Ana new"});
+    CHECK(fixture.test.query("SELECT DISTINCT g.name FROM accounts AS a JOIN agents AS g "
+                             "ON g.id = a.agent_id WHERE a.tenant_id = 1") == "Ana");
+    spec.agent.name = "Asistente";
+    CHECK(texts(run(apply_shop(fixture.database, fixture.vault, spec, fixture.random)).changes) ==
+          Texts{"agent Asistente default"});
 }
 
 TEST_CASE("a number that another shop has is refused") {
@@ -82,7 +213,7 @@ TEST_CASE("the listing has what a provider must be told, and the addresses are f
     CHECK(ballet.slug == "ballet");
     REQUIRE(ballet.whatsapp);
     CHECK(ballet.whatsapp->accounts == std::vector<std::string>{"1001"});
-    CHECK(ballet.whatsapp->secret.reveal() == "app secret");
+    CHECK(ballet.whatsapp->secret.empty());  // its app's comes from Meta, and is shown nowhere
     CHECK(ballet.whatsapp->verify_token.reveal().size() == 32);
     REQUIRE(ballet.telegram);
     CHECK(ballet.telegram->secret.reveal().size() == 32);
@@ -124,7 +255,7 @@ TEST_CASE("a shop may stand under the app of another one, each with its own conv
     CHECK(listings[1].whatsapp->secret.empty());
     CHECK(listings[1].whatsapp->verify_token.empty());
     CHECK(listings[0].whatsapp->app_of.empty());
-    CHECK(listings[0].whatsapp->secret.reveal() == "app secret");
+    CHECK(run(fixture.vault.find(fixture.ballet, "whatsapp_cloud", "APP_SECRET")).reveal() == "app secret");
     CHECK(listings[0].whatsapp->accounts == std::vector<std::string>{"1001"});
     CHECK(listings[1].whatsapp->accounts == std::vector<std::string>{"2002"});
     CHECK(receive(fixture, key, "1001") == "1|1001");
@@ -221,10 +352,11 @@ TEST_CASE("a number that its shop's file has no more is retired until a file has
     const std::string key = run(list_shops(fixture.database, fixture.vault))[0].whatsapp->key;
     ballet.whatsapp->numbers.erase(ballet.whatsapp->numbers.begin());
     ballet.telegram.reset();
-    run(apply_shop(fixture.database, fixture.vault, ballet, fixture.random));
+    const auto applied = run(apply_shop(fixture.database, fixture.vault, ballet, fixture.random));
+    CHECK(texts(applied.changes) == Texts{"account whatsapp 1001 retired"});
     const auto listing = run(list_shops(fixture.database, fixture.vault))[0];
     CHECK(listing.whatsapp->accounts == std::vector<std::string>{"1002"});
-    CHECK_FALSE(listing.telegram);
+    CHECK(listing.telegram);  // of which the file says nothing
     CHECK(receive(fixture, key, "1001", InboundKind::message, "wamid.late") == "1|1001");
     CHECK(
         fixture.test.query("SELECT t.status, t.reason FROM messages AS m JOIN turns AS t ON t.id = m.turn_id "
@@ -366,6 +498,8 @@ TEST_CASE("a removed shop takes nothing any more, and its secrets go when what i
     CHECK(run(shop_standing(fixture.database, "ballet")).conversations == 1);
     CHECK(std::to_string(before.credentials) == credentials("1"));  // what it took is answered with them
     CHECK_FALSE(run(list_shops(fixture.database, fixture.vault))[0].retired);
+    CHECK(run(list_shops(fixture.database, fixture.vault))[0].leaving);
+    CHECK_FALSE(run(list_shops(fixture.database, fixture.vault))[1].leaving);
 
     const auto replies = fixture.answer(fixture.claim(stored, at(16)), {"uno"}, at(17));
     CHECK(run(retire_shop(fixture.database, "ballet")).replies == 1);
@@ -380,16 +514,19 @@ TEST_CASE("a removed shop takes nothing any more, and its secrets go when what i
     CHECK(run(shop_standing(fixture.database, "ballet")).retired);
     const auto listings = run(list_shops(fixture.database, fixture.vault));
     CHECK(listings[0].retired);
+    CHECK_FALSE(listings[0].leaving);
     CHECK_FALSE(listings[0].whatsapp);
     CHECK_FALSE(listings[1].retired);
     CHECK(fixture.test.query("SELECT count(*) FROM messages WHERE tenant_id = 1") == "3");
 
-    CHECK(run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random)) == fixture.ballet);
+    const auto back = run(apply_shop(fixture.database, fixture.vault, ballet_spec(), fixture.random));
+    CHECK(back.tenant == fixture.ballet);
+    CHECK(texts(back.changes)[0] == "shop back");
     const auto again = run(list_shops(fixture.database, fixture.vault));
     CHECK_FALSE(again[0].retired);
     CHECK(again[0].whatsapp->key == key);
     CHECK(run(fixture.endpoints->find("web", page)));
-    CHECK(again[0].whatsapp->secret.reveal() == "app secret");
+    CHECK(run(fixture.vault.find(fixture.ballet, "whatsapp_cloud", "APP_SECRET")).reveal() == "app secret");
     CHECK_FALSE(fixture.account().retired);
 }
 

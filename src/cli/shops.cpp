@@ -269,8 +269,8 @@ void add_shops(Commands& commands) {
         "Make the shops of these files, or change what these files state of them: what a file does not state "
         "stays; a list that it states replaces the one that is there. It prints what changes. Accounts that "
         "an earlier file stated are retired where a file states their channel without them: only with --yes. "
-        "Where no model answers the customer gets fallback_text; only with `on_failure: handoff` a person has "
-        "it then. Exit code 1: something was left undone",
+        "Where no model answers the customer gets fallback_text; only with `on_failure: handoff` a person "
+        "has it then. Exit code 1: something was left undone",
         "shops apply myshop.yaml",
         [&commands, book, options] { return apply_shops(*book(), commands, *options, commands.json()); });
     apply->add_option("file", options->files, "YAML, one shop each")->required()->check(CLI::ExistingFile);

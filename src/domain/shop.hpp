@@ -91,8 +91,8 @@ struct CredentialSpec {
 
 /// What makes a shop, as its owner states it; what is empty or nothing here is not stated, and stays as it
 /// is. Applying it twice changes nothing. Of a channel that is stated, the numbers, bots and pages that an
-/// earlier one stated and this does not are retired: nothing that comes in for them is answered, until one has
-/// them again.
+/// earlier one stated and this does not are retired: nothing that comes in for them is answered, until one
+/// has them again.
 struct ShopSpec {
     std::string slug;           ///< unique in the installation: lower-case letters, digits, hyphens
     std::string name;           ///< a new shop needs it

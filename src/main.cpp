@@ -2,7 +2,6 @@
 #include <sodium.h>
 #include <unistd.h>
 
-
 #include "cli/command_line.hpp"
 #include "domain/agent_rules.hpp"
 #include "kafka/admin.hpp"

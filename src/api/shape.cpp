@@ -30,9 +30,9 @@ constexpr std::array<std::string_view, 20> asserting{
     "items",         "minItems",      "maxItems",   "uniqueItems", "minLength",
     "maxLength",     "pattern",       "minimum",    "maximum",     "multipleOf",
     "minProperties", "maxProperties", "anyOf",      "oneOf",       "allOf"};
-constexpr std::array<std::string_view, 10> describing{
-    "title",    "description", "default",    "example", "examples",
-    "readOnly", "writeOnly",   "deprecated", "format",  "x-form"};
+constexpr std::array<std::string_view, 10> describing{"title",    "description", "default",   "example",
+                                                      "examples", "readOnly",    "writeOnly", "deprecated",
+                                                      "format",   "x-form"};
 
 std::string_view view(const Value& text) {
     return {text.GetString(), text.GetStringLength()};

@@ -285,12 +285,12 @@ void add_shops(Commands& commands) {
     apply->add_option("--model", options->model, "The model's name there");
     apply->add_option("--model-key-file", options->model_key_file, "A file whose first line is its key");
     commands.takes_json(apply);
-    auto* list =
-        commands.add(*shops, "list", "Addresses and keys; with --json also the tokens that were drawn for "
-                     "Meta's and Telegram's webhooks. What is being removed is shown as leaving",
-                     "shops list", [&commands, book, options] {
-                         return list_shops(*book(), commands.config(), *options, commands.json());
-                     });
+    auto* list = commands.add(*shops, "list",
+                              "Addresses and keys; with --json also the tokens that were drawn for "
+                              "Meta's and Telegram's webhooks. What is being removed is shown as leaving",
+                              "shops list", [&commands, book, options] {
+                                  return list_shops(*book(), commands.config(), *options, commands.json());
+                              });
     list->add_flag("--all", options->all, "Removed ones too");
     auto* removing = commands.add(
         *shops, "remove",

@@ -58,9 +58,9 @@ std::vector<FallbackModel> asked_by(const AgentSpec& spec) {
 std::optional<SettingMistake> misplaced_setting(const AgentSpec& agent, const AgentMeans& means) {
     for (std::size_t i = 0; i < agent.channels.size(); ++i) {
         if (means.channels.contains(agent.channels[i])) continue;
-        return SettingMistake{fmt::format("/channels/{}", i),
-                              fmt::format("'{}' is no channel; known: {}", agent.channels[i],
-                                          fmt::join(means.channels, ", "))};
+        return SettingMistake{
+            fmt::format("/channels/{}", i),
+            fmt::format("'{}' is no channel; known: {}", agent.channels[i], fmt::join(means.channels, ", "))};
     }
     const auto check = [&](std::string pointer, const std::string& url) -> std::optional<SettingMistake> {
         if (url.empty()) return std::nullopt;  // the provider's own

@@ -108,9 +108,10 @@ std::string system_text(const Inference& inference, const Shown& shown, bool hid
     if (!has(knowledge_place)) out += "\n\n## The shop's knowledge\n" + told.found;
     if (!inference.synonyms.empty()) out += "\n\n## The customer's words and the shop's" + words(inference);
     if (!inference.agent.disclosure.empty()) {
-        out += "\n\n## What is said for you\nBefore your first answer the customer reads this, so never say it "
-               "yourself: " +
-               inference.agent.disclosure;
+        out +=
+            "\n\n## What is said for you\nBefore your first answer the customer reads this, so never say it "
+            "yourself: " +
+            inference.agent.disclosure;
     }
     if (!metadata.empty() && !has(metadata_place)) {
         out += "\n\n## Metadata of the customer's messages\n" + metadata;

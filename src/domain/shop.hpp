@@ -124,9 +124,9 @@ struct ShopChange {
         std::int64_t changed = 0;
         std::int64_t gone = 0;
     };
-    std::string part;    ///< "shop", "account", "agent", "credential", or as the file calls it
-    std::string name;    ///< which one, where there are several: "whatsapp 1055500001", "openai API_KEY"
-    std::string change;  ///< "new", "changed", "retired", "back" of what was retired, "default" of an agent
+    std::string part;      ///< "shop", "account", "agent", "credential", or as the file calls it
+    std::string name;      ///< which one, where there are several: "whatsapp 1055500001", "openai API_KEY"
+    std::string change;    ///< "new", "changed", "retired", "back" of what was retired, "default" of an agent
     std::string before{};  ///< of a setting
     std::string after{};
     std::vector<std::string> fields{};  ///< of an agent: what differs

@@ -125,8 +125,8 @@ class RetrieveStore {
     /// Step 0's request: agent version, passages, history cut-off, what is hidden. The first one stays.
     virtual Task<void> freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages,
                                    SysTime now) = 0;
-    /// Ends the turn with this one bubble in place of an answer, which discloses where it is the first one; the
-    /// replies' ids, also of an earlier answer.
+    /// Ends the turn with this one bubble in place of an answer, which discloses where it is the first one;
+    /// the replies' ids, also of an earlier answer.
     virtual Task<std::vector<ReplyId>> fail_turn(TenantId tenant, TurnId turn, std::string code,
                                                  SysTime now) = 0;
     /// Ends an open turn without a bubble: nothing may be sent any more. The next prompt shows its messages.

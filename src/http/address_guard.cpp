@@ -127,9 +127,9 @@ TrustedAddresses::TrustedAddresses(const std::vector<std::string>& addresses) {
     for (const auto& address : addresses) {
         const auto url = parse_url("http://" + address);
         if (!url || url->target != "/") {
-            throw Failure({Fault::permanent, "http.trusted_address",
-                           "trusted_addresses: '" + address +
-                               "' is not host:port, such as models.internal:8000"});
+            throw Failure(
+                {Fault::permanent, "http.trusted_address",
+                 "trusted_addresses: '" + address + "' is not host:port, such as models.internal:8000"});
         }
         origins_.insert(url->origin.to_string());  // as a URL's origin says it
     }
@@ -142,7 +142,8 @@ std::string stated_url_mistake(std::string_view url, const TrustedAddresses& tru
     const auto reason = forbidden_origin(parsed->origin);
     if (!reason) return {};
     return "must lead to the public internet, and " + parsed->origin.to_string() + " " +
-           std::string(*reason) + "; the operator may list a server of the own network under trusted_addresses";
+           std::string(*reason) +
+           "; the operator may list a server of the own network under trusted_addresses";
 }
 
 }  // namespace relevo

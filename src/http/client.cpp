@@ -172,8 +172,7 @@ Task<boost::system::result<HttpResponse, HttpFault>> PooledHttpClient::Pool::sen
         }
     } const wiped{call, url};
     if (!url) co_return HttpFault{Reached::no, "not an http or https address", true};
-    url->origin.guarded =
-        call.chosen_by == ChosenBy::tenant && !pool->trusted.contains(url->origin);
+    url->origin.guarded = call.chosen_by == ChosenBy::tenant && !pool->trusted.contains(url->origin);
     const Origin origin = url->origin;
     if (!well_formed(call)) {
         co_return HttpFault{Reached::no, origin.to_string() + ": a header or the method is malformed", true};

@@ -56,10 +56,8 @@ std::string completion_json(const Completion& completion) {
 std::string bubbles_json(TurnId turn, const std::vector<std::string>& bubbles) {
     std::vector<std::string> items;
     for (std::size_t i = 0; i < bubbles.size(); ++i) {
-        items.push_back(JsonObject()
-                            .id("id", agent_reply_id(turn, static_cast<int>(i)))
-                            .text("text", bubbles[i])
-                            .str());
+        items.push_back(
+            JsonObject().id("id", agent_reply_id(turn, static_cast<int>(i))).text("text", bubbles[i]).str());
     }
     return json_array(items);
 }

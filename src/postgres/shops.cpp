@@ -177,8 +177,8 @@ Task<StatedSecrets> stated_secrets(PostgresVault& vault, std::optional<TenantId>
         Secret wanted = credential.value;
         if (wanted.empty() && known.empty() && credential.draw) wanted = Secret(random.hex(16));
         if (wanted.empty() || wanted.reveal() == known.reveal()) continue;
-        stated.changes.push_back({"credential", credential.category + " " + credential.name,
-                                  known.empty() ? "new" : "changed"});
+        stated.changes.push_back(
+            {"credential", credential.category + " " + credential.name, known.empty() ? "new" : "changed"});
         stated.credentials.push_back({credential.category, credential.name, std::move(wanted)});
     }
     co_return stated;

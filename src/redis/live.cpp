@@ -237,9 +237,8 @@ Task<bool> RedisLive::ping() {
                 if (const auto waiting = weak.lock()) tell(waiting, false);
             });
         }
-        asio::post(hub_->io, [hub = hub_, shared, tell] {
-            hub->ping([shared, tell](bool ok) { tell(shared, ok); });
-        });
+        asio::post(hub_->io,
+                   [hub = hub_, shared, tell] { hub->ping([shared, tell](bool ok) { tell(shared, ok); }); });
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(std::move(start),
                                                                                         asio::use_awaitable);

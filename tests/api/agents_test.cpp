@@ -76,7 +76,8 @@ TEST_CASE("an agent whose provider's key is missing is refused, and said how to 
 
 TEST_CASE("a server of the own network is refused where it is stated, unless the operator trusts it") {
     Server server;
-    const auto refused = add(server, R"({"name":"A","settings":{"base_url":"http://169.254.169.254/latest"}})");
+    const auto refused =
+        add(server, R"({"name":"A","settings":{"base_url":"http://169.254.169.254/latest"}})");
     CHECK(refused.status == 422);
     CHECK(member(refused, "code") == "agent.invalid");
     CHECK(member(refused, "pointer") == "#/settings/base_url");

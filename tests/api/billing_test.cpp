@@ -40,8 +40,9 @@ TEST_CASE("usage is told in whole millionths, with what nobody knows beside them
     const std::string path = "/v1/usage?by=agent&since=2026-01-01T00:00:00.000Z";
     const auto told = server.ask("GET", path + "&until=2026-02-01T00:00:00.000Z&agent=17");
     CHECK(told.status == 200);
-    CHECK(told.body.find(R"("cost":{"amounts":[{"currency":"USD","amount_micros":215}],"unpriced_calls":1})") !=
-          std::string::npos);
+    CHECK(
+        told.body.find(R"("cost":{"amounts":[{"currency":"USD","amount_micros":215}],"unpriced_calls":1})") !=
+        std::string::npos);
     CHECK(member(told, "name") == "Ventas");
     const auto& asked = server.requests.rows.talk.asked.back();
     CHECK(asked.by == "agent");
@@ -96,7 +97,8 @@ TEST_CASE("a budget is made once, changed by who read it, and removed") {
     CHECK(made.status == 200);
     CHECK(made.body.find(R"("hard_micros":5000000,"soft_micros":4000000)") != std::string::npos);
     CHECK(server.ask("PUT", month, "admin", body, is_new).status == 412);
-    const auto changed = server.ask("PUT", month, "admin", R"({"currency":"USD","hard_micros":1})", based_on(made));
+    const auto changed =
+        server.ask("PUT", month, "admin", R"({"currency":"USD","hard_micros":1})", based_on(made));
     CHECK(changed.status == 200);
     CHECK(changed.body.find("soft_micros\":") == std::string::npos);
     CHECK(server.ask("PUT", month, "admin", body, based_on(made)).status == 412);
@@ -108,7 +110,8 @@ TEST_CASE("a budget is made once, changed by who read it, and removed") {
 
 TEST_CASE("what is spent of a budget changes what is read, and nobody's reason to change it") {
     Server server;
-    const auto made = server.ask("PUT", month, "admin", R"({"currency":"USD","hard_micros":5000000})", is_new);
+    const auto made =
+        server.ask("PUT", month, "admin", R"({"currency":"USD","hard_micros":5000000})", is_new);
     auto& row = server.requests.rows.talk.budgets[{1}].front();
     row.line.spent = 1'234'567;
     row.line.events = {{"soft", 1}, {"exhausted", 3}};
@@ -127,8 +130,8 @@ TEST_CASE("a budget is of the shop or of one of its agents, and limits something
     CHECK(server.ask("PUT", "/v1/budgets/18/day", "admin", body, is_new).status == 404);
     CHECK(server.ask("PUT", "/v1/budgets/shop/year", "admin", body, is_new).status == 404);
     for (const auto* wrong : {R"({"currency":"USD"})", R"({"currency":"usd","hard_micros":1})",
-                              R"({"currency":"USD","hard_micros":0.5})", R"({"currency":"USD","hard_micros":-1})",
-                              R"({"currency":"USD","hard":1})"}) {
+                              R"({"currency":"USD","hard_micros":0.5})",
+                              R"({"currency":"USD","hard_micros":-1})", R"({"currency":"USD","hard":1})"}) {
         CAPTURE(wrong);
         CHECK(server.ask("PUT", month, "admin", wrong, is_new).status == 422);
     }
@@ -151,8 +154,9 @@ TEST_CASE("a budget names the models that its hard limit keeps from being asked,
     CHECK(made.body.find(R"("unpriced":[])") != std::string::npos);
     server.requests.rows.talk.budgets[{1}].front().line.unpriced = {
         {"offline", "", ""}, {"openai", "", "new"}, {"openai", "https://models.example/v1", "own"}};
-    const std::string named = R"("unpriced":[{"provider":"openai","model":"new"},)"
-                              R"({"provider":"openai","base_url":"https://models.example/v1","model":"own"}])";
+    const std::string named =
+        R"("unpriced":[{"provider":"openai","model":"new"},)"
+        R"({"provider":"openai","base_url":"https://models.example/v1","model":"own"}])";
     CHECK(server.ask("GET", month).body.find(named) != std::string::npos);
     CHECK(server.ask("GET", "/v1/budgets").body.find(named) != std::string::npos);
     const auto again =
@@ -170,7 +174,8 @@ TEST_CASE("a budget is in the currency of the prices, once there are such") {
     CHECK(refused.status == 422);
     CHECK(member(refused, "pointer") == "#/currency");
     CHECK(refused.body.find("USD") != std::string::npos);
-    CHECK(server.ask("PUT", month, "admin", R"({"currency":"USD","hard_micros":1})", based_on(made)).status == 200);
+    CHECK(server.ask("PUT", month, "admin", R"({"currency":"USD","hard_micros":1})", based_on(made)).status ==
+          200);
 }
 
 TEST_CASE("every shop reads the prices, and the operator states them as they were read") {
@@ -178,7 +183,8 @@ TEST_CASE("every shop reads the prices, and the operator states them as they wer
     const auto none = server.ask("GET", "/v1/prices");
     CHECK(none.body == R"({"items":[]})");
     const std::string path = "/v1/prices";
-    const std::string body = price_list(price("gpt*") + "," + price("gpt-mini", R"(,"cached_input_micros":75000)"));
+    const std::string body =
+        price_list(price("gpt*") + "," + price("gpt-mini", R"(,"cached_input_micros":75000)"));
     CHECK(server.ask("PUT", path, "admin", body, based_on(none)).status == 403);
     CHECK(server.ask("PUT", path, "operator", body).status == 428);
     const auto stated = server.ask("PUT", path, "operator", body, based_on(none));

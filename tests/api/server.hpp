@@ -98,12 +98,7 @@ struct Server {
     Server() : Server(project_document()) {}
     explicit Server(const ApiDocument& document)
         : api(document,
-              api_handlers(document, {meta,
-                                      erasure,
-                                      channels,
-                                      means(),
-                                      "https://own.example",
-                                      &live}),
+              api_handlers(document, {meta, erasure, channels, means(), "https://own.example", &live}),
               {identity, requests, pace, clock, random, "https://own.example", {"192.0.2.9"}}) {
         auto& callers = identity.callers;
         callers.emplace("admin",

@@ -11,7 +11,8 @@ namespace {
 
 Result<AgentSpec> load_text(const std::string& text, const AgentSpec& base = {}) {
     const Folder folder;
-    return load_agent(folder.write("agent.yaml", text), {{{"offline", ""}, {"openai", "openai"}}, {"web", "whatsapp"}}, base);
+    return load_agent(folder.write("agent.yaml", text),
+                      {{{"offline", ""}, {"openai", "openai"}}, {"web", "whatsapp"}}, base);
 }
 
 std::string refusal(const std::string& text) {

@@ -16,8 +16,8 @@ struct Bench {
         ShopApplied apply(const ShopSpec& shop, ApplyMode mode) override {
             bench.told.push_back("apply " + shop.slug);
             ShopApplied made = bench.applied;
-            const bool retires = std::ranges::any_of(
-                made.changes, [](const auto& it) { return it.change == "retired"; });
+            const bool retires =
+                std::ranges::any_of(made.changes, [](const auto& it) { return it.change == "retired"; });
             made.done = mode == ApplyMode::all || (mode == ApplyMode::careful && !retires);
             return made;
         }
@@ -96,7 +96,8 @@ TEST_CASE("a model's server that no shop may name is refused before the first sh
     const auto right = relevo.folder.write("right.yaml", "slug: right\nname: Right\n").string();
     const auto wrong =
         relevo.folder
-            .write("wrong.yaml", "slug: wrong\nname: W\nagent: {provider: offline, base_url: \"http://inside\"}\n")
+            .write("wrong.yaml",
+                   "slug: wrong\nname: W\nagent: {provider: offline, base_url: \"http://inside\"}\n")
             .string();
     const auto refused = relevo({"shops", "apply", right, wrong});
     CHECK(refused.code == 1);

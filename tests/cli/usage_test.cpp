@@ -57,7 +57,9 @@ struct Bench {
                        "kafka: {brokers: \"none:1\"}\npostgres: {url: \"none\"}\nredis: {url: \"none\"}\n"
                        "master_key_file: none\npipelines: none\nmigrations: none\nconsole: none\n")
                 .string();
-        backend.agent_means = [](const Config&) { return AgentMeans{{{"offline", ""}, {"openai", "openai"}}}; };
+        backend.agent_means = [](const Config&) {
+            return AgentMeans{{{"offline", ""}, {"openai", "openai"}}};
+        };
         backend.now = [] { return from_millis(0); };
         backend.money = [this](const Config&) { return std::make_unique<FakeMoney>(prices, told, unpriced); };
         backend.usage = [this](const Config&) { return std::make_unique<FakeUsage>(told); };
@@ -88,8 +90,9 @@ TEST_CASE("usage says what is spent, what nobody knows and what may have been bi
     const auto json = it({"usage", "--by", "agent", "--tenant", "pointe", "--json"}).out;
     CHECK(json.find(R"("agent":"Ana")") != std::string::npos);
     CHECK(json.find(R"("calls":12,"failed_calls":1,)") != std::string::npos);
-    CHECK(json.find(R"("cost":{"amounts":[{"currency":"USD","amount_micros":1250000}],"unpriced_calls":0})") !=
-          std::string::npos);
+    CHECK(
+        json.find(R"("cost":{"amounts":[{"currency":"USD","amount_micros":1250000}],"unpriced_calls":0})") !=
+        std::string::npos);
     CHECK(json.find(R"("unpriced_calls":3})") != std::string::npos);
     CHECK(it.told == Told{"usage  agent", "usage pointe agent"});
     CHECK(it({"usage", "--by", "moon"}).code == 2);
@@ -106,7 +109,8 @@ TEST_CASE("prices of a file are applied and listed, and the change of a currency
     CHECK(it({"prices", "apply", file.string()}).out.find("1 prices, 1 of them as before; 0 gone") !=
           std::string::npos);
     CHECK(it({"prices", "list"}).out.find("0.15") != std::string::npos);
-    CHECK(it({"prices", "list", "--json"}).out.find(R"("items":[{"provider":"openai","model":"m","input_micros":150000)") !=
+    CHECK(it({"prices", "list", "--json"})
+              .out.find(R"("items":[{"provider":"openai","model":"m","input_micros":150000)") !=
           std::string::npos);
 }
 
@@ -134,9 +138,10 @@ TEST_CASE("who sets a hard limit is told which models it keeps from being asked"
     it.unpriced = {{"offline", "", ""}, {"openai", "", "new"}, {"openai", "https://b/v1", "own"}};
     const auto set = it({"budgets", "set", "pointe", "month", "--hard", "50", "--json"});
     CHECK(set.code == 0);
-    CHECK(set.err.find("warning: no price in USD is known of openai new, openai own at https://b/v1: under the "
-                       "hard limit that will not be asked; state a price with relevo prices apply FILE") !=
-          std::string::npos);
+    CHECK(
+        set.err.find("warning: no price in USD is known of openai new, openai own at https://b/v1: under the "
+                     "hard limit that will not be asked; state a price with relevo prices apply FILE") !=
+        std::string::npos);
     CHECK(set.out.find(R"("hard_micros":50000000,"unpriced":[{"provider":"openai","model":"new"},)") !=
           std::string::npos);
     it.unpriced = {{"offline", "", ""}};

@@ -105,8 +105,9 @@ TEST_CASE_TEMPLATE("a failed turn is told with one bubble, once", S, SimulatedSt
     CHECK(claim.text == "fallback");
 }
 
-TEST_CASE_TEMPLATE("the first answer of a conversation discloses, though it is committed twice, later ones do not",
-                   S, SimulatedStores, PostgresStores) {
+TEST_CASE_TEMPLATE(
+    "the first answer of a conversation discloses, though it is committed twice, later ones do not", S,
+    SimulatedStores, PostgresStores) {
     S stores;
     const auto is_first = [&](TurnId turn) {
         return stores.run(stores.infer->load(stores.ballet, turn, 0)).is_first_answer;

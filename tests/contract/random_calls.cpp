@@ -311,14 +311,14 @@ void RandomCalls::answer() {
     completion.provider = "sim";
     completion.model = chance(80) ? "cheap" : "strange";
     completion.usage = {below(400), below(100), true, below(500)};
-    const auto replies = ask(
-        fmt::format("answer step {} of {} with {} or {} for {} + {} tokens", step, turn.id.to_string(),
-                    fmt::join(bubbles, ", "), fmt::join(disclosing, ", "), completion.usage.input_tokens,
-                    completion.usage.output_tokens),
-        [=, tenant = tenant_of(turn.tenant), now = now_](Side& side) {
-            return side.stores.run(
-                side.stores.infer->commit_answer(tenant, turn.id, step, completion, bubbles, now, disclosing));
-        });
+    const auto replies =
+        ask(fmt::format("answer step {} of {} with {} or {} for {} + {} tokens", step, turn.id.to_string(),
+                        fmt::join(bubbles, ", "), fmt::join(disclosing, ", "), completion.usage.input_tokens,
+                        completion.usage.output_tokens),
+            [=, tenant = tenant_of(turn.tenant), now = now_](Side& side) {
+                return side.stores.run(side.stores.infer->commit_answer(tenant, turn.id, step, completion,
+                                                                        bubbles, now, disclosing));
+            });
     learn(replies, turn, replies.size() == bubbles.size() ? bubbles : disclosing);
 }
 

@@ -33,8 +33,7 @@ TurnId Stores::claim(const StoredMessage& message, SysTime when) {
 std::vector<ReplyId> Stores::answer(TurnId turn, std::vector<std::string> bubbles, SysTime when,
                                     std::vector<std::string> disclosing) {
     run(retrieve->freeze_step(ballet, turn, {{"catalogue", "Puntas", "Puntas de satén", 0.5}}, when));
-    return run(
-        infer->commit_answer(ballet, turn, 0, {}, std::move(bubbles), when, std::move(disclosing)));
+    return run(infer->commit_answer(ballet, turn, 0, {}, std::move(bubbles), when, std::move(disclosing)));
 }
 
 CallReservation Stores::reserve(TurnId turn, std::int64_t input, std::int64_t output, SysTime when,

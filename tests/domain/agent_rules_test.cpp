@@ -62,7 +62,8 @@ TEST_CASE("a provider that this installation does not have is refused, a fallbac
     CHECK(code_of(agent) == "agent.unknown_provider");
 }
 
-TEST_CASE("a channel that there is none of, and a server that no shop may name, are refused with their places") {
+TEST_CASE(
+    "a channel that there is none of, and a server that no shop may name, are refused with their places") {
     AgentSpec agent = agent_of("offline");
     agent.channels = {"web", "whatsapp"};
     agent.base_url = "https://models.test/v1";

@@ -382,9 +382,11 @@ TEST_CASE("a URL that leads inside is refused when it is stated, unless its serv
     CHECK(stated_url_mistake("http://10.0.0.7:26/", trusted) ==
           "must lead to the public internet, and 10.0.0.7:26 is a port of another service; the operator may "
           "list a server of the own network under trusted_addresses");
-    CHECK(stated_url_mistake("http://127.1/", trusted).find("is an address in disguise") != std::string::npos);
+    CHECK(stated_url_mistake("http://127.1/", trusted).find("is an address in disguise") !=
+          std::string::npos);
     CHECK(stated_url_mistake("http://models:8001/v1", trusted) != "");
-    CHECK(stated_url_mistake("https://me:secret@models.example", trusted).find("secret") == std::string::npos);
+    CHECK(stated_url_mistake("https://me:secret@models.example", trusted).find("secret") ==
+          std::string::npos);
     CHECK(stated_url_mistake("nowhere", trusted) != "");
     for (const auto* url :
          {"http://models:8000/v1", "http://10.0.0.7:25/", "https://api.example.com/v1", "http://8.8.8.8/"}) {

@@ -146,10 +146,11 @@ struct RealApi : TwoShops {
     std::unique_ptr<RequestBook> book = make_request_book(database, masters, "the installation");
     const Channels channels{make_channels({}, nowhere)};
     ErasureOfRows erasure{database, vault, random};
-    Api api{project_document(),
-            api_handlers(project_document(),
-                         {connect, erasure, channels, {{{"offline", ""}}, {"whatsapp"}}, "https://own.example"}),
-            {identity, *book, pace, clock, random, "https://own.example", {}}};
+    Api api{
+        project_document(),
+        api_handlers(project_document(),
+                     {connect, erasure, channels, {{{"offline", ""}}, {"whatsapp"}}, "https://own.example"}),
+        {identity, *book, pace, clock, random, "https://own.example", {}}};
     Router router;
 };
 

@@ -103,7 +103,8 @@ TEST_CASE(
     CHECK(fixture.reply_status(told[0][0]) == "sent");
 }
 
-TEST_CASE("what a shop says in the place of a first answer discloses, unless the shop wrote it there itself") {
+TEST_CASE(
+    "what a shop says in the place of a first answer discloses, unless the shop wrote it there itself") {
     const auto said = [](const std::string& fallback, const std::string& disclosure, bool closed) {
         Fixture fixture;
         ShopSpec shop = ballet_spec();

@@ -141,9 +141,9 @@ TEST_CASE("a hard budget names what the agents that it counts ask, and what has 
     CHECK(unpriced_of("USD", 5) == std::vector{strange, big});
     CHECK(unpriced_of("EUR", 5) == std::vector{small, strange, big});
     CHECK(unpriced_of("USD", std::nullopt).empty());  // a soft limit keeps nothing from being asked
-    it.money->apply_prices({"USD",
-                            {{"sim", "", "s*", {}, {}, 1, 1, 1},
-                             {"sim", "https://b/v1", "big", at(10), at(20), 1, 1, 1}}});
+    it.money->apply_prices(
+        {"USD",
+         {{"sim", "", "s*", {}, {}, 1, 1, 1}, {"sim", "https://b/v1", "big", at(10), at(20), 1, 1, 1}}});
     CHECK(unpriced_of("USD", 5) == std::vector{big});
     const auto listed = [&](SysTime when) {
         const auto lines = it.usage_book()->budgets("ballet", when);

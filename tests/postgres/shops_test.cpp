@@ -138,8 +138,7 @@ TEST_CASE("a dry run tells what would change, of a new shop too, and changes not
     Fixture fixture;
     const std::string before = rows_of(fixture);
     const auto dry = [&](const ShopSpec& spec) {
-        return run(
-            apply_shop(fixture.database, fixture.vault, spec, fixture.random, ApplyMode::dry_run));
+        return run(apply_shop(fixture.database, fixture.vault, spec, fixture.random, ApplyMode::dry_run));
     };
     ShopSpec changed = ballet_spec();
     changed.whatsapp->numbers = {{"1002", ""}};

@@ -202,8 +202,7 @@ TEST_CASE("an address that a shop gave by its own word goes to whom an operator 
     PeopleFixture fixture;
     const Actor ana{"user", nth<UserId>(9).to_string(), "Ana", "trace-2", Permissions::all()};
     const auto invite = [&](TenantId tenant, int n, const std::string& ticket) {
-        return run(
-            fixture.people->add_ticket(tenant, nth<UserId>(n), hash_of(ticket), at(0), at(100), ana));
+        return run(fixture.people->add_ticket(tenant, nth<UserId>(n), hash_of(ticket), at(0), at(100), ana));
     };
     CHECK(fixture.add(fixture.other, 2, "bo@example.com") == Told::done);
     CHECK(invite(fixture.other, 2, "by the other shop") == Told::done);

@@ -114,7 +114,8 @@ void check_order(const SimWorld& world, const SimTenant& tenant, const SimConver
     }
 }
 
-// The first answer begins with what the shop discloses, whatever became of it; of those that were said one does.
+// The first answer begins with what the shop discloses, whatever became of it; of those that were said one
+// does.
 void check_disclosure(const SimTenant& tenant, const SimConversation& conversation, SimProblems& out) {
     if (tenant.disclosure.empty()) return;
     const std::string who = " in " + conversation.id.to_string();

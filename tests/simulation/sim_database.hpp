@@ -128,7 +128,7 @@ struct SimTenant {
     std::set<std::pair<AccountId, std::string>> archive;
     std::set<TurnId> open;
     PersonalKinds redact = all_personal_kinds();
-    std::string disclosure;  ///< of its agents
+    std::string disclosure;          ///< of its agents
     std::vector<SimBudget> budgets;  ///< the oldest first
     SimCalls calls;
 };

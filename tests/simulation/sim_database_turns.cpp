@@ -258,14 +258,13 @@ bool SimDatabase::is_first_answer(TenantId tenant_id, TurnId id) const {
     if (found == tenants.end() || !found->second.turns.contains(id)) return false;
     const SimTenant& tenant = found->second;
     const SimConversation& conversation = tenant.conversations.at(tenant.turns.at(id).conversation);
-    return std::none_of(
-        conversation.replies.begin(), conversation.replies.end(), [&](const ReplyId& reply) {
-            const SimReply& it = tenant.replies.at(reply);
-            const bool counts = conversation.first_answer
-                                    ? it.turn == conversation.first_answer && it.order.second == 0
-                                    : it.turn.has_value();
-            return counts && it.status != Status::dropped && it.status != Status::failed;
-        });
+    return std::none_of(conversation.replies.begin(), conversation.replies.end(), [&](const ReplyId& reply) {
+        const SimReply& it = tenant.replies.at(reply);
+        const bool counts = conversation.first_answer
+                                ? it.turn == conversation.first_answer && it.order.second == 0
+                                : it.turn.has_value();
+        return counts && it.status != Status::dropped && it.status != Status::failed;
+    });
 }
 
 std::vector<ReplyId> SimDatabase::commit_answer(TenantId tenant_id, TurnId id, int step,

@@ -46,7 +46,8 @@ TEST_CASE("an answer is stored as a first one, which discloses, and as a later o
         it.store.inference.is_first_answer = first;
         it.run();
         CHECK(it.store.bubbles == std::vector<std::string>{"Hola.", "Tenemos puntas."});
-        CHECK(it.store.disclosing == std::vector<std::string>{"Soy un programa.", "Hola.", "Tenemos puntas."});
+        CHECK(it.store.disclosing ==
+              std::vector<std::string>{"Soy un programa.", "Hola.", "Tenemos puntas."});
         CHECK(it.store.committed.text == "Hola.\n\nTenemos puntas.");
         std::string drafts;
         for (const auto& event : it.live.told) drafts += event;

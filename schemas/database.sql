@@ -53,6 +53,18 @@ CREATE FUNCTION public.about_text(value text) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN public.about_record(convert_to(value, 'UTF8'::name));
 
+CREATE FUNCTION public.account_changes(was jsonb, is_now jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'part', 'account', 'name', k.key,
+        'change', CASE WHEN NOT was ? k.key THEN 'new'
+                       WHEN (k.value ->> 'retired')::boolean THEN 'retired'
+                       WHEN (was -> k.key ->> 'retired')::boolean THEN 'back'
+                       ELSE 'changed' END) ORDER BY k.key), '[]')
+    FROM jsonb_each(is_now) AS k WHERE k.value IS DISTINCT FROM was -> k.key
+$$;
+
 CREATE TABLE public.accounts (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -64,7 +76,8 @@ CREATE TABLE public.accounts (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     retired_at timestamp with time zone,
     chosen_agent_id bigint,
-    held tstzmultirange NOT NULL
+    held tstzmultirange NOT NULL,
+    in_file boolean DEFAULT false NOT NULL
 );
 
 ALTER TABLE ONLY public.accounts FORCE ROW LEVEL SECURITY;
@@ -185,6 +198,7 @@ CREATE TABLE public.conversations (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     active_minute bigint GENERATED ALWAYS AS ((public.to_millis(updated_at) / 60000)) STORED,
     log_name uuid,
+    first_answer uuid,
     CONSTRAINT conversations_mode_check CHECK ((mode = ANY (ARRAY['agent'::text, 'human'::text])))
 )
 WITH (fillfactor='70');
@@ -395,26 +409,92 @@ CREATE FUNCTION public.apply_shop(req jsonb) RETURNS jsonb
     AS $$
 DECLARE
     tenant bigint := app_tenant();
-    agent bigint;
+    stated jsonb := req -> 'accounts';
+    settings jsonb := shop_settings();
+    was tenants;
+    products jsonb;
+    standing jsonb;
     account jsonb;
+    changes jsonb;
 BEGIN
     IF NOT hold_newest_key(req -> 'credentials') THEN
-        RETURN '{"stale": true}';
+        RETURN NULL;
     END IF;
+    PERFORM op_change_tenant(coalesce(req -> 'settings', '{}'));
+    SELECT * INTO STRICT was FROM tenants AS t WHERE t.id = tenant FOR NO KEY UPDATE;
+    products := shop_products();
+    standing := shop_accounts();
     UPDATE tenants AS t
-    SET name = req ->> 'name', language = req ->> 'language', synonyms = req -> 'synonyms',
-        fallback_text = coalesce(nullif(req ->> 'fallback_text', ''), t.fallback_text), retired_at = NULL
+    SET name = coalesce(nullif(req ->> 'name', ''), t.name), language = coalesce(nullif(req ->> 'language', ''), t.language),
+        fallback_text = coalesce(nullif(req ->> 'fallback_text', ''), t.fallback_text),
+        synonyms = coalesce(req -> 'synonyms', t.synonyms), retired_at = NULL, leaving = false
     WHERE t.id = tenant;
-    agent := apply_agent(req -> 'agent');
-    FOR account IN SELECT jsonb_array_elements(req -> 'accounts') LOOP
-        PERFORM apply_account(account, agent);
+    changes := CASE WHEN was.leaving OR was.retired_at IS NOT NULL THEN '[{"part": "shop", "change": "back"}]' ELSE '[]' END::jsonb
+        || setting_changes(settings, shop_settings())
+        || CASE WHEN req ? 'synonyms' THEN list_changes('synonyms', was.synonyms, req -> 'synonyms') ELSE '[]' END
+        || apply_stated_agent(req -> 'agent', req -> 'agent_states', stated <> '[]');
+    FOR account IN SELECT jsonb_array_elements(stated) LOOP
+        PERFORM apply_account(account || jsonb_build_object('name', coalesce(
+            nullif(account ->> 'name', ''),
+            (SELECT a.name FROM accounts AS a WHERE a.tenant_id = tenant AND a.id = (account ->> 'account_id')::uuid),
+            CASE account ->> 'channel' WHEN 'whatsapp' THEN '' ELSE was.name END)), own_agent());
     END LOOP;
+    UPDATE accounts AS a SET in_file = true
+    WHERE a.tenant_id = tenant AND NOT a.in_file
+      AND a.id IN (SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(stated) AS k);
     UPDATE accounts AS a SET retired_at = now()
-    WHERE a.tenant_id = tenant AND a.retired_at IS NULL
-      AND a.id NOT IN (SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(req -> 'accounts') AS k);
-    PERFORM put_credentials(req -> 'credentials');
-    PERFORM apply_catalogue(req -> 'catalogue');
-    RETURN 'null';
+    WHERE a.tenant_id = tenant AND a.retired_at IS NULL AND a.in_file
+      AND a.channel IN (SELECT k ->> 'channel' FROM jsonb_array_elements(stated) AS k)
+      AND a.id NOT IN (SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(stated) AS k);
+    changes := changes || account_changes(standing, shop_accounts());
+    IF req -> 'credentials' <> '[]' THEN
+        PERFORM put_credentials(req -> 'credentials');
+    END IF;
+    IF req ? 'catalogue' THEN
+        PERFORM apply_catalogue(req -> 'catalogue');
+        changes := changes || list_changes('catalogue', products, shop_products());
+    END IF;
+    IF changes @> '[{"part": "account"}]' THEN
+        UPDATE vault SET changes = vault.changes + 1;  -- addresses are cached with their secrets
+    END IF;
+    RETURN changes;
+END $$;
+
+CREATE FUNCTION public.apply_stated_agent(agent jsonb, states jsonb, needed boolean) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    tenant bigint := app_tenant();
+    own agents;
+    was agents;
+    is_now agents;
+    stated jsonb := CASE WHEN states IS NULL THEN agent
+                         ELSE (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(agent) AS f
+                               WHERE states ? f.key) END;
+    named text;
+BEGIN
+    SELECT * INTO own FROM agents AS x WHERE x.tenant_id = tenant AND x.is_own;
+    IF stated = '{}' AND (own.id IS NOT NULL OR NOT needed) THEN
+        RETURN '[]';
+    END IF;
+    named := coalesce(stated ->> 'name', own.name, agent ->> 'name');
+    SELECT * INTO was FROM agents AS x WHERE x.tenant_id = tenant AND x.name = named FOR NO KEY UPDATE;
+    PERFORM apply_agent(CASE WHEN coalesce(was.version, 0) = 0 THEN agent ELSE stated END || jsonb_build_object('name', named));
+    SELECT * INTO STRICT is_now FROM agents AS x WHERE x.tenant_id = tenant AND x.name = named;
+    IF own.id IS DISTINCT FROM is_now.id THEN
+        PERFORM renew_answers();  -- of accounts that are not stated too
+    ELSIF was.version = is_now.version THEN
+        RETURN '[]';
+    END IF;
+    RETURN jsonb_build_array(jsonb_build_object(
+        'part', 'agent', 'name', named,
+        'change', CASE WHEN coalesce(was.version, 0) = 0 THEN 'new' WHEN was.version = is_now.version THEN 'default'
+                       ELSE 'changed' END,
+        'fields', CASE WHEN was.version > 0
+                       THEN (SELECT coalesce(jsonb_agg(CASE f.key WHEN 'enabled_tools' THEN 'tools' ELSE f.key END ORDER BY f.key),
+                                             '[]')
+                             FROM jsonb_each(agent_snapshot(is_now)) AS f
+                             WHERE f.value IS DISTINCT FROM agent_snapshot(was) -> f.key) ELSE '[]' END));
 END $$;
 
 CREATE FUNCTION public.archive_part(req jsonb) RETURNS jsonb
@@ -573,6 +653,15 @@ EXCEPTION WHEN data_exception THEN
     RETURN encode(bytes, 'escape');
 END $$;
 
+CREATE FUNCTION public.came_to_nothing(result jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE jsonb_typeof(result)
+               WHEN 'string' THEN result <> '"done"'
+               WHEN 'object' THEN result ?| ARRAY['refused', 'taken', 'taken_by']
+               ELSE coalesce(result, 'null') = 'null' END
+$$;
+
 CREATE FUNCTION public.channel_taken(agent bigint, wanted jsonb) RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
@@ -720,6 +809,8 @@ DECLARE
     locked record;
     t turns;
     c conversations;
+    is_first boolean;
+    said jsonb := req -> 'bubbles';
 BEGIN
     SELECT * INTO locked FROM lock_turn((req ->> 'turn')::uuid);
     t := locked.t;
@@ -741,14 +832,22 @@ BEGIN
         WHERE x.tenant_id = tenant AND x.id = t.id;
         RETURN '{"replies": []}';
     END IF;
+    is_first := is_first_answer(c);
+    IF is_first THEN
+        -- without it the model's text begins so, or the agent discloses nothing
+        said := coalesce(req -> 'disclosing', said);
+    END IF;
     INSERT INTO answers (tenant_id, turn_id, step, bubbles, created_at)
-    VALUES (tenant, t.id, number, jsonb_array_length(req -> 'bubbles'), moment);
+    VALUES (tenant, t.id, number, jsonb_array_length(said), moment);
     INSERT INTO replies (tenant_id, id, conversation_id, turn_id, index, author, text, epoch, order_seq,
                          order_index, created_at)
     SELECT tenant, (b.bubble ->> 'id')::uuid, c.id, t.id, b.nth - 1, 'agent', b.bubble ->> 'text', t.epoch,
            t.last_seq, b.nth - 1, moment
-    FROM jsonb_array_elements(req -> 'bubbles') WITH ORDINALITY AS b(bubble, nth);
+    FROM jsonb_array_elements(said) WITH ORDINALITY AS b(bubble, nth);
     UPDATE turns AS x SET status = 'answered', closed_at = moment WHERE x.tenant_id = tenant AND x.id = t.id;
+    IF is_first AND jsonb_array_length(said) > 0 THEN
+        UPDATE conversations AS x SET first_answer = t.id WHERE x.tenant_id = tenant AND x.id = c.id;
+    END IF;
     RETURN jsonb_build_object('replies', reply_ids(t.id));
 END $$;
 
@@ -1181,6 +1280,14 @@ CREATE FUNCTION public.demo_replies(wanted_turn uuid, c public.conversations) RE
     LEFT JOIN turns AS t ON t.tenant_id = r.tenant_id AND t.id = r.turn_id
 $$;
 
+CREATE FUNCTION public.disclosed(sentence text, disclosure text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN coalesce(btrim(disclosure, E' \t\r\n'), '') = ''
+                  OR starts_with(lower(sentence), lower(btrim(disclosure, E' \t\r\n'))) THEN sentence
+                ELSE btrim(disclosure, E' \t\r\n') || E'\n\n' || sentence END
+$$;
+
 CREATE TABLE public.divisions (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -1581,6 +1688,9 @@ BEGIN
                              AND m.appended_at < cutoff
                            ORDER BY m.seq LIMIT 200));
     PERFORM count_ends(old_messages, 'forgotten');
+    -- without its bubble nobody could tell that it reached nobody
+    UPDATE conversations AS x SET first_answer = NULL
+    WHERE x.tenant_id = tenant AND x.id = c.id AND c.first_answer = ANY (old_turns) AND is_first_answer(c);
     DELETE FROM deliveries AS d WHERE d.tenant_id = tenant AND d.reply_id = ANY (old_replies);
     DELETE FROM replies AS r WHERE r.tenant_id = tenant AND r.id = ANY (old_replies);
     DELETE FROM answers AS a WHERE a.tenant_id = tenant AND a.turn_id = ANY (old_turns);
@@ -1704,6 +1814,31 @@ BEGIN
                          UNION SELECT f.endpoint_id FROM former_endpoints AS f
                                WHERE f.tenant_id = tenant AND f.account_id = named.id AND f.until > now()) AS o
                    WHERE o.id <> named.endpoint_id));
+END $$;
+
+CREATE FUNCTION public.free_address(address text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    here text := current_setting('app.tenant_id');
+    named record;
+BEGIN
+    SELECT * INTO named FROM find_login(address);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('app.tenant_id', named.tenant_id::text, true);
+    DELETE FROM user_passwords AS p
+    WHERE p.tenant_id = named.tenant_id AND p.user_id = named.user_id AND NOT p.vouched;
+    IF FOUND THEN
+        UPDATE users AS x SET status = 'invited', updated_at = now()
+        WHERE x.tenant_id = named.tenant_id AND x.id = named.user_id AND x.status = 'active';
+        UPDATE sessions AS s SET ended_at = now()
+        WHERE s.tenant_id = named.tenant_id AND s.user_id = named.user_id AND s.ended_at IS NULL;
+        PERFORM note_change('{"kind": "operator", "id": "invitation", "name": "an operator''s invitation of somebody else"}',
+                            'user.end_password', 'user:' || named.user_id, NULL, NULL);
+    END IF;
+    PERFORM set_config('app.tenant_id', here, true);
 END $$;
 
 CREATE FUNCTION public.freeze_step(req jsonb) RETURNS jsonb
@@ -1933,6 +2068,20 @@ CREATE FUNCTION public.is_anothers(tenant bigint, about jsonb, came_in timestamp
                        WHERE h.spoken_for AND h.tenant_id <> tenant)
 $$;
 
+CREATE FUNCTION public.is_first_answer(c public.conversations) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN c.first_answer IS NULL THEN
+        NOT EXISTS (SELECT FROM replies AS r
+                    WHERE r.tenant_id = c.tenant_id AND r.conversation_id = c.id AND r.turn_id IS NOT NULL
+                      AND r.status IN ('pending', 'sent', 'unknown'))
+    ELSE
+        EXISTS (SELECT FROM replies AS r
+                WHERE r.tenant_id = c.tenant_id AND r.turn_id = c.first_answer AND r.index = 0
+                  AND r.status IN ('dropped', 'failed'))
+    END
+$$;
+
 CREATE FUNCTION public.is_held(t public.turns, c public.conversations, moment timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
@@ -2042,6 +2191,18 @@ CREATE FUNCTION public.leave_meta(accounts_of uuid[]) RETURNS void
     DELETE FROM meta_accounts AS m USING accounts AS a
     WHERE m.tenant_id = app_tenant() AND m.account_id = ANY (accounts_of)
       AND a.tenant_id = m.tenant_id AND a.id = m.account_id AND a.channel = 'whatsapp'
+$$;
+
+CREATE FUNCTION public.list_changes(part text, was jsonb, is_now jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN was = is_now THEN '[]' ELSE jsonb_build_array(jsonb_build_object(
+        'part', part, 'change', 'changed',
+        'counts', jsonb_build_object(
+            'all', (SELECT count(*) FROM jsonb_each(is_now)),
+            'new', (SELECT count(*) FROM jsonb_each(is_now) AS k WHERE NOT was ? k.key),
+            'changed', (SELECT count(*) FROM jsonb_each(is_now) AS k WHERE was ? k.key AND was -> k.key <> k.value),
+            'gone', (SELECT count(*) FROM jsonb_each(was) AS k WHERE NOT is_now ? k.key)))) END
 $$;
 
 CREATE FUNCTION public.list_endpoints(most integer) RETURNS TABLE(channel text, key text)
@@ -2437,6 +2598,7 @@ BEGIN
         NEW.held := OLD.held + from_now;
     ELSIF NEW.retired_at IS NOT NULL AND OLD.retired_at IS NULL THEN
         NEW.held := OLD.held - from_now;
+        NEW.in_file := false;
     END IF;
     RETURN NEW;
 END $$;
@@ -2710,11 +2872,13 @@ BEGIN
     IF exceeds(permissions_of(u.id), req -> 'actor') THEN
         RETURN '"beyond_actor"';
     END IF;
-    INSERT INTO user_tickets (tenant_id, user_id, hash, bound, created_at, expires_at)
+    INSERT INTO user_tickets (tenant_id, user_id, hash, bound, vouched, created_at, expires_at)
     VALUES (u.tenant_id, u.id, decode(req ->> 'hash', 'hex'), coalesce(req #> '{actor,may}', '[]'),
+            coalesce(req #>> '{actor,kind}' = 'operator', false),
             from_millis((req ->> 'now')::bigint), from_millis((req ->> 'expires_at')::bigint))
     ON CONFLICT (user_id, tenant_id) DO UPDATE
-    SET hash = excluded.hash, bound = excluded.bound, created_at = excluded.created_at, expires_at = excluded.expires_at;
+    SET hash = excluded.hash, bound = excluded.bound, vouched = excluded.vouched, created_at = excluded.created_at,
+        expires_at = excluded.expires_at;
     PERFORM note_change(req -> 'actor', 'user.invite', 'user:' || u.id, NULL,
                         jsonb_build_object('expires_at', req -> 'expires_at'));
     RETURN '"done"';
@@ -2799,12 +2963,33 @@ CREATE FUNCTION public.op_apply_shop(req jsonb) RETURNS jsonb
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    applied jsonb := apply_shop(req);
+    dry boolean := coalesce((req ->> 'dry_run')::boolean, false);
+    careful boolean := coalesce((req ->> 'careful')::boolean, false);
+    done boolean;
+    changes jsonb;
+    agent jsonb;
 BEGIN
-    IF applied = 'null' AND req -> 'credentials' @> '[{"category": "whatsapp_cloud", "name": "APP_SECRET"}]' THEN
-        PERFORM leave_meta(ARRAY(SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(req -> 'accounts') AS k));
+    BEGIN
+        IF dry AND app_tenant() IS NULL THEN
+            PERFORM set_config('app.tenant_id', op_register_tenant(req) #>> '{}', true);
+        END IF;
+        changes := apply_shop(req);
+        agent := (SELECT agent_snapshot(x) FROM agents AS x WHERE x.tenant_id = app_tenant() AND x.id = own_agent());
+        done := changes IS NOT NULL AND NOT dry
+            AND NOT (careful AND changes @> '[{"part": "account", "change": "retired"}]');
+        IF NOT done THEN
+            RAISE SQLSTATE 'RE001';
+        END IF;
+        IF req -> 'credentials' @> '[{"category": "whatsapp_cloud", "name": "APP_SECRET"}]' THEN
+            PERFORM leave_meta(ARRAY(SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(req -> 'accounts') AS k));
+        END IF;
+    EXCEPTION WHEN SQLSTATE 'RE001' THEN
+        NULL;  -- what was done is undone; what was found is kept
+    END;
+    IF changes IS NULL THEN
+        RETURN '{"stale": true}';
     END IF;
-    RETURN applied;
+    RETURN jsonb_build_object('done', done, 'changes', changes, 'agent', agent);
 END $$;
 
 CREATE FUNCTION public.op_archive(req jsonb) RETURNS jsonb
@@ -2977,7 +3162,8 @@ CREATE FUNCTION public.op_budgets(req jsonb) RETURNS jsonb
                        WHERE c.status = 'open' AND c.expires_at <= from_millis((req ->> 'now')::bigint)
                          AND p.starts = b.starts_at AND counts_in(b, c)),
         'events', (SELECT coalesce(jsonb_object_agg(e.kind, e.times), '{}') FROM budget_events AS e
-                   WHERE e.tenant_id = b.tenant_id AND e.budget_id = b.id AND e.starts_at = p.starts))
+                   WHERE e.tenant_id = b.tenant_id AND e.budget_id = b.id AND e.starts_at = p.starts),
+        'unpriced', unpriced_models(b, from_millis((req ->> 'now')::bigint)))
         ORDER BY t.slug, g.name NULLS FIRST, b.period), '[]')
     FROM budgets AS b
     JOIN tenants AS t ON t.id = b.tenant_id
@@ -3523,7 +3709,7 @@ CREATE FUNCTION public.op_demo_conversations(req jsonb) RETURNS jsonb
         'tenant', c.tenant_id, 'conversation', c.id, 'shop', t.slug, 'channel', c.channel,
         'contact', coalesce(nullif(k.name, ''), c.address_value), 'mode', c.mode,
         'last_at', iso_time(m.at), 'last_text', m.text) ORDER BY m.at DESC), '[]')
-    FROM (SELECT x.* FROM conversations AS x WHERE x.tenant_id = app_tenant()
+    FROM (SELECT x.* FROM conversations AS x WHERE x.tenant_id = app_tenant() AND takes_messages()
           ORDER BY x.updated_at DESC LIMIT 100) AS c
     JOIN tenants AS t ON t.id = c.tenant_id
     JOIN contacts AS k ON k.tenant_id = c.tenant_id AND k.id = c.contact_id
@@ -3535,17 +3721,19 @@ $$;
 CREATE FUNCTION public.op_demo_shop(req jsonb) RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
+    WITH open_endpoints AS (
+        SELECT e.id, e.channel, e.key FROM endpoints AS e
+        WHERE e.tenant_id = app_tenant()
+          AND EXISTS (SELECT FROM accounts AS a
+                      WHERE a.tenant_id = e.tenant_id AND a.endpoint_id = e.id AND a.retired_at IS NULL))
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'tenant', t.id, 'slug', t.slug, 'name', t.name,
-        'web', (SELECT jsonb_build_object('key', e.key) FROM endpoints AS e
-                WHERE e.tenant_id = t.id AND e.channel = 'web' ORDER BY e.id LIMIT 1),
+        'web', (SELECT jsonb_build_object('key', e.key) FROM open_endpoints AS e
+                WHERE e.channel = 'web' ORDER BY e.id LIMIT 1),
         'webhooks', (SELECT coalesce(jsonb_object_agg(e.channel, jsonb_build_object(
                                          'path', format('/webhooks/%s/%s', e.channel, e.key))), '{}')
-                     FROM endpoints AS e
-                     WHERE e.tenant_id = t.id AND e.channel <> 'web'
-                       AND EXISTS (SELECT FROM accounts AS a WHERE a.tenant_id = t.id AND a.endpoint_id = e.id
-                                                               AND a.retired_at IS NULL))))
-    FROM tenants AS t WHERE t.id = app_tenant()
+                     FROM open_endpoints AS e WHERE e.channel <> 'web')))
+    FROM tenants AS t WHERE t.id = app_tenant() AND takes_messages()
 $$;
 
 CREATE FUNCTION public.op_draft_agent(req jsonb) RETURNS jsonb
@@ -3925,6 +4113,7 @@ DECLARE
     c conversations;
     persona jsonb;
     how text;
+    sentence text;
     speaks bigint;  -- the epoch in which the sentence is said
 BEGIN
     SELECT * INTO locked FROM lock_turn((req ->> 'turn')::uuid);
@@ -3949,12 +4138,17 @@ BEGIN
         PERFORM silence_agent(c.id, moment);
     END IF;
     SELECT x.epoch INTO STRICT speaks FROM conversations AS x WHERE x.tenant_id = tenant AND x.id = c.id;
+    sentence := coalesce(CASE WHEN closed THEN nullif(persona ->> 'closed_text', '') END,
+                         (SELECT x.fallback_text FROM tenants AS x WHERE x.id = tenant));
+    -- after silence_agent, which may have dropped the bubble that disclosed
+    IF is_first_answer(c) THEN
+        sentence := disclosed(sentence, persona ->> 'disclosure');
+        UPDATE conversations AS x SET first_answer = t.id WHERE x.tenant_id = tenant AND x.id = c.id;
+    END IF;
     INSERT INTO replies (tenant_id, id, conversation_id, turn_id, index, author, text, epoch, order_seq,
                          order_index, created_at)
     VALUES (tenant, (req ->> 'fallback')::uuid, c.id, t.id, 0, 'system',
-            coalesce(CASE WHEN closed THEN nullif(persona ->> 'closed_text', '') END,
-                     (SELECT x.fallback_text FROM tenants AS x WHERE x.id = tenant)),
-            speaks, t.last_seq, 0, moment);
+            sentence, speaks, t.last_seq, 0, moment);
     RETURN jsonb_build_object('replies', reply_ids(t.id));
 END $$;
 
@@ -4487,7 +4681,9 @@ BEGIN
             IF earlier.request <> its_request THEN
                 RETURN '{"refused": "another"}';
             END IF;
-            RETURN jsonb_build_object('done', earlier.result, 'repeated', true);
+            IF NOT came_to_nothing(earlier.result) THEN
+                RETURN jsonb_build_object('done', earlier.result, 'repeated', true);
+            END IF;
         END IF;
     END IF;
     IF req ? 'seen' THEN
@@ -4505,7 +4701,7 @@ BEGIN
         -- one that makes a tenant goes on as that
         PERFORM set_config('app.tenant_id', tenant, true);
         DELETE FROM api_requests AS r
-        WHERE r.key = its_key AND r.caller = once ->> 'caller' AND r.step = its_step
+        WHERE r.key = its_key AND r.caller = once ->> 'caller' AND r.step >= its_step
           AND r.tenant_id IS NOT DISTINCT FROM app_tenant();
         INSERT INTO api_requests (tenant_id, caller, key, step, request, result, made_at)
         VALUES (app_tenant(), once ->> 'caller', its_key, its_step, its_request, result, moment);
@@ -4666,6 +4862,7 @@ CREATE FUNCTION public.op_list_addresses(req jsonb) RETURNS jsonb
     AS $$
     SELECT jsonb_build_object(
         'retired', (SELECT t.retired_at IS NOT NULL FROM tenants AS t WHERE t.id = app_tenant()),
+        'leaving', (SELECT t.leaving FROM tenants AS t WHERE t.id = app_tenant()),
         'endpoints', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'channel', e.channel, 'key', e.key)), '[]')
                       FROM endpoints AS e WHERE e.tenant_id = app_tenant()),
         'accounts', (SELECT coalesce(jsonb_agg(jsonb_build_object('channel', a.channel, 'endpoint', a.endpoint_id,
@@ -5081,7 +5278,13 @@ CREATE FUNCTION public.op_load_inference(req jsonb) RETURNS jsonb
 DECLARE
     told jsonb := load_inference(req);
 BEGIN
-    RETURN CASE told ->> 'state' WHEN 'live' THEN told || frozen_context((req ->> 'turn')::uuid) ELSE told END;
+    RETURN CASE told ->> 'state'
+           WHEN 'live' THEN
+               told || frozen_context((req ->> 'turn')::uuid) || jsonb_build_object('is_first_answer', (
+                   SELECT is_first_answer(c) FROM turns AS t
+                   JOIN conversations AS c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id
+                   WHERE t.tenant_id = app_tenant() AND t.id = (req ->> 'turn')::uuid))
+           ELSE told END;
 END $$;
 
 CREATE FUNCTION public.op_open_erasures(req jsonb) RETURNS jsonb
@@ -5302,6 +5505,8 @@ DECLARE
     u users;
     k api_keys;
     themselves jsonb;
+    vouched_now boolean;
+    vouched_before boolean;
 BEGIN
     SELECT * INTO named FROM find_ticket(wanted);
     IF NOT FOUND THEN
@@ -5314,15 +5519,21 @@ BEGIN
     END IF;
     DELETE FROM user_tickets AS t
     WHERE t.tenant_id = u.tenant_id AND t.user_id = u.id AND t.hash = wanted AND t.expires_at > moment
-      AND t.bound @> permissions_of(u.id);
+      AND t.bound @> permissions_of(u.id)
+    RETURNING t.vouched INTO vouched_now;
     IF NOT FOUND THEN
         RETURN 'null';
     END IF;
     DELETE FROM user_identities AS i WHERE i.tenant_id = u.tenant_id AND i.user_id = u.id;
-    DELETE FROM user_passwords AS p WHERE p.tenant_id = u.tenant_id AND p.user_id = u.id;
+    -- it had the same address: changing that ends the password
+    DELETE FROM user_passwords AS p WHERE p.tenant_id = u.tenant_id AND p.user_id = u.id
+    RETURNING p.vouched INTO vouched_before;
     IF req ? 'password_hash' THEN
-        INSERT INTO user_passwords (tenant_id, user_id, email, hash, changed_at)
-        VALUES (u.tenant_id, u.id, u.email, req ->> 'password_hash', moment);
+        IF vouched_now THEN
+            PERFORM free_address(u.email);
+        END IF;
+        INSERT INTO user_passwords (tenant_id, user_id, email, hash, vouched, changed_at)
+        VALUES (u.tenant_id, u.id, u.email, req ->> 'password_hash', vouched_now OR coalesce(vouched_before, false), moment);
     ELSE
         INSERT INTO user_identities (tenant_id, user_id, issuer, subject, created_at)
         VALUES (u.tenant_id, u.id, req ->> 'issuer', req ->> 'subject', moment);
@@ -5633,6 +5844,7 @@ BEGIN
     IF (standing ->> 'guests')::boolean THEN
         RETURN standing;
     END IF;
+    UPDATE tenants AS t SET leaving = true WHERE t.id = app_tenant() AND t.retired_at IS NULL AND NOT t.leaving;
     UPDATE accounts AS a SET retired_at = now() WHERE a.tenant_id = app_tenant() AND a.retired_at IS NULL;
     IF (standing ->> 'accounts')::bigint > 0 THEN
         UPDATE vault SET changes = changes + 1;  -- addresses are cached with their secrets
@@ -5642,7 +5854,7 @@ BEGIN
         RETURN standing;
     END IF;
     DELETE FROM credentials AS c WHERE c.tenant_id = app_tenant() AND c.category <> 'relevo';
-    UPDATE tenants AS t SET retired_at = now() WHERE t.id = app_tenant() AND t.retired_at IS NULL;
+    UPDATE tenants AS t SET retired_at = now(), leaving = false WHERE t.id = app_tenant() AND t.retired_at IS NULL;
     RETURN standing || '{"retired": true}';
 END $$;
 
@@ -5716,6 +5928,7 @@ DECLARE
     agent bigint := (SELECT a.id FROM agents AS a
                      WHERE a.tenant_id = app_tenant()
                        AND CASE WHEN req ? 'agent_id' THEN a.id = (req ->> 'agent_id')::bigint ELSE a.name = req ->> 'agent' END);
+    moment timestamptz := from_millis((req ->> 'now')::bigint);
     made bigint;
 BEGIN
     IF req ?| ARRAY['agent', 'agent_id'] AND agent IS NULL THEN
@@ -5727,8 +5940,8 @@ BEGIN
     ON CONFLICT (agent_id, period, tenant_id)
     DO UPDATE SET currency = excluded.currency, hard = excluded.hard, soft = excluded.soft
     RETURNING id INTO made;
-    PERFORM begin_period(made, from_millis((req ->> 'now')::bigint));
-    RETURN 'null';
+    PERFORM begin_period(made, moment);
+    RETURN (SELECT unpriced_models(b, moment) FROM budgets AS b WHERE b.tenant_id = app_tenant() AND b.id = made);
 END $$;
 
 CREATE FUNCTION public.op_set_own_agent(req jsonb) RETURNS jsonb
@@ -6969,6 +7182,14 @@ CREATE FUNCTION public.set_roles(person uuid, names jsonb) RETURNS void
     ON CONFLICT DO NOTHING;
 $$;
 
+CREATE FUNCTION public.setting_changes(was jsonb, is_now jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('part', k.key, 'change', 'changed', 'before', was -> k.key, 'after', k.value)
+                              ORDER BY k.key), '[]')
+    FROM jsonb_each(is_now) AS k WHERE k.value IS DISTINCT FROM was -> k.key
+$$;
+
 CREATE FUNCTION public.settle_call(turn uuid, number integer, its_attempt integer, usage jsonb, why text, moment timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -7004,10 +7225,39 @@ BEGIN
     RETURN true;
 END $$;
 
+CREATE FUNCTION public.shop_accounts() RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(jsonb_object_agg(a.channel || ' ' || a.external_id,
+                                     jsonb_build_object('name', a.name, 'endpoint', a.endpoint_id, 'key', e.key,
+                                                        'retired', a.retired_at IS NOT NULL)), '{}')
+    FROM accounts AS a LEFT JOIN endpoints AS e ON e.tenant_id = a.tenant_id AND e.id = a.endpoint_id
+    WHERE a.tenant_id = app_tenant()
+$$;
+
+CREATE FUNCTION public.shop_products() RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(jsonb_object_agg(
+               e.sku, jsonb_build_array(e.name, e.description, e.price, e.currency, e.url, e.attributes)), '{}')
+    FROM catalogue_entries AS e WHERE e.tenant_id = app_tenant()
+$$;
+
 CREATE FUNCTION public.shop_redacts() RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
     SELECT t.redact FROM tenants AS t WHERE t.id = app_tenant()
+$$;
+
+CREATE FUNCTION public.shop_settings() RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT jsonb_build_object(
+        'name', t.name, 'language', t.language, 'time_zone', t.time_zone, 'fallback_text', t.fallback_text,
+        'keep_days', coalesce(t.keep_days::text, 'for ever'),
+        'redact', coalesce((SELECT string_agg(k.kind, ', ' ORDER BY k.kind) FROM jsonb_array_elements_text(t.redact) AS k(kind)),
+                           'nothing'))
+    FROM tenants AS t WHERE t.id = app_tenant()
 $$;
 
 CREATE FUNCTION public.shown_alias(kind text, value text) RETURNS text
@@ -7399,6 +7649,12 @@ CREATE FUNCTION public.succeeding_turns(tenant bigint, turn uuid) RETURNS uuid[]
     SELECT coalesce(array_agg(id ORDER BY place), '{}') FROM chain
 $$;
 
+CREATE FUNCTION public.takes_messages() RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT EXISTS (SELECT FROM accounts AS a WHERE a.tenant_id = app_tenant() AND a.retired_at IS NULL)
+$$;
+
 CREATE FUNCTION public.tenant_cost(since timestamp with time zone, until timestamp with time zone) RETURNS SETOF public.call_costs
     LANGUAGE sql STABLE
     AS $$
@@ -7419,6 +7675,7 @@ CREATE TABLE public.tenants (
     cors_origins text[] DEFAULT '{}'::text[] NOT NULL,
     time_zone text DEFAULT 'UTC'::text NOT NULL,
     keep_days integer,
+    leaving boolean DEFAULT false NOT NULL,
     CONSTRAINT tenants_keep_days_check CHECK (((keep_days >= 30) AND (keep_days <= 3650))),
     CONSTRAINT tenants_redact_check CHECK (((jsonb_typeof(redact) = 'array'::text) AND (redact <@ '["card", "iban", "national_id", "email", "phone"]'::jsonb))),
     CONSTRAINT tenants_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
@@ -7521,6 +7778,24 @@ BEGIN
     RETURN CASE WHEN new_aliases <> '[]' OR new_events <> '[]'
                 THEN jsonb_build_object('aliases', new_aliases, 'events', new_events) END;
 END $$;
+
+CREATE FUNCTION public.unpriced_models(b public.budgets, moment timestamp with time zone) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('provider', m.provider, 'base_url', m.base_url, 'model', m.model)
+                              ORDER BY m.provider, m.base_url, m.model), '[]')
+    FROM (SELECT x.provider, rtrim(x.base_url, '/') AS base_url, x.model
+          FROM (SELECT a.tenant_id, a.id, a.version, a.removed_at, a.provider, a.base_url, a.model FROM agents AS a
+                UNION ALL
+                SELECT a.tenant_id, a.id, a.version, a.removed_at, f ->> 'provider', coalesce(f ->> 'base_url', ''),
+                       coalesce(f ->> 'model', '')
+                FROM agents AS a, jsonb_array_elements(a.fallbacks) AS f) AS x
+          WHERE b.hard IS NOT NULL AND x.tenant_id = b.tenant_id AND (b.agent_id IS NULL OR x.id = b.agent_id)
+            AND x.version > 0 AND x.removed_at IS NULL
+          GROUP BY 1, 2, 3) AS m
+    LEFT JOIN LATERAL price_of(m.provider, m.base_url, m.model, moment) AS p ON true
+    WHERE p.currency IS DISTINCT FROM b.currency
+$$;
 
 CREATE FUNCTION public.unstored_messages(letters bigint[], parked uuid[]) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -8400,7 +8675,8 @@ CREATE TABLE public.user_passwords (
     user_id uuid NOT NULL,
     email text NOT NULL,
     hash text NOT NULL,
-    changed_at timestamp with time zone NOT NULL
+    changed_at timestamp with time zone NOT NULL,
+    vouched boolean DEFAULT true NOT NULL
 );
 
 ALTER TABLE ONLY public.user_passwords FORCE ROW LEVEL SECURITY;
@@ -8420,6 +8696,7 @@ CREATE TABLE public.user_tickets (
     bound jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    vouched boolean DEFAULT true NOT NULL,
     CONSTRAINT user_tickets_hash_check CHECK ((length(hash) = 32))
 );
 
@@ -8939,7 +9216,7 @@ CREATE TRIGGER note_claim BEFORE INSERT ON public.deliveries FOR EACH ROW EXECUT
 
 CREATE TRIGGER note_holder BEFORE INSERT OR UPDATE OF retired_at ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.note_holder();
 
-CREATE TRIGGER noted AFTER INSERT OR DELETE OR UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.note_row('account', 'id', 'held');
+CREATE TRIGGER noted AFTER INSERT OR DELETE OR UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.note_row('account', 'id', 'held in_file');
 
 CREATE TRIGGER noted AFTER INSERT OR DELETE OR UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION public.note_row('agent', 'id', 'updated_at version');
 

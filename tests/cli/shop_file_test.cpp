@@ -224,7 +224,7 @@ TEST_CASE("a file states what is in it, and of its agent no more") {
         std::filesystem::temp_directory_path() / ("relevo_part_" + std::to_string(::getpid()) + ".yaml");
     const auto load = [&](const std::string& rest) {
         std::ofstream(file) << "slug: pointe\n" << rest;
-        auto shop = load_shop(file, {"offline"});
+        auto shop = load_shop(file, {{{"offline", ""}}});
         std::filesystem::remove(file);
         return shop.value();
     };
@@ -247,7 +247,7 @@ TEST_CASE("a bot's id is that of its token, which is not shown where they differ
         std::filesystem::temp_directory_path() / ("relevo_bot_" + std::to_string(::getpid()) + ".yaml");
     const auto refusal_of = [&](const std::string& telegram) {
         std::ofstream(file) << "slug: pointe\ntelegram: {" << telegram << "}\n";
-        const auto shop = load_shop(file, {"offline"});
+        const auto shop = load_shop(file, {{{"offline", ""}}});
         std::filesystem::remove(file);
         return shop.has_value() ? std::string() : shop.error().text;
     };

@@ -8,6 +8,10 @@
 ALTER TABLE user_tickets ADD COLUMN vouched boolean NOT NULL DEFAULT true;
 ALTER TABLE user_passwords ADD COLUMN vouched boolean NOT NULL DEFAULT true;
 
+-- The user who drew it; null: an operator. It is good as long as they might draw it: else whoever is about to be
+-- dismissed draws one for a colleague, and signs in as them afterwards. Where they are gone it is no good either.
+ALTER TABLE user_tickets ADD COLUMN drawn_by uuid;
+
 CREATE OR REPLACE FUNCTION op_add_ticket(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     u users;
@@ -20,13 +24,14 @@ BEGIN
     IF exceeds(permissions_of(u.id), req -> 'actor') THEN
         RETURN '"beyond_actor"';
     END IF;
-    INSERT INTO user_tickets (tenant_id, user_id, hash, bound, vouched, created_at, expires_at)
+    INSERT INTO user_tickets (tenant_id, user_id, hash, bound, vouched, drawn_by, created_at, expires_at)
     VALUES (u.tenant_id, u.id, decode(req ->> 'hash', 'hex'), coalesce(req #> '{actor,may}', '[]'),
             coalesce(req #>> '{actor,kind}' = 'operator', false),
+            CASE WHEN req #>> '{actor,kind}' = 'user' THEN (req #>> '{actor,id}')::uuid END,
             from_millis((req ->> 'now')::bigint), from_millis((req ->> 'expires_at')::bigint))
     ON CONFLICT (user_id, tenant_id) DO UPDATE
-    SET hash = excluded.hash, bound = excluded.bound, vouched = excluded.vouched, created_at = excluded.created_at,
-        expires_at = excluded.expires_at;
+    SET hash = excluded.hash, bound = excluded.bound, vouched = excluded.vouched, drawn_by = excluded.drawn_by,
+        created_at = excluded.created_at, expires_at = excluded.expires_at;
     PERFORM note_change(req -> 'actor', 'user.invite', 'user:' || u.id, NULL,
                         jsonb_build_object('expires_at', req -> 'expires_at'));
     RETURN '"done"';
@@ -80,6 +85,10 @@ BEGIN
     DELETE FROM user_tickets AS t
     WHERE t.tenant_id = u.tenant_id AND t.user_id = u.id AND t.hash = wanted AND t.expires_at > moment
       AND t.bound @> permissions_of(u.id)
+      AND (t.drawn_by IS NULL
+           OR EXISTS (SELECT FROM users AS d
+                      WHERE d.tenant_id = u.tenant_id AND d.id = t.drawn_by AND d.status = 'active')
+              AND permissions_of(t.drawn_by) @> permissions_of(u.id) AND permissions_of(t.drawn_by) ? 'users.invite')
     RETURNING t.vouched INTO vouched_now;
     IF NOT FOUND THEN
         RETURN 'null';

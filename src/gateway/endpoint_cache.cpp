@@ -79,18 +79,17 @@ Task<void> EndpointCache::watch_changes() {
     for (;;) {
         co_await clock_.sleep_until(clock_.now() + look_for_changes);
         try {
-            const std::int64_t before = changes_;
-            if (std::exchange(preload_failed_, false)) {
-                co_await preload();
-            } else {
-                changes_ = co_await store_.secret_changes();
-            }
-            if (changes_ != before && on_change_) on_change_();
+            co_await see_changes();
         } catch (const Failure& failure) {
             log_warn("endpoint.changes_unknown",
                      {{"code", failure.error().code}, {"text", failure.error().text}});
         }
     }
+}
+
+Task<void> EndpointCache::see_changes() {
+    const auto changes = co_await store_.secret_changes();
+    if (std::exchange(changes_, changes) != changes && on_change_) on_change_();
 }
 
 Task<void> EndpointCache::refresh(Key key) {
@@ -104,17 +103,7 @@ Task<void> EndpointCache::refresh(Key key) {
 }
 
 Task<void> EndpointCache::preload() {
-    try {
-        co_await read_all();
-        preloaded_ = true;
-    } catch (const Failure&) {
-        preload_failed_ = true;
-        throw;
-    }
-}
-
-Task<void> EndpointCache::read_all() {
-    changes_ = co_await store_.secret_changes();
+    co_await see_changes();
     for (auto& [channel, key] : co_await store_.keys()) {
         Key name{channel, key};
         std::optional<Error> unread;
@@ -130,6 +119,7 @@ Task<void> EndpointCache::read_all() {
                  {{"channel", name.first}, {"code", unread->code}, {"text", unread->text}});
         if (unread->fault == Fault::transient) throw Failure(*unread);
     }
+    preloaded_ = true;
 }
 
 }  // namespace relevo

@@ -32,14 +32,15 @@ class EndpointCache {
     /// Nothing for a key that nobody has. Throws Failure "postgres.unavailable" where it is not known here
     /// and cannot be asked within a second.
     Task<std::optional<KnownEndpoint>> find(std::string channel, std::string key);
-    /// Reads every address of the installation, so that the first webhook of each needs no database.
+    /// Reads every address of the installation, so that the first webhook of each needs no database. Throws
+    /// Failure where the database is away.
     Task<void> preload();
     /// Whether that was done: webhooks can be taken without the database.
     bool preloaded() const { return preloaded_; }
-    /// Looks every second whether a secret was changed: then no old one verifies a webhook any more. Makes up
-    /// for a preload that failed. Never ends.
+    /// Looks every second whether a secret was changed: then no old one verifies a webhook any more. Never
+    /// ends.
     Task<void> watch_changes();
-    /// `callback` runs for each change that watch_changes sees: a shop or an address may be gone, too.
+    /// `callback` runs for each change that is seen: a shop or an address may be gone, too.
     void on_change(std::function<void()> callback) { on_change_ = std::move(callback); }
 
   private:
@@ -54,7 +55,7 @@ class EndpointCache {
     /// Within a second.
     Task<Entry> read_soon(Key key);
     Task<void> refresh(Key key);
-    Task<void> read_all();
+    Task<void> see_changes();
 
     EndpointStore& store_;
     Vault& vault_;
@@ -64,7 +65,6 @@ class EndpointCache {
     std::int64_t changes_ = 0;
     std::function<void()> on_change_;
     bool preloaded_ = false;
-    bool preload_failed_ = false;
 };
 
 }  // namespace relevo

@@ -25,8 +25,9 @@ Error unknown_secret() {
 Error bad_ticket() {
     return denied(
         "bad_ticket",
-        "the invitation is used up, has ended or never was, or this sign-in belongs to somebody else "
-        "already; ask for another invitation, or sign in with another account");
+        "the invitation is used up, has ended or never was, or whoever drew it may do so no more: ask for "
+        "another one; or this address signs in elsewhere: sign in with an issuer's account that nobody uses "
+        "here, or let an operator draw the invitation");
 }
 
 Error wrong_password() {

@@ -83,7 +83,8 @@ Task<std::string> RequestDatabase::guarded(std::string op, TenantId tenant, std:
     auto asked = real_.call("guarded", tenant, call.str(), deadline);
     const Json result = Json::parse(co_await std::move(asked));
     if (!result["refused"].null()) refuse(result.text("refused"));
-    repeated_ = repeated_ || result.flag("repeated");
+    // of the last change: one that came to nothing is made anew, though the ones before it are repeated
+    if (!reads(op)) repeated_ = result.flag("repeated");
     co_return result["done"].source();
 }
 

@@ -24,6 +24,7 @@ class RequestDatabase final : public Database {
                                             std::vector<std::pair<TenantId, std::string>> requests) override;
 
     void hold() { held_ = true; }
+    /// Whether the last change had been made before.
     bool repeated() const { return repeated_; }
     /// Who acts in the operations that do not name anybody.
     void act_as(const Actor& actor);

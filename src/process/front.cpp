@@ -15,6 +15,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Millis ingress_delivery_timeout{2'500};  // a webhook is answered within 4 s
+constexpr Millis try_again{1'000};                 // to read the addresses, while the database is away
 
 void count_answers(Router& router, Metrics& metrics) {
     router.observe([&metrics](const Answered& answered) {
@@ -67,9 +68,19 @@ Front::Front(boost::asio::io_context& io, Shared& shared, const RunOptions& opti
 }
 
 Task<void> Front::warm_up() {
-    co_await endpoints_.preload();
     co_await asio::co_spawn(blocking_, sink_.warm_up(std::string(topics::messages_received)),
                             asio::use_awaitable);
+    for (;;) {
+        try {
+            co_await endpoints_.preload();
+            co_return;
+        } catch (const Failure& failure) {
+            log_warn("start.cold", {{"text", "webhooks ask the database until their addresses are read"},
+                                    {"code", failure.error().code},
+                                    {"why", failure.error().text}});
+        }
+        co_await shared_.clock.sleep_until(shared_.clock.now() + try_again);
+    }
 }
 
 Task<void> Front::stop() {

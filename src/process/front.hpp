@@ -27,7 +27,8 @@ class Front {
     Front(boost::asio::io_context& io, Shared& shared, const RunOptions& options, bool ingress,
           std::vector<Heartbeat> heartbeats, Millis expires_after);
 
-    /// Reads what webhooks need, so that they are answered while PostgreSQL is away; connects to the log.
+    /// Connects to the log; reads what webhooks need, so that they are answered while PostgreSQL is away, and
+    /// tries until it could.
     Task<void> warm_up();
     /// Never ends.
     Task<void> watch_secrets() { return endpoints_.watch_changes(); }

@@ -112,7 +112,10 @@ int run(const Config& config, const std::vector<PipelineSpec>& pipelines, const 
     });
     asio::co_spawn(io, front.warm_up(), [](std::exception_ptr problem) {
         if (problem) {
-            log_warn("start.cold", {{"text", "webhooks ask the database until their addresses are read"}});
+            log_error("start.cold", {{"text",
+                                      "webhooks ask the database for addresses that they bring for the first "
+                                      "time, as long as this process runs; report this"},
+                                     {"why", problem_text(problem)}});
         }
     });
     const auto unwatched = [&](const char* what) {

@@ -269,6 +269,7 @@ TEST_CASE("a reset that somebody with fewer rights made is no good for a user wh
     PeopleFixture fixture;
     fixture.add_active(fixture.ballet, 1, "ana@example.com", {"viewer"});
     const Permissions viewer = fixture.find("ana@example.com")->permissions;
+    fixture.add_active(fixture.ballet, 2, "dora@example.com", {"admin"});  // whom she became afterwards
     const Actor dora{"user", nth<UserId>(2).to_string(), "Dora", "", viewer};
     const auto invite = [&](const std::string& ticket) {
         return run(

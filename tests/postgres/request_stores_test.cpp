@@ -91,6 +91,24 @@ TEST_CASE("a request that was refused is tried again by its repetition, and no o
         CHECK(nothing(result) == "f");
 }
 
+TEST_CASE("a request that makes its last change only now is no repetition, though its first one is there") {
+    RequestFixture fixture;
+    const auto send = [&] {
+        const auto stores = fixture.book->begin(fixture.once("k"));
+        CHECK(fixture.add_eva(*stores, fixture.ballet) == Told::done);
+        const auto changed =
+            run(stores->people().change_user(fixture.ballet, nth<UserId>(2), {.name = "Pía"}, fixture.olga));
+        CHECK_FALSE(run(stores->people().users(fixture.ballet, std::nullopt, 10)).empty());
+        return std::pair(changed, stores->repeated());
+    };
+    CHECK(send() == std::pair(Told::not_found, false));
+    CHECK(send() == std::pair(Told::not_found, false));
+    CHECK(fixture.add(fixture.ballet, 2, "pia@example.com") == Told::done);
+    CHECK(send() == std::pair(Told::done, false));
+    CHECK(send() == std::pair(Told::done, true));
+    CHECK(fixture.users() == 2);
+}
+
 TEST_CASE("what was read after a change is what a repetition reads") {
     RequestFixture fixture;
     const auto read = [&](RequestStores& stores) {

@@ -9,6 +9,12 @@ namespace {
 
 using Told = PeopleStore::Outcome;
 
+// By a shop's user who might do everything then.
+Told invite_as(PeopleFixture& fixture, int by, TenantId tenant, int n, const std::string& ticket) {
+    const Actor actor{"user", nth<UserId>(by).to_string(), "Ana", "trace-2", Permissions::all()};
+    return run(fixture.people->add_ticket(tenant, nth<UserId>(n), hash_of(ticket), at(0), at(100), actor));
+}
+
 }  // namespace
 
 TEST_CASE("what an issuer proves finds one user of one shop, with the rights of their roles") {
@@ -180,7 +186,7 @@ TEST_CASE("nobody takes an address or an identity that opens another shop's user
     CHECK(fixture.invite(fixture.ballet, 1, "t1") == Told::done);
     CHECK(fixture.redeem("t1", password("h1")));
     fixture.add_active(fixture.ballet, 3, "cora@example.com");
-    // the other shop may write the same address into a user of theirs, and learns nothing by it
+    // the other shop may write the same address into a user of theirs: it learns that it has a password
     CHECK(fixture.add(fixture.other, 2, "ana@example.com", {"admin"}) == Told::done);
     CHECK(fixture.invite(fixture.other, 2, "t2") == Told::done);
     CHECK_FALSE(fixture.redeem("t2", password("h2")));
@@ -200,9 +206,10 @@ TEST_CASE("nobody takes an address or an identity that opens another shop's user
 
 TEST_CASE("an address that a shop gave by its own word goes to whom an operator gives it") {
     PeopleFixture fixture;
-    const Actor ana{"user", nth<UserId>(9).to_string(), "Ana", "trace-2", Permissions::all()};
+    fixture.add_active(fixture.ballet, 9, "ana@example.com", {"admin"});
+    fixture.add_active(fixture.other, 8, "bea@example.com", {"admin"});
     const auto invite = [&](TenantId tenant, int n, const std::string& ticket) {
-        return run(fixture.people->add_ticket(tenant, nth<UserId>(n), hash_of(ticket), at(0), at(100), ana));
+        return invite_as(fixture, tenant == fixture.ballet ? 9 : 8, tenant, n, ticket);
     };
     CHECK(fixture.add(fixture.other, 2, "bo@example.com") == Told::done);
     CHECK(invite(fixture.other, 2, "by the other shop") == Told::done);
@@ -223,6 +230,45 @@ TEST_CASE("an address that a shop gave by its own word goes to whom an operator 
     CHECK(fixture.invite(fixture.other, 2, "by the operator there") == Told::done);
     CHECK_FALSE(fixture.redeem("by the operator there", password("h3")));
     CHECK(run(fixture.sign_in->find_password("bo@example.com"))->hash == "h2");
+}
+
+TEST_CASE("an invitation is good as long as whoever drew it might draw it") {
+    PeopleFixture fixture;
+    using Names = std::vector<std::string>;
+    REQUIRE(run(fixture.people->put_role(fixture.ballet, "host", some({"users.invite"}), fixture.olga)) ==
+            Told::done);
+    REQUIRE(run(fixture.people->put_role(fixture.ballet, "reader", some({"agents.read"}), fixture.olga)) ==
+            Told::done);
+    fixture.add_active(fixture.ballet, 1, "ana@example.com", {"admin"});
+    fixture.add_active(fixture.ballet, 2, "bea@example.com", {"admin"});
+    fixture.add_active(fixture.ballet, 3, "cora@example.com", {"reader"});
+    fixture.add_active(fixture.other, 4, "dora@example.com", {"admin"});
+    const auto opens = [&](const std::string& ticket) {
+        return fixture.redeem(ticket, password("of whoever has the ticket")).has_value();
+    };
+    const auto change_ana = [&](UserChange wanted) {
+        return fixture.change(fixture.ballet, 1, std::move(wanted)) == Told::done;
+    };
+    REQUIRE(invite_as(fixture, 1, fixture.ballet, 2, "for bea") == Told::done);
+    REQUIRE(invite_as(fixture, 1, fixture.ballet, 3, "for cora") == Told::done);
+    REQUIRE(change_ana({.active = false}));
+    CHECK_FALSE(opens("for bea"));
+    CHECK_FALSE(opens("for cora"));
+    CHECK(fixture.find("bea@example.com"));  // what was refused changed nothing of hers
+    REQUIRE(change_ana({.active = true, .roles = Names{"host"}}));
+    CHECK_FALSE(opens("for bea"));
+    CHECK_FALSE(opens("for cora"));  // who may more than Ana by now
+    REQUIRE(change_ana({.roles = Names{"reader"}}));
+    CHECK_FALSE(opens("for cora"));  // whom Ana may not invite any more
+    REQUIRE(change_ana({.roles = Names{"reader", "host"}}));
+    CHECK_FALSE(opens("for bea"));
+    CHECK(opens("for cora"));
+    // an operator's takes the place of hers, and is nobody's of the shop
+    CHECK(fixture.invite(fixture.ballet, 2, "by the operator") == Told::done);
+    CHECK(opens("by the operator"));
+    // nor is it good by the rights of somebody who is not, or not in this shop
+    CHECK(invite_as(fixture, 4, fixture.ballet, 3, "from the other shop") == Told::done);
+    CHECK_FALSE(opens("from the other shop"));
 }
 
 TEST_CASE("a password hashed again stays, unless it was changed meanwhile") {

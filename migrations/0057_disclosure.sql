@@ -1,13 +1,16 @@
--- What an agent discloses of itself begins its first answer in a conversation, once: decided where the answer is committed, under
--- the conversation's lock.
+-- What an agent discloses of itself begins its first answer in a conversation: decided where the answer is committed,
+-- under the conversation's lock.
 
 -- The turn whose answer was the first. None where nobody answered yet, or did before there was this column: which of the two
 -- the replies tell, so that no row has to be rewritten.
 ALTER TABLE conversations ADD COLUMN first_answer uuid;
 
--- Whether the next answer is the first one. It is, too, where the first bubble of the one before, which discloses, reached nobody
--- and never will: it was superseded, taken over, expired or refused. One that was forgotten did.
-CREATE FUNCTION is_first_answer(c conversations) RETURNS boolean LANGUAGE sql STABLE AS $$
+-- Whether the answer whose bubbles stand at this place is the first one. It is, too, where the first bubble of the one
+-- before, which discloses, reached nobody and never will: it was superseded, taken over, expired or refused. One that was
+-- forgotten did. And where that bubble still waits and stands behind this place: bubbles go out by their places, so this
+-- answer may be read before it. Whether that one is being sent just now does not matter: it may yet be refused, and to
+-- disclose twice is better than too late.
+CREATE FUNCTION is_first_answer(c conversations, place bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN c.first_answer IS NULL THEN
         NOT EXISTS (SELECT FROM replies AS r
                     WHERE r.tenant_id = c.tenant_id AND r.conversation_id = c.id AND r.turn_id IS NOT NULL
@@ -15,16 +18,18 @@ CREATE FUNCTION is_first_answer(c conversations) RETURNS boolean LANGUAGE sql ST
     ELSE
         EXISTS (SELECT FROM replies AS r
                 WHERE r.tenant_id = c.tenant_id AND r.turn_id = c.first_answer AND r.index = 0
-                  AND r.status IN ('dropped', 'failed'))
+                  AND (r.status IN ('dropped', 'failed') OR r.status = 'pending' AND r.order_seq > place))
     END
 $$;
 
--- A sentence of the shop's own with what its agent discloses before it, unless the shop wrote it there. What a model wrote comes
--- in both ways: see src/domain/disclosure.hpp.
+-- A sentence of the shop's own with what its agent discloses before it, unless the shop wrote it there: "Soy Anabel" does
+-- not begin with "Soy Ana". What a model wrote comes in both ways: see src/domain/disclosure.hpp.
 CREATE FUNCTION disclosed(sentence text, disclosure text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN coalesce(btrim(disclosure, E' \t\r\n'), '') = ''
-                  OR starts_with(lower(sentence), lower(btrim(disclosure, E' \t\r\n'))) THEN sentence
-                ELSE btrim(disclosure, E' \t\r\n') || E'\n\n' || sentence END
+    SELECT CASE WHEN length(d.said) = 0
+                  OR starts_with(lower(sentence), lower(d.said))
+                     AND substr(lower(sentence), length(lower(d.said)), 2) !~ '[[:alnum:]]{2}' THEN sentence
+                ELSE d.said || E'\n\n' || sentence END
+    FROM (SELECT coalesce(btrim(disclosure, E' \t\r\n'), '') AS said) AS d
 $$;
 
 -- As in 0043, and "is_first_answer": as it looks now. The draft is shown by it; the commit decides.
@@ -35,7 +40,7 @@ BEGIN
     RETURN CASE told ->> 'state'
            WHEN 'live' THEN
                told || frozen_context((req ->> 'turn')::uuid) || jsonb_build_object('is_first_answer', (
-                   SELECT is_first_answer(c) FROM turns AS t
+                   SELECT is_first_answer(c, t.last_seq) FROM turns AS t
                    JOIN conversations AS c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id
                    WHERE t.tenant_id = app_tenant() AND t.id = (req ->> 'turn')::uuid))
            ELSE told END;
@@ -73,7 +78,7 @@ BEGIN
         WHERE x.tenant_id = tenant AND x.id = t.id;
         RETURN '{"replies": []}';
     END IF;
-    is_first := is_first_answer(c);
+    is_first := is_first_answer(c, t.last_seq);
     IF is_first THEN
         -- without it the model's text begins so, or the agent discloses nothing
         said := coalesce(req -> 'disclosing', said);
@@ -131,7 +136,7 @@ BEGIN
     sentence := coalesce(CASE WHEN closed THEN nullif(persona ->> 'closed_text', '') END,
                          (SELECT x.fallback_text FROM tenants AS x WHERE x.id = tenant));
     -- after silence_agent, which may have dropped the bubble that disclosed
-    IF is_first_answer(c) THEN
+    IF is_first_answer(c, t.last_seq) THEN
         sentence := disclosed(sentence, persona ->> 'disclosure');
         UPDATE conversations AS x SET first_answer = t.id WHERE x.tenant_id = tenant AND x.id = c.id;
     END IF;
@@ -142,7 +147,8 @@ BEGIN
     RETURN jsonb_build_object('replies', reply_ids(t.id));
 END $$;
 
--- As in 0047; a first answer that reached nobody is forgotten as if nobody had made it.
+-- As in 0047; a first answer that reached nobody is forgotten as if nobody had made it, and where only the replies told
+-- that there was one, it is noted.
 CREATE OR REPLACE FUNCTION forget_in(conversation uuid, cutoff timestamptz) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
@@ -172,9 +178,12 @@ BEGIN
                              AND m.appended_at < cutoff
                            ORDER BY m.seq LIMIT 200));
     PERFORM count_ends(old_messages, 'forgotten');
-    -- without its bubble nobody could tell that it reached nobody
-    UPDATE conversations AS x SET first_answer = NULL
-    WHERE x.tenant_id = tenant AND x.id = c.id AND c.first_answer = ANY (old_turns) AND is_first_answer(c);
+    -- without the bubbles nobody could tell whether one reached anybody
+    UPDATE conversations AS x
+    SET first_answer = CASE WHEN is_first_answer(c, c.last_seq) THEN NULL
+                            ELSE coalesce(c.first_answer, old_turns[1]) END
+    WHERE x.tenant_id = tenant AND x.id = c.id AND cardinality(old_turns) > 0
+      AND (c.first_answer IS NULL OR c.first_answer = ANY (old_turns));
     DELETE FROM deliveries AS d WHERE d.tenant_id = tenant AND d.reply_id = ANY (old_replies);
     DELETE FROM replies AS r WHERE r.tenant_id = tenant AND r.id = ANY (old_replies);
     DELETE FROM answers AS a WHERE a.tenant_id = tenant AND a.turn_id = ANY (old_turns);

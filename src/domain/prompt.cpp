@@ -109,8 +109,8 @@ std::string system_text(const Inference& inference, const Shown& shown, bool hid
     if (!inference.synonyms.empty()) out += "\n\n## The customer's words and the shop's" + words(inference);
     if (!inference.agent.disclosure.empty()) {
         out +=
-            "\n\n## What is said for you\nBefore your first answer the customer reads this, so never say it "
-            "yourself: " +
+            "\n\n## What is said for you\nYour first answer is sent with this before it; do not begin an "
+            "answer with it. Confirm it whenever the customer asks who or what answers: " +
             inference.agent.disclosure;
     }
     if (!metadata.empty() && !has(metadata_place)) {

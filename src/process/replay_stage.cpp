@@ -54,7 +54,7 @@ struct Parts {
         };
         if (stage == "resolve") return std::make_unique<Resolve>(*resolve, live);
         if (stage == "buffer") return std::make_unique<Buffer>(*buffer, set_aside, clock, max_open_turns);
-        if (stage == "retrieve") return std::make_unique<Retrieve>(*retrieve, clock);
+        if (stage == "retrieve") return std::make_unique<Retrieve>(*retrieve, live, clock);
         if (stage == "infer")
             return std::make_unique<Infer>(stored_steps, models, channels, vault, live, clock);
         if (stage == "relay") {

@@ -83,7 +83,7 @@ const std::map<std::string, StageThread::Maker>& StageThread::makers() {
          }},
         {"retrieve",
          [](StageThread&, Shared& shared) {
-             return std::make_unique<Retrieve>(*shared.retrieve, shared.clock);
+             return std::make_unique<Retrieve>(*shared.retrieve, shared.live, shared.clock);
          }},
         {"infer",
          [](StageThread& self, Shared& shared) {

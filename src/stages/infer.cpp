@@ -65,6 +65,7 @@ Task<Outcome> Infer::handle(std::span<const Envelope> records) {
             // A crash may have come between the decision to fall back and its publication.
             const auto replies = co_await store_.fail_turn(step.tenant, step.turn, "turn.over", clock_.now());
             if (replies.empty()) co_return Drop{inference.reason};
+            tell_desk_changed(live_, step.tenant, step.conversation);
             co_return Emit{to_records(step.tenant, step.conversation, step.turn, replies)};
         }
         case Inference::State::erased:

@@ -17,6 +17,7 @@ Task<Outcome> Retrieve::handle(std::span<const Envelope> records) {
         // A crash may have come between the decision to fall back and its publication.
         const auto replies = co_await store_.fail_turn(ready.tenant, ready.turn, "turn.over", clock_.now());
         if (replies.empty()) co_return Drop{"turn is over"};
+        tell_desk_changed(live_, ready.tenant, ready.conversation);
         co_return Emit{to_records(ready.tenant, ready.conversation, ready.turn, replies)};
     }
     if (const SysTime now = clock_.now(); is_expired(records.front().headers, now)) {
@@ -36,6 +37,8 @@ Task<Outcome> Retrieve::give_up(std::span<const Envelope> records, Error error) 
     const auto ready = decode_turn_step(records.front().value);
     if (!ready) co_return Drop{"unreadable"};
     const auto replies = co_await store_.fail_turn(ready->tenant, ready->turn, error.code, clock_.now());
+    // A human may have the conversation now.
+    tell_desk_changed(live_, ready->tenant, ready->conversation);
     co_return Emit{to_records(ready->tenant, ready->conversation, ready->turn, replies)};
 }
 

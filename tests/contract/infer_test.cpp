@@ -157,17 +157,44 @@ TEST_CASE_TEMPLATE("an answer of which nothing was sent does not use the disclos
     CHECK(stores.answer(last, {"hola"}, at(117), disclosing).size() == 2);
 }
 
-TEST_CASE_TEMPLATE("two turns that are open at once disclose once, in the one that is answered first", S,
+TEST_CASE_TEMPLATE("of two turns that are open at once the one that is read first discloses", S,
                    SimulatedStores, PostgresStores) {
     S stores;
+    bool later_was_sent = false;
+    SUBCASE("the later one is answered first, and waits") {}
+    SUBCASE("the later one is answered first, and sent") { later_was_sent = true; }
     const std::vector<std::string> disclosing{"soy un programa", "hola"};
     const TurnId first = stores.claim(stores.store("1", "hola", at(0)), at(16));
     // its first message is too old for it to be superseded
     const TurnId second = stores.claim(stores.store("2", "¿hola?", at(95)), at(111));
     CHECK(stores.run(stores.infer->load(stores.ballet, first, 0)).is_first_answer);
     CHECK(stores.run(stores.infer->load(stores.ballet, second, 0)).is_first_answer);
-    CHECK(stores.answer(second, {"hola"}, at(112), disclosing).size() == 2);
-    CHECK(stores.answer(first, {"hola"}, at(113), disclosing).size() == 1);
+    const auto later = stores.answer(second, {"hola"}, at(112), disclosing);
+    CHECK(later.size() == 2);
+    if (later_was_sent) stores.accept(stores.ask(later[0], at(112)), "p1", at(112));
+    CHECK(stores.run(stores.infer->load(stores.ballet, first, 0)).is_first_answer != later_was_sent);
+    CHECK(stores.answer(first, {"hola"}, at(113), disclosing).size() == (later_was_sent ? 1 : 2));
+}
+
+TEST_CASE_TEMPLATE("an answer that waits behind one that discloses does not", S, SimulatedStores,
+                   PostgresStores) {
+    S stores;
+    const std::vector<std::string> disclosing{"soy un programa", "hola"};
+    const TurnId first = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    const TurnId second = stores.claim(stores.store("2", "¿hola?", at(95)), at(111));
+    CHECK(stores.answer(first, {"hola"}, at(112), disclosing).size() == 2);
+    CHECK(stores.answer(second, {"hola"}, at(113), disclosing).size() == 1);
+}
+
+TEST_CASE_TEMPLATE("the sentence in place of an answer discloses where it goes out before one that does", S,
+                   SimulatedStores, PostgresStores) {
+    S stores;
+    stores.disclose("I am a program.");
+    const TurnId first = stores.claim(stores.store("1", "hola", at(0)), at(16));
+    const TurnId second = stores.claim(stores.store("2", "¿hola?", at(95)), at(111));
+    CHECK(stores.answer(second, {"hola"}, at(112), {"I am a program.", "hola"}).size() == 2);
+    const auto replies = stores.run(stores.infer->fail_turn(stores.ballet, first, "model.timeout", at(113)));
+    CHECK(stores.ask(replies.at(0), at(114)).text == "I am a program.\n\nfallback");
 }
 
 TEST_CASE_TEMPLATE("the sentence in place of a first answer discloses too, and no answer does after it", S,

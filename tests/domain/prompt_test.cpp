@@ -77,13 +77,14 @@ TEST_CASE("the model is told to keep to the passages, and when there are none") 
     CHECK(system.find("Answer only from the passages") != std::string::npos);
 }
 
-TEST_CASE("the model is told what is disclosed for it, in each answer alike, and not to say it") {
+TEST_CASE("the model is told what is disclosed for it, in each answer alike, and to confirm it when asked") {
     Inference inference = shop_inference();
     CHECK(system_of(inference).find("first answer") == std::string::npos);
     inference.agent.disclosure = "Soy una asistente virtual.";
     inference.is_first_answer = true;
     const auto first = system_of(inference);
-    CHECK(occurrences(first, "so never say it yourself: Soy una asistente virtual.") == 1);
+    CHECK(occurrences(first, "sent with this before it; do not begin an answer with it. ") == 1);
+    CHECK(occurrences(first, "Confirm it whenever the customer asks who or what answers: Soy una") == 1);
     inference.is_first_answer = false;
     CHECK(system_of(inference) == first);
 }

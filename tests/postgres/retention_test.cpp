@@ -62,6 +62,21 @@ TEST_CASE("a first answer that was sent stays the first when it is forgotten, on
     }
 }
 
+TEST_CASE("an answer that was sent before answers were noted is the first one when it is forgotten") {
+    for (const bool sent : {true, false}) {
+        CAPTURE(sent);
+        Keeping it;
+        const auto replies = it.answer(it.claim(it.store("1", "hola", at(0)), at(16)), {"digo"}, at(17));
+        if (sent) it.accept(it.ask(replies[0], at(18)), "p1", at(18));
+        run(it.relay->expire(it.ballet, replies[0], at(19)));
+        it.test.query("UPDATE conversations SET first_answer = NULL");
+        const TurnId next = it.claim(it.store("2", "¿y?", at(20 * day)), at(20 * day + 16));
+        it.forget(at(31 * day));
+        CHECK(it.count("replies") == "0");
+        CHECK(run(it.infer->load(it.ballet, next, 0)).is_first_answer != sent);
+    }
+}
+
 TEST_CASE("what is older than its shop keeps it goes, with its conversation where nothing is left") {
     Keeping it;
     it.test.query("UPDATE contacts SET created_at = '2000-01-01'");

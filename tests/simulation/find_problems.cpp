@@ -114,23 +114,53 @@ void check_order(const SimWorld& world, const SimTenant& tenant, const SimConver
     }
 }
 
-// The first answer begins with what the shop discloses, whatever became of it; of those that were said one
-// does.
-void check_disclosure(const SimTenant& tenant, const SimConversation& conversation, SimProblems& out) {
+// The first bubble that a customer gets of an agent discloses, unless one that does was lost or may be late.
+void check_who_speaks(const SimWorld& world, const SimTenant& tenant, const SimConversation& conversation,
+                      SimProblems& out) {
+    using Delivery = SimDelivery::Status;
+    const bool excused =
+        std::any_of(conversation.replies.begin(), conversation.replies.end(), [&](const ReplyId& id) {
+            const SimReply& reply = tenant.replies.at(id);
+            const auto is_unclear = [](const SimDelivery& it) {
+                return !it.taken && it.status != Delivery::failed;
+            };
+            return reply.turn && reply.text.starts_with(tenant.disclosure) &&
+                   (reply.status != Status::sent ||
+                    std::any_of(reply.deliveries.begin(), reply.deliveries.end(), is_unclear));
+        });
+    if (excused) return;
+    for (const auto& bubble : world.provider.bubbles) {
+        const SimReply* reply = find_reply(tenant, bubble.reply());
+        if (!reply || reply->conversation != conversation.id || !reply->turn) continue;
+        if (!reply->text.starts_with(tenant.disclosure)) {
+            out.push_back("read before what is disclosed: '" + reply->text + "' in " +
+                          conversation.id.to_string());
+        }
+        return;
+    }
+}
+
+// The answer that is made first begins with what the shop discloses, whatever became of it. Another one does
+// where that was lost, or goes out after it.
+void check_disclosure(const SimWorld& world, const SimTenant& tenant, const SimConversation& conversation,
+                      SimProblems& out) {
     if (tenant.disclosure.empty()) return;
     const std::string who = " in " + conversation.id.to_string();
     bool first = true;
-    int said = 0;
+    const SimReply* before = nullptr;
     for (const auto& id : conversation.replies) {
         const SimReply& reply = tenant.replies.at(id);
         if (!reply.turn) continue;
         const bool discloses = reply.text.starts_with(tenant.disclosure);
         if (std::exchange(first, false) && !discloses)
             out.push_back("undisclosed: '" + reply.text + "'" + who);
+        if (!discloses) continue;
         // a receipt may say of one that was thought lost that it came
-        if (discloses && reply.status == Status::sent && !reply.was_unknown) ++said;
+        if (before && before->status == Status::sent && !before->was_unknown && before->order < reply.order)
+            out.push_back("disclosed again: '" + reply.text + "'" + who);
+        before = &reply;
     }
-    if (said > 1) out.push_back(fmt::format("disclosed {} times{}", said, who));
+    check_who_speaks(world, tenant, conversation, out);
 }
 
 void check_tenants(const SimWorld& world, SimProblems& out) {
@@ -210,7 +240,7 @@ std::vector<std::string> find_problems(SimWorld& world) {
             if (conversation.messages.empty()) continue;
             check_replies(world, tenant, conversation, out);
             check_order(world, tenant, conversation, out);
-            check_disclosure(tenant, conversation, out);
+            check_disclosure(world, tenant, conversation, out);
         }
     }
     check_books(world, out);

@@ -223,7 +223,7 @@ std::unique_ptr<Stage> SimProcess::make_stage(const std::string& name) {
         };
         return std::make_unique<Buffer>(stores_.buffer(), set_aside, clock_, world_.settings.max_open_turns);
     }
-    if (name == "retrieve") return std::make_unique<Retrieve>(stores_.retrieve(), clock_);
+    if (name == "retrieve") return std::make_unique<Retrieve>(stores_.retrieve(), stores_.live(), clock_);
     if (name == "infer") {
         return std::make_unique<Infer>(stores_.infer(), models_, channels_, stores_.vault(), stores_.live(),
                                        clock_);

@@ -251,19 +251,20 @@ Inference SimDatabase::load(TenantId tenant_id, TurnId id) {
     return out;
 }
 
-// The first bubble discloses: where nobody got it the next answer has to.
+// The first bubble discloses: where nobody got it the next answer has to, and one that goes out before it.
 bool SimDatabase::is_first_answer(TenantId tenant_id, TurnId id) const {
     using Status = SimReply::Status;
     const auto found = tenants.find(tenant_id);
     if (found == tenants.end() || !found->second.turns.contains(id)) return false;
     const SimTenant& tenant = found->second;
-    const SimConversation& conversation = tenant.conversations.at(tenant.turns.at(id).conversation);
+    const SimTurn& turn = tenant.turns.at(id);
+    const SimConversation& conversation = tenant.conversations.at(turn.conversation);
     return std::none_of(conversation.replies.begin(), conversation.replies.end(), [&](const ReplyId& reply) {
         const SimReply& it = tenant.replies.at(reply);
-        const bool counts = conversation.first_answer
-                                ? it.turn == conversation.first_answer && it.order.second == 0
-                                : it.turn.has_value();
-        return counts && it.status != Status::dropped && it.status != Status::failed;
+        const bool is_lost = it.status == Status::dropped || it.status == Status::failed;
+        if (!conversation.first_answer) return it.turn && !is_lost;
+        const bool comes_later = it.status == Status::pending && it.order.first > turn.last_seq;
+        return it.turn == conversation.first_answer && it.order.second == 0 && !is_lost && !comes_later;
     });
 }
 

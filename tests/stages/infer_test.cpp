@@ -112,6 +112,7 @@ TEST_CASE("a turn that is over or erased is not answered") {
     it.store.inference.state = Inference::State::erased;
     CHECK(std::get<Drop>(it.run()).reason == "erased");
     CHECK(it.calls == 0);
+    CHECK(it.live.told.empty());
 }
 
 TEST_CASE("outside of the agent's hours no model is asked, and the turn ends with the sentence for them") {
@@ -133,6 +134,9 @@ TEST_CASE("a fallback that was decided before a crash is published again") {
     it.store.failed = {agent_reply_id({}, 0)};
     CHECK(std::get<Emit>(it.run()).records.size() == 1);
     CHECK(it.calls == 0);
+    // the crash may have come before whoever watches was told that a human is called
+    REQUIRE(it.live.told.size() == 2);
+    CHECK(it.live.told.back().starts_with(desk_channel));
 }
 
 TEST_CASE("a turn that may not be answered any more asks no model, and is dropped with that reason") {

@@ -45,8 +45,15 @@ struct Fixture {
     SimClock clock;
     SysTime expires = clock.now() + Millis{3'600'000};
     ScriptedStore store;
-    Retrieve retrieve{store, clock};
+    RecordingLive live;
+    Retrieve retrieve{store, live, clock};
 };
+
+std::vector<std::string> told_of_a_change() {
+    RecordingLive live;
+    tell_desk_changed(live, {7}, {});
+    return live.told;
+}
 
 }  // namespace
 
@@ -67,6 +74,7 @@ TEST_CASE("a turn that is over or erased is not searched for") {
     it.store.text.state = TurnText::State::erased;
     CHECK(std::get<Drop>(it.run()).reason == "erased");
     CHECK(it.store.searched.empty());
+    CHECK(it.live.told.empty());
 }
 
 TEST_CASE("a turn that may not be answered any more is not searched for, and is dropped with that reason") {
@@ -84,9 +92,11 @@ TEST_CASE("a fallback that was decided before a crash is published again") {
     const Outcome outcome = it.run();
     REQUIRE(std::get<Emit>(outcome).records.size() == 1);
     CHECK(std::get<Emit>(outcome).records.front().topic == topics::replies_ready);
+    // the crash may have come before whoever watches was told that a human is called
+    CHECK(it.live.told == told_of_a_change());
 }
 
-TEST_CASE("giving up fails the turn, so that the customer gets the fallback") {
+TEST_CASE("giving up fails the turn, so that the customer gets the fallback, and tells who watches") {
     Fixture it;
     it.store.replies = {agent_reply_id({}, 0)};
     const std::vector<Envelope> records{it.ready()};
@@ -94,6 +104,7 @@ TEST_CASE("giving up fails the turn, so that the customer gets the fallback") {
         run_task(it.retrieve.give_up(records, {Fault::permanent, "stage.bug", "x"}), it.clock);
     CHECK(it.store.code == "stage.bug");
     CHECK(std::get<Emit>(outcome).records.size() == 1);
+    CHECK(it.live.told == told_of_a_change());
     const std::vector<Envelope> unreadable{envelope_of({"turns.ready", "k", "{", {}})};
     const Outcome nothing =
         run_task(it.retrieve.give_up(unreadable, {Fault::permanent, "record.malformed", "x"}), it.clock);

@@ -162,7 +162,9 @@ TEST_CASE_TEMPLATE("of two turns that are open at once the one that is read firs
     S stores;
     bool later_was_sent = false;
     SUBCASE("the later one is answered first, and waits") {}
-    SUBCASE("the later one is answered first, and sent") { later_was_sent = true; }
+    SUBCASE("the later one is answered first, and sent") {
+        later_was_sent = true;
+    }
     const std::vector<std::string> disclosing{"soy un programa", "hola"};
     const TurnId first = stores.claim(stores.store("1", "hola", at(0)), at(16));
     // its first message is too old for it to be superseded

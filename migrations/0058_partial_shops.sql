@@ -2,9 +2,9 @@
 -- from one whose accounts have ended.
 
 -- A file has stated the account: the next one that states its channel without it retires it. What the API or Meta's sign-in made
--- no file retires. Nobody knows it of what was there before; the next file that states it says so.
+-- no file retires, but a bot: a shop has one. Nobody knows it of what was there before; the next file that states it says so.
 ALTER TABLE accounts ADD COLUMN in_file boolean NOT NULL DEFAULT false;
--- From when it is told to go until it is retired, or a file brings it back.
+-- From when it is told to go until it is retired, or a file that states an account brings it back.
 ALTER TABLE tenants ADD COLUMN leaving boolean NOT NULL DEFAULT false;
 
 DROP TRIGGER noted ON accounts;
@@ -77,9 +77,47 @@ CREATE FUNCTION account_changes(was jsonb, is_now jsonb) RETURNS jsonb LANGUAGE 
         'change', CASE WHEN NOT was ? k.key THEN 'new'
                        WHEN (k.value ->> 'retired')::boolean THEN 'retired'
                        WHEN (was -> k.key ->> 'retired')::boolean THEN 'back'
+                       WHEN k.value -> 'endpoint' <> was -> k.key -> 'endpoint' THEN 'moved'
                        ELSE 'changed' END) ORDER BY k.key), '[]')
     FROM jsonb_each(is_now) AS k WHERE k.value IS DISTINCT FROM was -> k.key
 $$;
+
+-- As in 0035, and "own_app": whether a secret of the shop's own app is stated. Where it is not, an account that is there leaves its
+-- address for none of the shop's own; who does not say "own_app" means the shop's own.
+CREATE OR REPLACE FUNCTION apply_account_of(spec jsonb, agent bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    tenant bigint := app_tenant();
+    account uuid := (spec ->> 'account_id')::uuid;
+    endpoint bigint;
+BEGIN
+    IF spec ->> 'app_key' = '' AND (spec ->> 'own_app')::boolean IS FALSE THEN
+        SELECT a.endpoint_id INTO endpoint FROM accounts AS a WHERE a.tenant_id = tenant AND a.id = account;
+    END IF;
+    IF endpoint IS NOT NULL THEN
+        NULL;  -- it stays there
+    ELSIF spec ->> 'app_key' <> '' THEN
+        SELECT e.id INTO STRICT endpoint FROM find_endpoint(spec ->> 'channel', spec ->> 'app_key') AS e;
+    ELSE
+        SELECT e.id INTO endpoint FROM endpoints AS e
+        WHERE e.tenant_id = tenant AND e.channel = spec ->> 'channel' ORDER BY e.id LIMIT 1;
+        IF endpoint IS NULL THEN
+            INSERT INTO endpoints (tenant_id, channel, key, name)
+            VALUES (tenant, spec ->> 'channel', coalesce(nullif(spec ->> 'key', ''), spec ->> 'drawn'), spec ->> 'name')
+            RETURNING id INTO endpoint;
+        ELSIF spec ->> 'key' <> '' THEN
+            UPDATE endpoints AS e SET key = spec ->> 'key' WHERE e.tenant_id = tenant AND e.id = endpoint;
+        END IF;
+    END IF;
+    -- as long as the topics keep records
+    INSERT INTO former_endpoints (tenant_id, account_id, endpoint_id, until)
+    SELECT tenant, account, a.endpoint_id, now() + interval '14 days' FROM accounts AS a
+    WHERE a.tenant_id = tenant AND a.id = account AND a.endpoint_id <> endpoint
+    ON CONFLICT ON CONSTRAINT former_endpoints_pkey DO UPDATE SET until = excluded.until;
+    INSERT INTO accounts (tenant_id, id, channel, external_id, endpoint_id, name, agent_id)
+    VALUES (tenant, account, spec ->> 'channel', spec ->> 'external_id', endpoint, spec ->> 'name', agent)
+    ON CONFLICT (tenant_id, id) DO UPDATE
+    SET name = excluded.name, agent_id = excluded.agent_id, endpoint_id = excluded.endpoint_id, retired_at = NULL;
+END $$;
 
 -- The shop's default agent is, or becomes, the one that is stated: all of `agent`, or what `states` names of it. One that nobody
 -- has published is all of it. Where nothing is stated the product's own is made only for accounts that have none. What changed.
@@ -118,12 +156,13 @@ BEGIN
                              WHERE f.value IS DISTINCT FROM agent_snapshot(was) -> f.key) ELSE '[]' END));
 END $$;
 
--- As in 0035 (op_apply_shop), but that what is not stated stays: what it changed, or null where the shop's key was replaced.
+-- As in 0035 (op_apply_shop), but that what is not stated stays: what it changed, or null where the shop's key was replaced. A shop
+-- that was removed is back where an account is stated.
 CREATE OR REPLACE FUNCTION apply_shop(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     tenant bigint := app_tenant();
     stated jsonb := req -> 'accounts';
-    settings jsonb := shop_settings();
+    settings jsonb;
     was tenants;
     products jsonb;
     standing jsonb;
@@ -133,16 +172,22 @@ BEGIN
     IF NOT hold_newest_key(req -> 'credentials') THEN
         RETURN NULL;
     END IF;
-    PERFORM op_change_tenant(coalesce(req -> 'settings', '{}'));
+    IF req -> 'settings' ? 'time_zone' THEN
+        PERFORM pg_advisory_xact_lock(budgets_lock());  -- before the row's, as op_change_tenant
+    END IF;
     SELECT * INTO STRICT was FROM tenants AS t WHERE t.id = tenant FOR NO KEY UPDATE;
+    settings := shop_settings();  -- whoever applied at once is through
+    PERFORM op_change_tenant(coalesce(req -> 'settings', '{}'));
     products := shop_products();
     standing := shop_accounts();
     UPDATE tenants AS t
     SET name = coalesce(nullif(req ->> 'name', ''), t.name), language = coalesce(nullif(req ->> 'language', ''), t.language),
         fallback_text = coalesce(nullif(req ->> 'fallback_text', ''), t.fallback_text),
-        synonyms = coalesce(req -> 'synonyms', t.synonyms), retired_at = NULL, leaving = false
+        synonyms = coalesce(req -> 'synonyms', t.synonyms),
+        retired_at = CASE WHEN stated <> '[]' THEN NULL ELSE t.retired_at END, leaving = t.leaving AND stated = '[]'
     WHERE t.id = tenant;
-    changes := CASE WHEN was.leaving OR was.retired_at IS NOT NULL THEN '[{"part": "shop", "change": "back"}]' ELSE '[]' END::jsonb
+    changes := CASE WHEN stated <> '[]' AND (was.leaving OR was.retired_at IS NOT NULL)
+                    THEN '[{"part": "shop", "change": "back"}]' ELSE '[]' END::jsonb
         || setting_changes(settings, shop_settings())
         || CASE WHEN req ? 'synonyms' THEN list_changes('synonyms', was.synonyms, req -> 'synonyms') ELSE '[]' END
         || apply_stated_agent(req -> 'agent', req -> 'agent_states', stated <> '[]');
@@ -156,7 +201,8 @@ BEGIN
     WHERE a.tenant_id = tenant AND NOT a.in_file
       AND a.id IN (SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(stated) AS k);
     UPDATE accounts AS a SET retired_at = now()
-    WHERE a.tenant_id = tenant AND a.retired_at IS NULL AND a.in_file
+    WHERE a.tenant_id = tenant AND a.retired_at IS NULL
+      AND (a.in_file OR a.channel = 'telegram')  -- a shop has one bot: its address and token are that one's
       AND a.channel IN (SELECT k ->> 'channel' FROM jsonb_array_elements(stated) AS k)
       AND a.id NOT IN (SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(stated) AS k);
     changes := changes || account_changes(standing, shop_accounts());
@@ -174,7 +220,7 @@ BEGIN
 END $$;
 
 -- {"done", "changes", "agent"}: what the shop's default agent is then. Nothing is done in a "dry_run", and where it is "careful"
--- and would retire an account. A dry run may be of a shop that is not there: of no tenant, with its "slug".
+-- and would retire or move an account. A dry run may be of a shop that is not there: of no tenant, with its "slug".
 CREATE OR REPLACE FUNCTION op_apply_shop(req jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     dry boolean := coalesce((req ->> 'dry_run')::boolean, false);
@@ -190,7 +236,8 @@ BEGIN
         changes := apply_shop(req);
         agent := (SELECT agent_snapshot(x) FROM agents AS x WHERE x.tenant_id = app_tenant() AND x.id = own_agent());
         done := changes IS NOT NULL AND NOT dry
-            AND NOT (careful AND changes @> '[{"part": "account", "change": "retired"}]');
+            AND NOT (careful AND (changes @> '[{"part": "account", "change": "retired"}]'
+                                  OR changes @> '[{"part": "account", "change": "moved"}]'));
         IF NOT done THEN
             RAISE SQLSTATE 'RE001';
         END IF;

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <optional>
+#include <utility>
+
 #include "cli/audit_text.hpp"
 #include "cli/commands.hpp"
 #include "cli/moments.hpp"

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/dead_edit.hpp"

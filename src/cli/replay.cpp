@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/moments.hpp"

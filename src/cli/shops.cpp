@@ -170,7 +170,8 @@ void print_applied(const std::string& slug, const ShopApplied& applied, ApplyMod
     fmt::print("{}: nothing was done{}\n", slug,
                mode == ApplyMode::dry_run
                    ? ""
-                   : ": what comes in for a retired account is not answered any more; --yes does it");
+                   : ": what comes in for a retired account is not answered any more, and its provider "
+                     "must be told a moved one's new address; --yes does it");
 }
 
 // 1 where something was left undone.
@@ -268,13 +269,15 @@ void add_shops(Commands& commands) {
         *shops, "apply",
         "Make the shops of these files, or change what these files state of them: what a file does not state "
         "stays; a list that it states replaces the one that is there. It prints what changes. Accounts that "
-        "an earlier file stated are retired where a file states their channel without them: only with --yes. "
-        "Where no model answers the customer gets fallback_text; only with `on_failure: handoff` a person "
-        "has it then. Exit code 1: something was left undone",
+        "an earlier file stated are retired where a file states their channel without them, any other bot "
+        "too, and numbers move to the app that a file states: both only with --yes. Where no model answers "
+        "the customer gets fallback_text; only with `on_failure: handoff` a person has it then. Exit code 1: "
+        "something was left undone",
         "shops apply myshop.yaml",
         [&commands, book, options] { return apply_shops(*book(), commands, *options, commands.json()); });
     apply->add_option("file", options->files, "YAML, one shop each")->required()->check(CLI::ExistingFile);
-    apply->add_flag("-y,--yes", options->yes, "Retire accounts too; else nothing is done where it would");
+    apply->add_flag("-y,--yes", options->yes,
+                    "Retire and move accounts too; else nothing is done where it would");
     apply->add_flag("--dry-run", options->dry_run, "Print what would change, and change nothing");
     apply->add_option("--quiet-ms", options->quiet_ms, "Every agent's window of silence")
         ->check(CLI::Range(0, 120'000));
@@ -296,7 +299,7 @@ void add_shops(Commands& commands) {
         *shops, "remove",
         "Let a shop go: its accounts take nothing any more, and two minutes later, when all is answered, a "
         "second call removes its secrets. Its conversations stay, and its numbers stay its own; shops apply "
-        "brings it back. Exit code 1: run it again",
+        "of a file that states accounts brings it back. Exit code 1: run it again",
         "shops remove myshop --yes",
         [&commands, book, options] { return remove_shop(*book(), *options, commands.json()); });
     removing->add_option("shop", options->slug, "Its slug")->required();

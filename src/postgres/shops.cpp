@@ -1,6 +1,7 @@
 #include "postgres/shops.hpp"
 
 #include <map>
+#include <utility>
 
 #include "core/json_object.hpp"
 #include "domain/agent_settings.hpp"
@@ -74,7 +75,8 @@ JsonObject account_json(std::string_view channel, std::string_view external_id, 
     return account;
 }
 
-// `app_key`: of the address of another shop's app, which WhatsApp's webhooks come through.
+// `app_key`: of the address of another shop's app, which WhatsApp's webhooks come through. Where neither that
+// nor a secret of an app of the shop's own is stated, a number that is there stays where it is.
 std::string accounts_json(const ShopSpec& spec, const std::string& app_key, Random& random) {
     std::vector<std::string> accounts;
     // a web page has no provider that names it: its shop does
@@ -83,9 +85,11 @@ std::string accounts_json(const ShopSpec& spec, const std::string& app_key, Rand
             account_json("web", spec.slug, spec.name, random).text("key", spec.web->key).str());
     }
     if (spec.whatsapp) {
+        const bool own_app = !spec.whatsapp->app_secret.empty() || !spec.whatsapp->verify_token.empty();
         for (const auto& number : spec.whatsapp->numbers) {
             accounts.push_back(account_json("whatsapp", number.phone_number_id, number.display, random)
                                    .text("app_key", app_key)
+                                   .flag("own_app", own_app)
                                    .str());
         }
     }
@@ -94,16 +98,17 @@ std::string accounts_json(const ShopSpec& spec, const std::string& app_key, Rand
     return json_array(accounts);
 }
 
-Task<std::string> app_key_of(Database& database, std::string slug) {
+Task<std::string> app_key_of(Database& database, std::string slug, ApplyMode mode) {
     if (const auto shop = co_await find_shop(database, slug)) {
         std::string request = JsonObject().text("channel", "whatsapp").str();
         const std::string found = co_await database.call("app_key", *shop, std::move(request));
         std::string key = Json::parse(found).text();
         if (!key.empty()) co_return key;
     }
-    throw Failure(
-        {Fault::permanent, "shop.invalid",
-         "app_of: there is no shop '" + slug + "' with a WhatsApp app of its own; apply that one first"});
+    std::string text =
+        "app_of: there is no shop '" + slug + "' with a WhatsApp app of its own; apply that one first";
+    if (mode == ApplyMode::dry_run) text += ": a dry run makes none for the files after it";
+    throw Failure({Fault::permanent, "shop.invalid", std::move(text)});
 }
 
 // Before anything is made: what another shop has is refused, and leaves no half of a shop behind.
@@ -249,7 +254,7 @@ Task<ShopApplied> apply_shop(Database& database, PostgresVault& vault, ShopSpec 
     co_await refuse_unknown_time_zone(database, spec);
     std::string app_key;
     if (spec.whatsapp && !spec.whatsapp->app_of.empty()) {
-        app_key = co_await app_key_of(database, spec.whatsapp->app_of);
+        app_key = co_await app_key_of(database, spec.whatsapp->app_of, mode);
     }
     std::optional<TenantId> known = co_await find_shop(database, spec.slug);
     ShopApplied applied;

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <future>
+#include <pqxx/pqxx>
+
 #include "postgres/json.hpp"
 #include "stages/ingress.hpp"
 #include "stages/resolve.hpp"
@@ -53,6 +57,13 @@ ShopSpec nothing_of(const std::string& slug) {
     ShopSpec spec;
     spec.slug = slug;
     spec.agent_states.emplace();
+    return spec;
+}
+
+// Of the other shop, under an app of its own, which it says.
+ShopSpec own_app_spec() {
+    ShopSpec spec = other_spec();
+    spec.whatsapp->app_secret = Secret("their app's secret");
     return spec;
 }
 
@@ -154,6 +165,11 @@ TEST_CASE("a dry run tells what would change, of a new shop too, and changes not
     const auto new_one = dry(made);
     CHECK(new_one.tenant == TenantId{});
     CHECK(texts(new_one.changes) == Texts{"shop new", "agent Asistente new", "account web nueva new"});
+    ShopSpec guest = nothing_of("huesped");
+    guest.name = "Huésped";
+    guest.whatsapp = WhatsappSpec{{{"3003", ""}}, "nueva", {}, {}, {}};
+    CHECK_THROWS_WITH_AS(dry(guest), doctest::Contains("apply that one first: a dry run makes none"),
+                         Failure);
     CHECK(rows_of(fixture) == before);
     CHECK(fixture.test.query("SELECT count(*) FROM tenants") == "2");
 }
@@ -180,6 +196,48 @@ TEST_CASE("an account is retired only where that is allowed, and one that no fil
     CHECK(run(list_shops(fixture.database, fixture.vault))[0].whatsapp->accounts == Texts{"1001"});
     CHECK(apply(ApplyMode::all).done);  // a file has 1001 now
     CHECK(run(list_shops(fixture.database, fixture.vault))[0].whatsapp->accounts == Texts{"1002"});
+}
+
+TEST_CASE("a shop has one bot: the one that its file states takes the place of any other") {
+    Fixture fixture;
+    fixture.test.query("UPDATE accounts SET in_file = false WHERE channel = 'telegram'");
+    ShopSpec spec = nothing_of("ballet");
+    spec.telegram = TelegramSpec{"888", {}, Secret("888:token")};
+    const auto apply = [&](ApplyMode mode) {
+        return run(apply_shop(fixture.database, fixture.vault, spec, fixture.random, mode));
+    };
+    const auto refused = apply(ApplyMode::careful);
+    CHECK_FALSE(refused.done);
+    CHECK(texts(refused.changes) == Texts{"account telegram 777 retired", "account telegram 888 new",
+                                          "credential telegram BOT_TOKEN changed"});
+    CHECK_FALSE(fixture.account("telegram", "777").retired);
+    CHECK(apply(ApplyMode::all).done);
+    CHECK(fixture.account("telegram", "777").retired);
+    CHECK_FALSE(fixture.account("telegram", "888").retired);
+}
+
+TEST_CASE("an apply that waited for another one tells nothing of what that one changed") {
+    Fixture fixture;
+    pqxx::connection connection(fixture.test.app_url());
+    pqxx::work first(connection);
+    first.exec("SELECT set_config('app.tenant_id', '1', true)");
+    first.exec(R"(SELECT op_change_tenant('{"keep_days": 90}'))");
+    ShopSpec spec = nothing_of("ballet");
+    spec.keep_days.emplace(90);
+    auto second = std::async(std::launch::async, [&] {
+        return run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
+    });
+    // until it waits for the shop's row
+    const auto waits = [&] {
+        return fixture.test.query(
+                   "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() "
+                   "AND wait_event_type = 'Lock')") == "t";
+    };
+    while (!waits() && second.wait_for(std::chrono::seconds{0}) != std::future_status::ready) {
+    }
+    first.commit();
+    CHECK(second.get().changes.empty());
+    CHECK(fixture.test.query("SELECT keep_days FROM tenants WHERE id = 1") == "90");
 }
 
 TEST_CASE("another default agent answers on the accounts that its file does not state") {
@@ -274,9 +332,44 @@ TEST_CASE("a shop that leaves another's app has an address of its own again") {
     guest.whatsapp->app_of = "ballet";
     run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
     CHECK(run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key != before);
-    run(apply_shop(fixture.database, fixture.vault, other_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, own_app_spec(), fixture.random));
     CHECK(run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key == before);
     CHECK(receive(fixture, before, "2002") == "2|2002");
+}
+
+TEST_CASE("a number stays under another's app until its file says otherwise, and moves only where allowed") {
+    Fixture fixture;
+    const auto apply = [&](const ShopSpec& spec, ApplyMode mode) {
+        return run(apply_shop(fixture.database, fixture.vault, spec, fixture.random, mode));
+    };
+    const auto key = [&] { return run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key; };
+    const std::string own = key();
+    ShopSpec guest = other_spec();
+    guest.whatsapp->app_of = "ballet";
+    const auto refused = apply(guest, ApplyMode::careful);
+    CHECK_FALSE(refused.done);
+    CHECK(texts(refused.changes) == Texts{"account whatsapp 2002 moved"});
+    CHECK(key() == own);
+    CHECK(apply(guest, ApplyMode::all).done);
+    const std::string shared = key();
+    CHECK(shared != own);
+
+    ShopSpec little = nothing_of("ferreteria");
+    little.whatsapp = other_spec().whatsapp;
+    little.whatsapp->access_token = Secret("their token");
+    const auto kept = apply(little, ApplyMode::careful);
+    CHECK(kept.done);
+    CHECK(texts(kept.changes) == Texts{"credential whatsapp_cloud ACCESS_TOKEN new"});
+    CHECK(key() == shared);
+
+    const auto left = apply(own_app_spec(), ApplyMode::careful);
+    CHECK_FALSE(left.done);
+    CHECK(texts(left.changes) ==
+          Texts{"account whatsapp 2002 moved", "credential whatsapp_cloud APP_SECRET new"});
+    CHECK(key() == shared);
+    little.whatsapp->verify_token = Secret("a token of theirs");
+    CHECK(apply(little, ApplyMode::all).done);
+    CHECK(key() == own);
 }
 
 TEST_CASE("what was sent to a number's old address stays its own, whichever way it moves") {
@@ -290,7 +383,7 @@ TEST_CASE("what was sent to a number's old address stays its own, whichever way 
     fixture.test.query("UPDATE former_endpoints SET until = now()");
     CHECK(receive(fixture, own, "2002") == "2|2002");  // for ever: it is its shop's
     fixture.test.query("DELETE FROM messages");
-    run(apply_shop(fixture.database, fixture.vault, other_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, own_app_spec(), fixture.random));
     CHECK(receive(fixture, shared, "2002") == "2|2002");
     fixture.test.query("DELETE FROM messages");
     CHECK(receive(fixture, own, "2002") == "2|2002");
@@ -304,7 +397,7 @@ TEST_CASE("a number never speaks through an address of another shop that it did 
     ShopSpec guest = other_spec();
     guest.whatsapp->app_of = "ballet";
     run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
-    run(apply_shop(fixture.database, fixture.vault, other_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, own_app_spec(), fixture.random));
     const std::string own = run(list_shops(fixture.database, fixture.vault))[1].whatsapp->key;
     CHECK(receive(fixture, own, "1001") == "resolve.foreign_account");
 }
@@ -337,7 +430,7 @@ TEST_CASE("what names no account is kept by the address's shop, unless it may be
     run(apply_shop(fixture.database, fixture.vault, guest, fixture.random));
     CHECK(kept("template.2").empty());
     // what is about the guest may still be on its way
-    run(apply_shop(fixture.database, fixture.vault, other_spec(), fixture.random));
+    run(apply_shop(fixture.database, fixture.vault, own_app_spec(), fixture.random));
     CHECK(kept("template.3").empty());
     fixture.test.query("UPDATE former_endpoints SET until = now()");
     CHECK(kept("template.4") == "1");
@@ -527,6 +620,28 @@ TEST_CASE("a removed shop takes nothing any more, and its secrets go when what i
     CHECK(run(fixture.endpoints->find("web", page)));
     CHECK(run(fixture.vault.find(fixture.ballet, "whatsapp_cloud", "APP_SECRET")).reveal() == "app secret");
     CHECK_FALSE(fixture.account().retired);
+}
+
+TEST_CASE("a removed shop is back only where its file states an account") {
+    Fixture fixture;
+    ShopSpec little = nothing_of("ballet");
+    const auto keep = [&](int days) {
+        little.keep_days.emplace(days);
+        return texts(run(apply_shop(fixture.database, fixture.vault, little, fixture.random)).changes);
+    };
+    const auto listing = [&] { return run(list_shops(fixture.database, fixture.vault))[0]; };
+    run(retire_shop(fixture.database, "ballet"));
+    CHECK(keep(90) == Texts{"keep_days changed"});
+    CHECK(listing().leaving);
+    fixture.test.query("UPDATE accounts SET retired_at = retired_at - interval '2 minutes'");
+    REQUIRE(run(retire_shop(fixture.database, "ballet")).retired);
+    CHECK(keep(91) == Texts{"keep_days changed"});
+    CHECK(listing().retired);
+    little.telegram = ballet_spec().telegram;
+    CHECK(keep(91)[0] == "shop back");
+    CHECK_FALSE(listing().retired);
+    CHECK(listing().telegram);
+    CHECK_FALSE(listing().whatsapp);
 }
 
 TEST_CASE("a shop whose app serves another one's number is not removed before that one") {

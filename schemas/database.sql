@@ -61,6 +61,7 @@ CREATE FUNCTION public.account_changes(was jsonb, is_now jsonb) RETURNS jsonb
         'change', CASE WHEN NOT was ? k.key THEN 'new'
                        WHEN (k.value ->> 'retired')::boolean THEN 'retired'
                        WHEN (was -> k.key ->> 'retired')::boolean THEN 'back'
+                       WHEN k.value -> 'endpoint' <> was -> k.key -> 'endpoint' THEN 'moved'
                        ELSE 'changed' END) ORDER BY k.key), '[]')
     FROM jsonb_each(is_now) AS k WHERE k.value IS DISTINCT FROM was -> k.key
 $$;
@@ -314,7 +315,12 @@ DECLARE
     account uuid := (spec ->> 'account_id')::uuid;
     endpoint bigint;
 BEGIN
-    IF spec ->> 'app_key' <> '' THEN
+    IF spec ->> 'app_key' = '' AND (spec ->> 'own_app')::boolean IS FALSE THEN
+        SELECT a.endpoint_id INTO endpoint FROM accounts AS a WHERE a.tenant_id = tenant AND a.id = account;
+    END IF;
+    IF endpoint IS NOT NULL THEN
+        NULL;  -- it stays there
+    ELSIF spec ->> 'app_key' <> '' THEN
         SELECT e.id INTO STRICT endpoint FROM find_endpoint(spec ->> 'channel', spec ->> 'app_key') AS e;
     ELSE
         SELECT e.id INTO endpoint FROM endpoints AS e
@@ -410,7 +416,7 @@ CREATE FUNCTION public.apply_shop(req jsonb) RETURNS jsonb
 DECLARE
     tenant bigint := app_tenant();
     stated jsonb := req -> 'accounts';
-    settings jsonb := shop_settings();
+    settings jsonb;
     was tenants;
     products jsonb;
     standing jsonb;
@@ -420,16 +426,22 @@ BEGIN
     IF NOT hold_newest_key(req -> 'credentials') THEN
         RETURN NULL;
     END IF;
-    PERFORM op_change_tenant(coalesce(req -> 'settings', '{}'));
+    IF req -> 'settings' ? 'time_zone' THEN
+        PERFORM pg_advisory_xact_lock(budgets_lock());  -- before the row's, as op_change_tenant
+    END IF;
     SELECT * INTO STRICT was FROM tenants AS t WHERE t.id = tenant FOR NO KEY UPDATE;
+    settings := shop_settings();  -- whoever applied at once is through
+    PERFORM op_change_tenant(coalesce(req -> 'settings', '{}'));
     products := shop_products();
     standing := shop_accounts();
     UPDATE tenants AS t
     SET name = coalesce(nullif(req ->> 'name', ''), t.name), language = coalesce(nullif(req ->> 'language', ''), t.language),
         fallback_text = coalesce(nullif(req ->> 'fallback_text', ''), t.fallback_text),
-        synonyms = coalesce(req -> 'synonyms', t.synonyms), retired_at = NULL, leaving = false
+        synonyms = coalesce(req -> 'synonyms', t.synonyms),
+        retired_at = CASE WHEN stated <> '[]' THEN NULL ELSE t.retired_at END, leaving = t.leaving AND stated = '[]'
     WHERE t.id = tenant;
-    changes := CASE WHEN was.leaving OR was.retired_at IS NOT NULL THEN '[{"part": "shop", "change": "back"}]' ELSE '[]' END::jsonb
+    changes := CASE WHEN stated <> '[]' AND (was.leaving OR was.retired_at IS NOT NULL)
+                    THEN '[{"part": "shop", "change": "back"}]' ELSE '[]' END::jsonb
         || setting_changes(settings, shop_settings())
         || CASE WHEN req ? 'synonyms' THEN list_changes('synonyms', was.synonyms, req -> 'synonyms') ELSE '[]' END
         || apply_stated_agent(req -> 'agent', req -> 'agent_states', stated <> '[]');
@@ -443,7 +455,8 @@ BEGIN
     WHERE a.tenant_id = tenant AND NOT a.in_file
       AND a.id IN (SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(stated) AS k);
     UPDATE accounts AS a SET retired_at = now()
-    WHERE a.tenant_id = tenant AND a.retired_at IS NULL AND a.in_file
+    WHERE a.tenant_id = tenant AND a.retired_at IS NULL
+      AND (a.in_file OR a.channel = 'telegram')  -- a shop has one bot: its address and token are that one's
       AND a.channel IN (SELECT k ->> 'channel' FROM jsonb_array_elements(stated) AS k)
       AND a.id NOT IN (SELECT (k ->> 'account_id')::uuid FROM jsonb_array_elements(stated) AS k);
     changes := changes || account_changes(standing, shop_accounts());
@@ -832,7 +845,7 @@ BEGIN
         WHERE x.tenant_id = tenant AND x.id = t.id;
         RETURN '{"replies": []}';
     END IF;
-    is_first := is_first_answer(c);
+    is_first := is_first_answer(c, t.last_seq);
     IF is_first THEN
         -- without it the model's text begins so, or the agent discloses nothing
         said := coalesce(req -> 'disclosing', said);
@@ -1283,9 +1296,11 @@ $$;
 CREATE FUNCTION public.disclosed(sentence text, disclosure text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$
-    SELECT CASE WHEN coalesce(btrim(disclosure, E' \t\r\n'), '') = ''
-                  OR starts_with(lower(sentence), lower(btrim(disclosure, E' \t\r\n'))) THEN sentence
-                ELSE btrim(disclosure, E' \t\r\n') || E'\n\n' || sentence END
+    SELECT CASE WHEN length(d.said) = 0
+                  OR starts_with(lower(sentence), lower(d.said))
+                     AND substr(lower(sentence), length(lower(d.said)), 2) !~ '[[:alnum:]]{2}' THEN sentence
+                ELSE d.said || E'\n\n' || sentence END
+    FROM (SELECT coalesce(btrim(disclosure, E' \t\r\n'), '') AS said) AS d
 $$;
 
 CREATE TABLE public.divisions (
@@ -1688,9 +1703,12 @@ BEGIN
                              AND m.appended_at < cutoff
                            ORDER BY m.seq LIMIT 200));
     PERFORM count_ends(old_messages, 'forgotten');
-    -- without its bubble nobody could tell that it reached nobody
-    UPDATE conversations AS x SET first_answer = NULL
-    WHERE x.tenant_id = tenant AND x.id = c.id AND c.first_answer = ANY (old_turns) AND is_first_answer(c);
+    -- without the bubbles nobody could tell whether one reached anybody
+    UPDATE conversations AS x
+    SET first_answer = CASE WHEN is_first_answer(c, c.last_seq) THEN NULL
+                            ELSE coalesce(c.first_answer, old_turns[1]) END
+    WHERE x.tenant_id = tenant AND x.id = c.id AND cardinality(old_turns) > 0
+      AND (c.first_answer IS NULL OR c.first_answer = ANY (old_turns));
     DELETE FROM deliveries AS d WHERE d.tenant_id = tenant AND d.reply_id = ANY (old_replies);
     DELETE FROM replies AS r WHERE r.tenant_id = tenant AND r.id = ANY (old_replies);
     DELETE FROM answers AS a WHERE a.tenant_id = tenant AND a.turn_id = ANY (old_turns);
@@ -2068,7 +2086,7 @@ CREATE FUNCTION public.is_anothers(tenant bigint, about jsonb, came_in timestamp
                        WHERE h.spoken_for AND h.tenant_id <> tenant)
 $$;
 
-CREATE FUNCTION public.is_first_answer(c public.conversations) RETURNS boolean
+CREATE FUNCTION public.is_first_answer(c public.conversations, place bigint) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
     SELECT CASE WHEN c.first_answer IS NULL THEN
@@ -2078,7 +2096,7 @@ CREATE FUNCTION public.is_first_answer(c public.conversations) RETURNS boolean
     ELSE
         EXISTS (SELECT FROM replies AS r
                 WHERE r.tenant_id = c.tenant_id AND r.turn_id = c.first_answer AND r.index = 0
-                  AND r.status IN ('dropped', 'failed'))
+                  AND (r.status IN ('dropped', 'failed') OR r.status = 'pending' AND r.order_seq > place))
     END
 $$;
 
@@ -2872,13 +2890,14 @@ BEGIN
     IF exceeds(permissions_of(u.id), req -> 'actor') THEN
         RETURN '"beyond_actor"';
     END IF;
-    INSERT INTO user_tickets (tenant_id, user_id, hash, bound, vouched, created_at, expires_at)
+    INSERT INTO user_tickets (tenant_id, user_id, hash, bound, vouched, drawn_by, created_at, expires_at)
     VALUES (u.tenant_id, u.id, decode(req ->> 'hash', 'hex'), coalesce(req #> '{actor,may}', '[]'),
             coalesce(req #>> '{actor,kind}' = 'operator', false),
+            CASE WHEN req #>> '{actor,kind}' = 'user' THEN (req #>> '{actor,id}')::uuid END,
             from_millis((req ->> 'now')::bigint), from_millis((req ->> 'expires_at')::bigint))
     ON CONFLICT (user_id, tenant_id) DO UPDATE
-    SET hash = excluded.hash, bound = excluded.bound, vouched = excluded.vouched, created_at = excluded.created_at,
-        expires_at = excluded.expires_at;
+    SET hash = excluded.hash, bound = excluded.bound, vouched = excluded.vouched, drawn_by = excluded.drawn_by,
+        created_at = excluded.created_at, expires_at = excluded.expires_at;
     PERFORM note_change(req -> 'actor', 'user.invite', 'user:' || u.id, NULL,
                         jsonb_build_object('expires_at', req -> 'expires_at'));
     RETURN '"done"';
@@ -2976,7 +2995,8 @@ BEGIN
         changes := apply_shop(req);
         agent := (SELECT agent_snapshot(x) FROM agents AS x WHERE x.tenant_id = app_tenant() AND x.id = own_agent());
         done := changes IS NOT NULL AND NOT dry
-            AND NOT (careful AND changes @> '[{"part": "account", "change": "retired"}]');
+            AND NOT (careful AND (changes @> '[{"part": "account", "change": "retired"}]'
+                                  OR changes @> '[{"part": "account", "change": "moved"}]'));
         IF NOT done THEN
             RAISE SQLSTATE 'RE001';
         END IF;
@@ -4141,7 +4161,7 @@ BEGIN
     sentence := coalesce(CASE WHEN closed THEN nullif(persona ->> 'closed_text', '') END,
                          (SELECT x.fallback_text FROM tenants AS x WHERE x.id = tenant));
     -- after silence_agent, which may have dropped the bubble that disclosed
-    IF is_first_answer(c) THEN
+    IF is_first_answer(c, t.last_seq) THEN
         sentence := disclosed(sentence, persona ->> 'disclosure');
         UPDATE conversations AS x SET first_answer = t.id WHERE x.tenant_id = tenant AND x.id = c.id;
     END IF;
@@ -5281,7 +5301,7 @@ BEGIN
     RETURN CASE told ->> 'state'
            WHEN 'live' THEN
                told || frozen_context((req ->> 'turn')::uuid) || jsonb_build_object('is_first_answer', (
-                   SELECT is_first_answer(c) FROM turns AS t
+                   SELECT is_first_answer(c, t.last_seq) FROM turns AS t
                    JOIN conversations AS c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id
                    WHERE t.tenant_id = app_tenant() AND t.id = (req ->> 'turn')::uuid))
            ELSE told END;
@@ -5520,6 +5540,10 @@ BEGIN
     DELETE FROM user_tickets AS t
     WHERE t.tenant_id = u.tenant_id AND t.user_id = u.id AND t.hash = wanted AND t.expires_at > moment
       AND t.bound @> permissions_of(u.id)
+      AND (t.drawn_by IS NULL
+           OR EXISTS (SELECT FROM users AS d
+                      WHERE d.tenant_id = u.tenant_id AND d.id = t.drawn_by AND d.status = 'active')
+              AND permissions_of(t.drawn_by) @> permissions_of(u.id) AND permissions_of(t.drawn_by) ? 'users.invite')
     RETURNING t.vouched INTO vouched_now;
     IF NOT FOUND THEN
         RETURN 'null';
@@ -8697,6 +8721,7 @@ CREATE TABLE public.user_tickets (
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     vouched boolean DEFAULT true NOT NULL,
+    drawn_by uuid,
     CONSTRAINT user_tickets_hash_check CHECK ((length(hash) = 32))
 );
 

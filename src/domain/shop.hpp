@@ -135,7 +135,7 @@ struct ShopChange {
 
 enum class ApplyMode {
     all,
-    careful,  ///< where it would retire an account nothing is done
+    careful,  ///< where it would retire or move an account nothing is done
     dry_run,  ///< nothing is done
 };
 

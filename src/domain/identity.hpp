@@ -47,10 +47,9 @@ class Identity {
     /// authenticate says of a token.
     virtual Task<Result<SignedIn>> redeem_with_password(Secret ticket, Secret password) = 0;
     virtual Task<Result<Principal>> redeem_with_token(Secret ticket, Secret token) = 0;
-    /// For a user of `by`'s shop who may do no more than `by`; good as long as that is so, and `by` may
-    /// invite. identity.not_yours, identity.no_user. It goes to that person and to nobody else: who opens it
-    /// with a password owns their address in the whole installation; where `by` is no operator, until an
-    /// operator's invitation gives it to somebody.
+    /// For a user of `by`'s shop who may do no more, as long as that holds. identity.not_yours,
+    /// identity.no_user. It goes to that person alone: who opens it with a password owns their address in
+    /// the whole installation; where `by` is no operator, until an operator's invitation gives it away.
     virtual Task<Result<Secret>> issue_ticket(Principal by, UserId user, std::string trace) = 0;
 };
 

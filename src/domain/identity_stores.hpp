@@ -108,8 +108,7 @@ class SignInStore {
     virtual Task<bool> find_ticket(SecretHash hash, SysTime now) = 0;
     /// Whose ticket it is, once, before its end: their proof becomes this one, the sessions and the keys that
     /// they had end, and an invited user is active. Nothing for a ticket that is none (any more), where its
-    /// user may do more by now than who made it might, where a user made it who might not any more, or where
-    /// the proof is somebody else's already.
+    /// user may do more by now than who made it might or may, or where the proof is somebody else's already.
     virtual Task<std::optional<Person>> redeem_ticket(SecretHash hash, NewProof proof, SysTime now) = 0;
 };
 

@@ -207,8 +207,7 @@ class InferStore {
     /// Stores the step's response, as the model gave it, and the answer's bubbles; the first answer stays.
     /// Gives the ids of the winning answer's replies, in order; none where the turn was superseded or taken
     /// over meanwhile. `disclosing`, where there are any, take the bubbles' place in the conversation's first
-    /// answer: the first that an agent gave, the next one where nothing of that ever reached anybody, or one
-    /// that goes out before it.
+    /// answer: the first that an agent gave, the next where that reached nobody, or one that goes out before.
     virtual Task<std::vector<ReplyId>> commit_answer(TenantId tenant, TurnId turn, int step,
                                                      Completion completion, std::vector<std::string> bubbles,
                                                      SysTime now,

@@ -70,7 +70,6 @@ TEST_CASE("whatever an operator reads can be read as JSON") {
                                         "operators add",
                                         "operators remove",
                                         "prices apply",
-                                        "budgets set",
                                         "budgets remove",
                                         "person export"};
     for (const auto& command : tree()) {

@@ -18,9 +18,9 @@ paths:
       security: []
       parameters:
         - {name: thing, in: path, required: true, schema: {type: integer, minimum: 1}}
-        - {name: name, in: query, schema: {type: string, pattern: '^[a-z]+(-[a-z0-9]{1,3})*$', maxLength: 20}}
+        - {name: name, in: query, schema: {type: string, pattern: '^[a-z]+(-[a-z0-9]{1,3})*$', x-form: words, maxLength: 20}}
         - {name: deep, in: query, schema: {type: boolean}}
-        - {name: If-Match, in: header, schema: {type: string, pattern: '^"[0-9a-f]+"$'}}
+        - {name: If-Match, in: header, schema: {type: string, pattern: '^"[0-9a-f]+"$', x-form: a tag}}
       requestBody:
         required: true
         content:
@@ -30,7 +30,11 @@ paths:
               required: [a]
               additionalProperties: false
               properties:
-                a: {type: array, uniqueItems: true, maxItems: 8, items: {type: string, pattern: '^[^@ ]+@[^@ ]+$'}}
+                a:
+                  type: array
+                  uniqueItems: true
+                  maxItems: 8
+                  items: {type: string, pattern: '^[^@ ]+@[^@ ]+$', x-form: an address}
                 b: {anyOf: [{type: integer, minimum: -5, multipleOf: 3}, {type: 'null'}, {enum: [x, y]}]}
                 c: {type: object, additionalProperties: {type: string, minLength: 2}}
       responses: {'200': {description: done}}

@@ -156,6 +156,7 @@ void check_answers(const SimWorld& world, const SimTenant& tenant, SimProblems& 
     for (const auto& bubble : world.provider.bubbles) {
         const SimReply* reply = find_reply(tenant, bubble.reply());
         if (!reply || !reply->turn) continue;
+        if (bubble.text == tenant.disclosure) continue;  // no model's, so without its number
         const std::string mark = mark_of(bubble.text);
         const auto [known, first] = marks.try_emplace(*reply->turn, mark);
         if (!first && known->second != mark) out.push_back("bubbles of two answers mixed: " + bubble.text);

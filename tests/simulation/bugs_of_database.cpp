@@ -164,6 +164,17 @@ struct MessageNotUnique final : SimDatabase {
     }
 };
 
+struct AlwaysDisclosed final : SimDatabase {
+    bool is_first_answer(TenantId tenant, TurnId turn) const override {
+        const auto found = tenants.find(tenant);
+        return found != tenants.end() && found->second.turns.contains(turn);
+    }
+};
+
+struct NeverDisclosed final : SimDatabase {
+    bool is_first_answer(TenantId, TurnId) const override { return false; }
+};
+
 template <class Instead>
 struct WithDatabase final : SimParts {
     std::unique_ptr<SimDatabase> database() const override { return std::make_unique<Instead>(); }
@@ -191,6 +202,8 @@ std::vector<SimBug> database_bugs() {
         bug<LastAnswerWins>("last-answer-wins", "of two answers to a turn the later one is kept"),
         bug<ReceiptGoesBack>("receipt-goes-back", "a late receipt replaces a newer one"),
         bug<ScopeNotChecked>("scope-not-checked", "a webhook speaks for another shop's account"),
+        bug<AlwaysDisclosed>("always-disclosed", "each answer is a conversation's first one"),
+        bug<NeverDisclosed>("never-disclosed", "no answer is a conversation's first one"),
         bug<MessageNotUnique>("message-not-unique", "a redelivered message is a new one"),
     };
 }

@@ -187,7 +187,7 @@ class SimDatabase {
     void freeze_step(TenantId tenant, TurnId turn, std::vector<Passage> passages);
     virtual Inference load(TenantId tenant, TurnId turn);
     /// Whether an answer of the turn's would be the conversation's first.
-    bool is_first_answer(TenantId tenant, TurnId turn) const;
+    virtual bool is_first_answer(TenantId tenant, TurnId turn) const;
     virtual std::vector<ReplyId> commit_answer(TenantId tenant, TurnId turn, int step,
                                                const std::vector<std::string>& bubbles, SysTime now);
     virtual CallReservation reserve_call(TenantId tenant, TurnId turn, int step, const PlannedCall& call,

@@ -2,18 +2,11 @@
 
 #include <algorithm>
 
+#include "core/blanks.hpp"
 #include "core/utf8.hpp"
 
 namespace relevo {
 namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
-
-std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 std::size_t measure(std::string_view text, TextLimit::Unit unit) {
     if (unit == TextLimit::Unit::bytes) return text.size();
@@ -52,14 +45,14 @@ std::vector<std::string_view> paragraphs(std::string_view text) {
     std::size_t line = 0;
     while (line <= text.size()) {
         const auto stop = std::min(text.find('\n', line), text.size());
-        if (trim(text.substr(line, stop - line)).empty()) {
-            const auto part = trim(text.substr(start, line - start));
+        if (trimmed(text.substr(line, stop - line)).empty()) {
+            const auto part = trimmed(text.substr(start, line - start));
             if (!part.empty()) out.push_back(part);
             start = stop;
         }
         line = stop + 1;
     }
-    const auto rest = trim(text.substr(std::min(start, text.size())));
+    const auto rest = trimmed(text.substr(std::min(start, text.size())));
     if (!rest.empty()) out.push_back(rest);
     return out;
 }
@@ -72,9 +65,9 @@ std::vector<std::string> split_bubbles(std::string_view answer, TextLimit limit,
         while (measure(part, limit.unit) > limit.max) {
             const auto cut = best_cut(part, longest_prefix(part, limit));
             if (cut == 0) break;
-            const auto head = trim(part.substr(0, cut));
+            const auto head = trimmed(part.substr(0, cut));
             if (!head.empty()) bubbles.emplace_back(head);
-            part = trim(part.substr(cut));
+            part = trimmed(part.substr(cut));
         }
         if (!part.empty()) bubbles.emplace_back(part);
     }

@@ -2,18 +2,11 @@
 
 #include <utility>
 
+#include "core/blanks.hpp"
 #include "domain/characters.hpp"
 
 namespace relevo {
 namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 bool is_cut_off(std::string_view character) {
     return character.size() == 1 && static_cast<unsigned char>(character[0]) >= 0x80;

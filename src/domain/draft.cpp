@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
+#include "core/blanks.hpp"
+
 namespace relevo {
-namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
-
-}  // namespace
 
 std::vector<DraftBubbles::Part> DraftBubbles::add(std::string_view text) {
     std::vector<Part> parts;

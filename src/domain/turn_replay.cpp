@@ -1,17 +1,10 @@
 #include "domain/turn_replay.hpp"
 
+#include "core/blanks.hpp"
 #include "domain/prompt.hpp"
 
 namespace relevo {
 namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 TurnAnswer answered_before(const StoredTurn& stored) {
     const Completion& last = stored.steps.back();

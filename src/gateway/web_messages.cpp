@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/blanks.hpp"
 #include "core/json_object.hpp"
 #include "core/utf8.hpp"
 
@@ -79,7 +80,7 @@ Result<WebInput> parse_web_input(std::string_view args) {
     if (input.client_id.empty() || input.client_id.size() > max_client_id) {
         return bad("client_id must have 1 to 64 characters, another one for each message");
     }
-    if (input.text.find_first_not_of(" \t\r\n") == std::string::npos) return bad("el mensaje está vacío");
+    if (trimmed(input.text).empty()) return bad("el mensaje está vacío");
     if (count_code_points(input.text) > max_text)
         return bad("el mensaje tiene más de 4096 caracteres: acortalo");
     if (input.metadata.size() > max_metadata) return bad("metadata must have at most 4096 bytes");

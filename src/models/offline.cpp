@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/blanks.hpp"
 #include "core/utf8.hpp"
 #include "models/spanish_words.hpp"
 
@@ -13,13 +14,6 @@ constexpr std::size_t max_quote = 240;  // code points; a bubble that reads at a
 constexpr std::size_t max_facts = 4;
 // A passage that fits half as well as the best one is about something else.
 constexpr double least_share_of_best = 0.5;
-
-std::string_view trim(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r\n";
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 // A passage as it is quoted: every piece is a view into it.
 struct Quote {
@@ -42,16 +36,16 @@ std::string_view shorten(std::string_view text) {
     const auto head = text.substr(0, prefix_of_code_points(text, max_quote));
     const auto sentence = head.find_last_of(".!?");
     if (sentence != std::string_view::npos && sentence > head.size() / 4) return head.substr(0, sentence + 1);
-    return trim(head.substr(0, head.find_last_of(" \n")));
+    return trimmed(head.substr(0, head.find_last_of(" \n")));
 }
 
 Quote read_quote(const Passage& passage) {
     Quote quote;
-    quote.title = trim(passage.title);
+    quote.title = trimmed(passage.title);
     std::string_view rest = passage.text;
     while (!rest.empty()) {
         const auto end = std::min(rest.find('\n'), rest.size());
-        const auto line = trim(rest.substr(0, end));
+        const auto line = trimmed(rest.substr(0, end));
         rest.remove_prefix(std::min(end + 1, rest.size()));
         if (line.starts_with("https://") || line.starts_with("http://")) {
             quote.url = line;

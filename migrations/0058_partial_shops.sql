@@ -131,6 +131,7 @@ DECLARE
                          ELSE (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(agent) AS f
                                WHERE states ? f.key) END;
     named text;
+    changes jsonb := '[]';
 BEGIN
     SELECT * INTO own FROM agents AS x WHERE x.tenant_id = tenant AND x.is_own;
     IF stated = '{}' AND (own.id IS NOT NULL OR NOT needed) THEN
@@ -140,20 +141,22 @@ BEGIN
     SELECT * INTO was FROM agents AS x WHERE x.tenant_id = tenant AND x.name = named FOR NO KEY UPDATE;
     PERFORM apply_agent(CASE WHEN coalesce(was.version, 0) = 0 THEN agent ELSE stated END || jsonb_build_object('name', named));
     SELECT * INTO STRICT is_now FROM agents AS x WHERE x.tenant_id = tenant AND x.name = named;
+    IF was.version IS DISTINCT FROM is_now.version THEN
+        changes := jsonb_build_array(jsonb_build_object(
+            'part', 'agent', 'name', named, 'change', CASE WHEN was.version > 0 THEN 'changed' ELSE 'new' END,
+            'fields', CASE WHEN was.version > 0
+                           THEN (SELECT coalesce(jsonb_agg(CASE f.key WHEN 'enabled_tools' THEN 'tools' ELSE f.key END ORDER BY f.key),
+                                                 '[]')
+                                 FROM jsonb_each(agent_snapshot(is_now)) AS f
+                                 WHERE f.value IS DISTINCT FROM agent_snapshot(was) -> f.key) ELSE '[]' END));
+    END IF;
     IF own.id IS DISTINCT FROM is_now.id THEN
         PERFORM renew_answers();  -- of accounts that are not stated too
-    ELSIF was.version = is_now.version THEN
-        RETURN '[]';
+        IF own.id IS NOT NULL THEN
+            changes := changes || jsonb_build_object('part', 'default agent', 'change', 'changed', 'before', own.name, 'after', named);
+        END IF;
     END IF;
-    RETURN jsonb_build_array(jsonb_build_object(
-        'part', 'agent', 'name', named,
-        'change', CASE WHEN coalesce(was.version, 0) = 0 THEN 'new' WHEN was.version = is_now.version THEN 'default'
-                       ELSE 'changed' END,
-        'fields', CASE WHEN was.version > 0
-                       THEN (SELECT coalesce(jsonb_agg(CASE f.key WHEN 'enabled_tools' THEN 'tools' ELSE f.key END ORDER BY f.key),
-                                             '[]')
-                             FROM jsonb_each(agent_snapshot(is_now)) AS f
-                             WHERE f.value IS DISTINCT FROM agent_snapshot(was) -> f.key) ELSE '[]' END));
+    RETURN changes;
 END $$;
 
 -- As in 0035 (op_apply_shop), but that what is not stated stays: what it changed, or null where the shop's key was replaced. A shop

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <ranges>
 #include <string_view>
 
 #include "domain/asked_models.hpp"
@@ -85,8 +86,10 @@ std::optional<Error> refuse_agent(const AgentSpec& agent, const AgentSurrounding
         const auto provider = means.providers.find(model.provider);
         if (provider == means.providers.end()) {
             return Error{Fault::permanent, "agent.unknown_provider",
-                         fmt::format("agent '{}' names provider '{}', which this installation does not have",
-                                     agent.name, model.provider)};
+                         fmt::format("agent '{}' names provider '{}', which this installation does not have; "
+                                     "known: {}",
+                                     agent.name, model.provider,
+                                     fmt::join(std::views::keys(means.providers), ", "))};
         }
         const bool names_category = !model.credentials.empty();
         if (provider->second.empty() || model.credentials == no_credentials) continue;

@@ -6,7 +6,7 @@
 namespace relevo {
 
 // What an agent discloses of itself ("Soy la asistente virtual de Danza.") begins its first answer in a
-// conversation, whatever the model writes.
+// conversation, whatever the model writes. Which answer that is the database's is_first_answer decides.
 
 /// The answer with the sentence before it, as a paragraph of its own; as it is where it begins with the
 /// sentence already, whatever its case, accents, blanks and punctuation, or where the sentence is blank.

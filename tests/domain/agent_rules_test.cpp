@@ -57,6 +57,7 @@ TEST_CASE(
 
 TEST_CASE("a provider that this installation does not have is refused, a fallback's too") {
     CHECK(code_of(agent_of("opnai")) == "agent.unknown_provider");
+    CHECK(refuse_agent(agent_of("opnai"), shop)->text.find("; known: ") != std::string::npos);
     AgentSpec agent = agent_of("offline");
     agent.fallbacks = {{"opnai", "", "", ""}};
     CHECK(code_of(agent) == "agent.unknown_provider");

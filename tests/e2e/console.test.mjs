@@ -82,7 +82,9 @@ describe("the widget's conversation", () => {
     const stored = row('m', 1, { text: 'hola' });
     conversation.message(stored);
     assert.equal(conversation.expects_answer_until(), Date.parse(stored.at) + 60_000);
+    conversation.delta({ turn: 't', index: 0, text: 'Tenemos' });
     conversation.standing({ standing: 'human' });
+    assert.deepEqual(conversation.items().filter(({ state }) => state === 'draft'), []);
     assert.equal(conversation.expects_answer_until(), 0);
     conversation.message(row('n', 2));
     assert.equal(conversation.expects_answer_until(), 0);

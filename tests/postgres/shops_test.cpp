@@ -246,7 +246,7 @@ TEST_CASE("another default agent answers on the accounts that its file does not 
     spec.agent.name = "Ana";
     spec.agent_states->insert("name");
     const auto applied = run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
-    CHECK(texts(applied.changes) == Texts{"agent Ana new"});
+    CHECK(texts(applied.changes) == Texts{"agent Ana new", "default agent changed"});
     CHECK(fixture.test.query("SELECT DISTINCT g.name FROM accounts AS a JOIN agents AS g "
                              "ON g.id = a.agent_id WHERE a.tenant_id = 1") == "Ana");
     spec.agent.name = "Asistente";

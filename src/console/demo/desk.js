@@ -13,7 +13,8 @@ export class Desk {
   #drafts = new Map();
   #unsent = null; // a reply is repeated with the client id it was born with
 
-  constructor(changed) {
+  /** `changed` after each act; `taken` after a take-over, too. */
+  constructor(changed, taken) {
     this.mode = h("span", { class: "mode", "data-testid": "mode", role: "status" });
     this.input = h("textarea", {
       "data-testid": "human-input", rows: "1", maxlength: TEXT_MAX, "aria-label": "Reply as the shop", onkeydown: (event) => this.#key(event),
@@ -24,6 +25,7 @@ export class Desk {
     this.form = h("form", { "data-testid": "desk", onsubmit: (event) => { event.preventDefault(); this.#reply(); } },
       this.mode, this.input, this.send, this.giveback, this.takeover);
     this.changed = changed;
+    this.taken = () => { taken(); this.input.focus(); };
     document.getElementById("desk").append(this.form);
     this.show(null, null);
   }
@@ -59,7 +61,7 @@ export class Desk {
     try {
       await api.act(this.#which, what, body);
       await this.changed();
-      if (what === "takeover") this.input.focus();
+      if (what === "takeover") this.taken();
       return true;
     } catch (error) {
       toast(error.message);

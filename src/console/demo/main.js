@@ -27,7 +27,7 @@ let selected = null;
 let detail = null;
 let follow = true;
 
-const desk = new Desk(() => { fetch_list(); return fetch_detail(); });
+const desk = new Desk(() => { fetch_list(); return fetch_detail(); }, () => { follow = false; draw_list(); });
 const fetch_list = gathered(LIST_NUDGES_MS, async () => {
   list = await api.conversations();
   if (!selected && list.length) pick(list[0]);

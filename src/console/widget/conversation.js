@@ -52,7 +52,11 @@ export class Conversation {
     for (const [key, draft] of this.#drafts) if (draft.turn === turn) this.#drafts.delete(key);
   }
 
-  standing({ standing }) { this.#human = standing === "human"; }
+  /** What an agent was writing is void once a human has the conversation. */
+  standing({ standing }) {
+    this.#human = standing === "human";
+    if (this.#human) this.#drafts.clear();
+  }
 
   /** Without a connection deltas are lost, and a draft with a hole is worse than none. */
   connection_lost() {

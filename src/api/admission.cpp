@@ -49,11 +49,11 @@ std::optional<Problem> check_right(const ApiOperation& operation, const Principa
         return problem;
     }
     if (who.permissions().covers(*operation.permission)) return std::nullopt;
-    return Problem{403, "api.not_permitted",
-                   fmt::format("this needs the permission {}; {}", operation.permission_name,
-                               who.runs_installation()
-                                   ? "operators do not have it: a user of the shop does this"
-                                   : "ask an administrator of the shop for a role with it")};
+    return Problem{
+        403, "api.not_permitted",
+        fmt::format("this needs the permission {}; {}", operation.permission_name,
+                    who.runs_installation() ? "operators do not have it: a user of the shop does this"
+                                            : "ask an administrator of the shop for a role with it")};
 }
 
 Task<std::optional<Problem>> choose_tenant(Principal& who, std::string wanted, TenantStore& tenants) {

@@ -85,11 +85,11 @@ std::optional<Error> refuse_agent(const AgentSpec& agent, const AgentSurrounding
     for (const auto& model : asked_by(agent)) {
         const auto provider = means.providers.find(model.provider);
         if (provider == means.providers.end()) {
-            return Error{Fault::permanent, "agent.unknown_provider",
-                         fmt::format("agent '{}' names provider '{}', which this installation does not have; "
-                                     "known: {}",
-                                     agent.name, model.provider,
-                                     fmt::join(std::views::keys(means.providers), ", "))};
+            return Error{
+                Fault::permanent, "agent.unknown_provider",
+                fmt::format("agent '{}' names provider '{}', which this installation does not have; "
+                            "known: {}",
+                            agent.name, model.provider, fmt::join(std::views::keys(means.providers), ", "))};
         }
         const bool names_category = !model.credentials.empty();
         if (provider->second.empty() || model.credentials == no_credentials) continue;

@@ -250,8 +250,10 @@ TEST_CASE("another default agent answers on the accounts that its file does not 
     CHECK(fixture.test.query("SELECT DISTINCT g.name FROM accounts AS a JOIN agents AS g "
                              "ON g.id = a.agent_id WHERE a.tenant_id = 1") == "Ana");
     spec.agent.name = "Asistente";
-    CHECK(texts(run(apply_shop(fixture.database, fixture.vault, spec, fixture.random)).changes) ==
-          Texts{"agent Asistente default"});
+    const auto back = run(apply_shop(fixture.database, fixture.vault, spec, fixture.random));
+    CHECK(texts(back.changes) == Texts{"default agent changed"});
+    CHECK(back.changes[0].before == "Ana");
+    CHECK(back.changes[0].after == "Asistente");
 }
 
 TEST_CASE("a number that another shop has is refused") {
